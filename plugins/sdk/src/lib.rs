@@ -1,0 +1,55 @@
+//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and the few
+//! conversions that every provider would otherwise write again.
+//!
+//! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with
+//! `arete_plugin::export!(MyProvider with_types_in arete_plugin::bindings);`. The contract itself is documented in
+//! `wit/provider.wit`.
+
+/// The bindings as generated. Everything a provider needs is re-exported under a shorter name below.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "provider",
+        pub_export_macro: true,
+        generate_all,
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+pub use bindings::arete::provider::{config, http, llm, log};
+pub use bindings::export;
+pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
+
+use http::HttpError;
+use llm::{ErrorKind, ProviderError};
+
+impl ProviderError {
+    /// An error of which only the kind and a sentence are known.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            status: None,
+            code: None,
+            field: None,
+            request_id: None,
+            retry_after_ms: None,
+            extra: None,
+        }
+    }
+}
+
+impl From<HttpError> for ProviderError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Denied(message) => Self::new(ErrorKind::Denied, message),
+            HttpError::Invalid(message) => Self::new(ErrorKind::InvalidRequest, message),
+            HttpError::Connection(message) => Self::new(ErrorKind::Connection, message),
+            HttpError::Timeout(message) => Self::new(ErrorKind::Timeout, message),
+            HttpError::Interrupted(message) => Self::new(ErrorKind::Interrupted, message),
+            HttpError::TooLarge(message) | HttpError::NotText(message) => Self::new(ErrorKind::BadResponse, message),
+            HttpError::Other(message) => Self::new(ErrorKind::Other("http".into()), message),
+        }
+    }
+}
