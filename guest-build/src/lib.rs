@@ -1,1 +1,108 @@
-//! Placeholder.
+//! Compiles guests from a build script, so that `cargo run` and `cargo test` work on a fresh clone and never use a stale
+//! component.
+//!
+//! Cargo in cargo needs three things: a target directory of its own (the outer cargo holds the lock of the other one),
+//! the outer cargo's flags taken out of the environment, and the guests' sources watched for changes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+
+/// The target that guests are compiled for.
+const TARGET: &str = "wasm32-wasip2";
+
+/// Compiles guests of the `plugins` workspace with `cargo build <selection>`; gives the folder their `.wasm` files are in.
+///
+/// `root` is the repository's folder. All callers share one target directory, so the guests' dependencies are compiled
+/// once.
+///
+/// # Panics
+/// When the guests don't compile, with what to do about it. A build script has no better way to say so.
+#[allow(clippy::panic, reason = "a build script speaks by failing")]
+pub fn build(root: &Path, selection: &[&str]) -> PathBuf {
+    for folder in ["plugins", "wit", "tests/fixtures"] {
+        watch(&root.join(folder));
+    }
+    let target_dir = target_dir();
+    let build = || {
+        let mut cargo = cargo();
+        cargo.arg("build").args(["--release", "--target", TARGET, "--locked"]).args(selection);
+        cargo.arg("--manifest-path").arg(root.join("plugins/Cargo.toml")).arg("--target-dir").arg(&target_dir);
+        cargo.output()
+    };
+    let mut output = build();
+    if output.as_ref().is_ok_and(|output| !output.status.success() && mentions_missing_target(&output.stderr)) {
+        let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+        if added.is_ok_and(|status| status.success()) {
+            output = build();
+        }
+    }
+    match output {
+        Ok(output) if output.status.success() => target_dir.join(TARGET).join("release"),
+        Ok(output) if mentions_missing_target(&output.stderr) => {
+            panic!("The target {TARGET} is missing and could not be added. Run:\n\n    rustup target add {TARGET}\n")
+        }
+        Ok(output) => panic!("The guests don't compile:\n{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("cargo could not be run: {error}"),
+    }
+}
+
+/// Writes a file only if that changes it, so that nothing is compiled again for nothing.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    fs::write(path, text)
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What the outer cargo sets for its own target doesn't fit the guests'.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let of_outer =
+            text.starts_with("CARGO_") && !matches!(&*text, "CARGO_HOME" | "CARGO_NET_OFFLINE" | "CARGO_TERM_COLOR");
+        if of_outer || matches!(&*text, "RUSTFLAGS" | "RUSTC_WRAPPER" | "RUSTC_WORKSPACE_WRAPPER" | "RUSTC" | "RUSTDOC")
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
+/// `target/guests`, beside the outer cargo's `target/debug` and `target/release`.
+#[allow(clippy::expect_used, reason = "cargo sets OUT_DIR for every build script, four folders below its target")]
+fn target_dir() -> PathBuf {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("build scripts have OUT_DIR"));
+    out_dir.ancestors().nth(4).expect("OUT_DIR is <target>/<profile>/build/<package>/out").join("guests")
+}
+
+fn mentions_missing_target(stderr: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stderr);
+    text.contains("can't find crate for `core`")
+        || text.contains("can't find crate for `std`")
+        || text.contains("E0463")
+}
+
+/// Watches sources, not the target folder that an editor's own cargo run may leave among them.
+fn watch(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if entry.file_name() != "target" {
+                watch(&path);
+            }
+        } else {
+            println(&path);
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "build scripts speak to cargo on standard output")]
+fn println(path: &Path) {
+    println!("cargo::rerun-if-changed={}", path.display());
+}

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Arete.
+
+pub mod config;
+pub mod llm;
+pub mod plugin;

@@ -1,0 +1,385 @@
+//! Settings: typed, bounded and checked once, before the port opens. Every default of the service lives here.
+//!
+//! Parsing is a function from strings to [`Config`]. All settings are read before any mistake is reported, so that an
+//! operator sees every one at once. No message shows a secret's text.
+
+mod vars;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use secrecy::SecretString;
+use url::Url;
+
+pub use self::vars::Vars;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The shortest and longest time an answer may stay in the cache.
+pub const CACHE_TTL: std::ops::RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
+
+/// Everything an operator can set.
+#[derive(Debug)]
+pub struct Config {
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// The wrap around each call to a provider.
+    pub llm: LlmConfig,
+    /// The engine that runs providers.
+    pub plugins: PluginConfig,
+    /// The bundled provider `claude`.
+    pub anthropic: AnthropicConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// Where the service keeps its files. `DATA_DIR`, default `data` in the working directory.
+    pub data_dir: PathBuf,
+}
+
+/// The HTTP server: where it listens, whom it lets in, what it bounds.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// The address to listen at. `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 takes a free one).
+    pub address: SocketAddr,
+    /// Who may call. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody on this machine.
+    pub api_keys: Vec<ApiKey>,
+    /// Web pages of which origins may call from a browser. `CORS_ORIGINS`, with commas between, or `*`; default none.
+    pub cors_origins: Vec<HeaderValue>,
+    /// How long running calls may go on after a signal to stop. `SHUTDOWN_GRACE`, default 30 s.
+    pub shutdown_grace: Duration,
+    /// The largest request body. `HTTP_BODY_LIMIT` in bytes, default 32 MiB: what the Messages API itself takes.
+    pub body_limit: usize,
+    /// The largest request head. `HTTP_HEADER_LIMIT` in bytes, default 32 KiB.
+    pub header_limit: usize,
+    /// How long a client may take to send a request's head, and between two pieces of a body. `HTTP_READ_TIMEOUT`,
+    /// default 30 s.
+    pub read_timeout: Duration,
+    /// How many requests are worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`, default 4,096.
+    pub max_requests: usize,
+    /// How many connections are open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`, default 8,192.
+    pub max_connections: usize,
+    /// How long a stream may be silent before a comment is sent to keep the connection. `HTTP_HEARTBEAT`, default
+    /// 15 s: proxies commonly cut at 30 or 60.
+    pub heartbeat: Duration,
+}
+
+/// A caller's key and the name it goes by in logs and in the cache.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// The name.
+    pub name: String,
+    /// The key.
+    pub key: SecretString,
+}
+
+/// The wrap around each call to a provider.
+#[derive(Debug, Clone)]
+pub struct LlmConfig {
+    /// Who answers when the caller names nobody. `LLM_DEFAULT_PROVIDER`, default `claude`.
+    pub default_provider: String,
+    /// How many attempts may follow the first. `LLM_MAX_RETRIES`, default 3.
+    pub max_retries: u32,
+    /// The wait before the first retry; doubled for each one after. `LLM_RETRY_DELAY`, default 1 s.
+    pub retry_delay: Duration,
+    /// The whole call, all attempts and a stream's end included. `LLM_TIMEOUT`, default 10 min.
+    pub timeout: Duration,
+    /// The answers kept.
+    pub cache: CacheConfig,
+}
+
+/// The answers kept.
+#[derive(Debug, Clone)]
+pub struct CacheConfig {
+    /// Whether any are kept. `LLM_CACHE_ENABLED`, default true.
+    pub enabled: bool,
+    /// For how long, when the caller says nothing. `LLM_CACHE_TTL`, default 1 h.
+    pub ttl: Duration,
+    /// How much of them in memory. `LLM_CACHE_MEMORY` in bytes, default 64 MiB.
+    pub memory_bytes: u64,
+    /// How many on disk. `LLM_CACHE_MAX_ENTRIES`, default 100,000.
+    pub max_entries: u64,
+    /// How much on disk. `LLM_CACHE_MAX_BYTES`, default 1 GiB.
+    pub max_bytes: u64,
+}
+
+/// The engine that runs providers, and what one call of theirs may use.
+#[derive(Debug, Clone)]
+pub struct PluginConfig {
+    /// A folder of providers; each `<id>.wasm` in it becomes a provider without any grants. `LLM_PLUGIN_DIR`, default
+    /// none.
+    pub dir: Option<PathBuf>,
+    /// How many calls run at once, over all providers. `LLM_MAX_CALLS`, default 1,024; some more wait shortly, the
+    /// rest is answered 503.
+    pub max_calls: u32,
+    /// How long the vendor may be silent: before its answer, or between two pieces of it. `LLM_IDLE_TIMEOUT`, default
+    /// 60 s.
+    pub idle_timeout: Duration,
+    /// Memory of one call, over all its memories. `LLM_PLUGIN_MEMORY` in bytes, default 256 MiB: Python starts at 13.
+    pub memory_bytes: usize,
+    /// Computing time of one call; waiting for the vendor isn't counted. `LLM_PLUGIN_CPU`, default 5 s.
+    pub cpu: Duration,
+    /// The largest answer of a vendor. `LLM_RESPONSE_LIMIT` in bytes, default 64 MiB.
+    pub response_bytes: usize,
+    /// The largest single event or line of a vendor's stream. `LLM_EVENT_LIMIT` in bytes, default 1 MiB.
+    pub event_bytes: usize,
+}
+
+/// The bundled provider `claude`.
+#[derive(Debug)]
+pub struct AnthropicConfig {
+    /// The key, attached by the host. `ANTHROPIC_API_KEY`; without it `claude` answers 503.
+    pub api_key: Option<SecretString>,
+    /// The model for callers who name none. `ANTHROPIC_MODEL`, default `claude-sonnet-5`.
+    pub model: String,
+    /// Where the API is. `ANTHROPIC_BASE_URL`, default `https://api.anthropic.com`.
+    pub base_url: Url,
+}
+
+/// Logs.
+#[derive(Debug)]
+pub struct LogConfig {
+    /// How lines look. `LOG_FORMAT`: `pretty` (default) or `json`.
+    pub format: LogFormat,
+    /// Which lines are written, in tracing's filter language. `RUST_LOG`, default `info`.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// All mistakes, each with the setting's name and what would be right.
+    pub fn parse(vars: &Vars) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let config = Self {
+            server: ServerConfig::parse(vars, &mut mistakes),
+            llm: LlmConfig::parse(vars, &mut mistakes),
+            plugins: PluginConfig::parse(vars, &mut mistakes),
+            anthropic: AnthropicConfig::parse(vars, &mut mistakes),
+            log: LogConfig::parse(vars, &mut mistakes),
+            data_dir: vars.get("DATA_DIR").unwrap_or("data").into(),
+        };
+        if mistakes.0.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+}
+
+impl ServerConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        let host = vars.get("HOST").map_or("127.0.0.1", |host| if host == "localhost" { "127.0.0.1" } else { host });
+        let ip: IpAddr = host.parse().unwrap_or_else(|_| {
+            mistakes.add("HOST", format!("must be an IP address such as 127.0.0.1 or 0.0.0.0, not {host:?}"));
+            Ipv4Addr::LOCALHOST.into()
+        });
+        let port = vars.parse("PORT", 3000, "a port number from 0 to 65535", mistakes);
+        let api_keys = api_keys(vars, mistakes);
+        if api_keys.is_empty() && !ip.is_loopback() {
+            mistakes.add(
+                "HOST",
+                format!(
+                    "{ip} can be reached from other machines, so ARETE_API_KEYS has to say who may call (name:key, \
+                     name:key, …); without keys only 127.0.0.1 is possible"
+                ),
+            );
+        }
+        Self {
+            address: SocketAddr::new(ip, port),
+            api_keys,
+            cors_origins: cors_origins(vars, mistakes),
+            shutdown_grace: vars.duration("SHUTDOWN_GRACE", 30 * SECOND, Duration::ZERO..=HOUR, mistakes),
+            body_limit: size(vars, "HTTP_BODY_LIMIT", 32 * MIB, KIB..=GIB, mistakes),
+            header_limit: size(vars, "HTTP_HEADER_LIMIT", 32 * KIB, 8 * KIB..=MIB, mistakes),
+            read_timeout: vars.duration("HTTP_READ_TIMEOUT", 30 * SECOND, SECOND / 10..=HOUR, mistakes),
+            max_requests: size(vars, "HTTP_MAX_REQUESTS", 4_096, 1..=1_000_000, mistakes),
+            max_connections: size(vars, "HTTP_MAX_CONNECTIONS", 8_192, 1..=1_000_000, mistakes),
+            heartbeat: vars.duration("HTTP_HEARTBEAT", 15 * SECOND, SECOND / 100..=HOUR, mistakes),
+        }
+    }
+}
+
+impl LlmConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        let max_retries = vars.count("LLM_MAX_RETRIES", 3, 0..=20, mistakes);
+        Self {
+            default_provider: vars.get("LLM_DEFAULT_PROVIDER").unwrap_or("claude").into(),
+            max_retries: u32::try_from(max_retries).unwrap_or(u32::MAX),
+            retry_delay: vars.duration("LLM_RETRY_DELAY", SECOND, Duration::ZERO..=30 * SECOND, mistakes),
+            timeout: vars.duration("LLM_TIMEOUT", 600 * SECOND, SECOND / 100..=DAY, mistakes),
+            cache: CacheConfig {
+                enabled: vars.switch("LLM_CACHE_ENABLED", true, mistakes),
+                ttl: vars.duration("LLM_CACHE_TTL", HOUR, CACHE_TTL, mistakes),
+                memory_bytes: vars.count("LLM_CACHE_MEMORY", 64 * MIB, 0..=1024 * GIB, mistakes),
+                max_entries: vars.count("LLM_CACHE_MAX_ENTRIES", 100_000, 1..=1_000_000_000, mistakes),
+                max_bytes: vars.count("LLM_CACHE_MAX_BYTES", GIB, MIB..=1024 * GIB, mistakes),
+            },
+        }
+    }
+}
+
+impl PluginConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        Self {
+            dir: vars.get("LLM_PLUGIN_DIR").map(PathBuf::from),
+            max_calls: u32::try_from(vars.count("LLM_MAX_CALLS", 1_024, 1..=16_384, mistakes)).unwrap_or(u32::MAX),
+            idle_timeout: vars.duration("LLM_IDLE_TIMEOUT", 60 * SECOND, SECOND / 100..=DAY, mistakes),
+            memory_bytes: size(vars, "LLM_PLUGIN_MEMORY", 256 * MIB, MIB..=4 * GIB, mistakes),
+            cpu: vars.duration("LLM_PLUGIN_CPU", 5 * SECOND, SECOND / 100..=HOUR, mistakes),
+            response_bytes: size(vars, "LLM_RESPONSE_LIMIT", 64 * MIB, KIB..=GIB, mistakes),
+            event_bytes: size(vars, "LLM_EVENT_LIMIT", MIB, KIB..=GIB, mistakes),
+        }
+    }
+}
+
+impl AnthropicConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        const DEFAULT: &str = "https://api.anthropic.com";
+        let text = vars.get("ANTHROPIC_BASE_URL").unwrap_or(DEFAULT);
+        let api_key = vars.get("ANTHROPIC_API_KEY");
+        if api_key.is_some_and(|key| HeaderValue::from_str(key).is_err()) {
+            mistakes.add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
+        }
+        Self {
+            api_key: api_key.map(SecretString::from),
+            model: vars.get("ANTHROPIC_MODEL").unwrap_or("claude-sonnet-5").into(),
+            base_url: base_url(text).unwrap_or_else(|problem| {
+                mistakes.add("ANTHROPIC_BASE_URL", problem);
+                #[allow(clippy::expect_used, reason = "the text is a constant")]
+                Url::parse(DEFAULT).expect("the default is a URL")
+            }),
+        }
+    }
+}
+
+impl LogConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        let format = match vars.get("LOG_FORMAT").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("pretty") => LogFormat::Pretty,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
+                mistakes.add("LOG_FORMAT", format!("must be pretty or json, not {other:?}"));
+                LogFormat::Pretty
+            }
+        };
+        let filter = vars.get("RUST_LOG").unwrap_or("info");
+        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(filter) {
+            mistakes.add("RUST_LOG", format!("is not a filter such as info or arete=debug: {error}"));
+        }
+        Self { format, filter: filter.into() }
+    }
+}
+
+/// A count that indexes memory.
+fn size(
+    vars: &Vars,
+    name: &'static str,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+    mistakes: &mut Mistakes,
+) -> usize {
+    usize::try_from(vars.count(name, default, range, mistakes)).unwrap_or(usize::MAX)
+}
+
+/// A URL that a vendor's API can be reached at. The message never shows the URL, which may hold a password.
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("must be a URL such as https://api.anthropic.com: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("must begin with http:// or https://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not hold a query or fragment".into());
+    }
+    Ok(url)
+}
+
+/// Keys shorter than this can be guessed.
+const API_KEY_MIN: usize = 16;
+
+fn api_keys(vars: &Vars, mistakes: &mut Mistakes) -> Vec<ApiKey> {
+    const NAME: &str = "ARETE_API_KEYS";
+    let mut keys: Vec<ApiKey> = Vec::new();
+    let pairs = vars.get(NAME).unwrap_or_default().split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    for (index, pair) in pairs.enumerate() {
+        let place = index + 1;
+        // Nothing of a pair is shown: without a colon, the whole of it may be a key.
+        let Some((name, key)) = pair.split_once(':').map(|(name, key)| (name.trim(), key.trim())) else {
+            mistakes.add(NAME, format!("pair {place} must be name:key"));
+            continue;
+        };
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(named) {
+            mistakes.add(NAME, format!("the name of pair {place} must be 1 to 64 letters, digits, '-', '_' or '.'"));
+        } else if key.len() < API_KEY_MIN {
+            mistakes.add(NAME, format!("the key of {name} must have at least {API_KEY_MIN} characters"));
+        } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            mistakes.add(NAME, format!("the key of {name} must be printable ASCII without spaces"));
+        } else if keys.iter().any(|known| known.name == name) {
+            mistakes.add(NAME, format!("the name {name} is given twice"));
+        } else {
+            keys.push(ApiKey { name: name.into(), key: key.into() });
+        }
+    }
+    keys
+}
+
+fn cors_origins(vars: &Vars, mistakes: &mut Mistakes) -> Vec<HeaderValue> {
+    const NAME: &str = "CORS_ORIGINS";
+    let origins = vars.get(NAME).unwrap_or_default().split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let mut values = Vec::new();
+    for origin in origins {
+        let is_origin = origin == "*"
+            || Url::parse(origin).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin
+            });
+        match HeaderValue::from_str(origin) {
+            Ok(value) if is_origin => values.push(value),
+            _ => mistakes.add(NAME, format!("{origin:?} must be an origin such as https://app.example.com, or *")),
+        }
+    }
+    values
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Default)]
+pub struct Mistakes(Vec<(&'static str, String)>);
+
+impl Mistakes {
+    /// Notes what is wrong with a setting.
+    pub fn add(&mut self, name: &'static str, problem: String) {
+        self.0.push((name, problem));
+    }
+
+    /// One mistake.
+    pub fn one(name: &'static str, problem: String) -> Self {
+        Self(vec![(name, problem)])
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, problem)) in self.0.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(f, "{end}  {name}: {problem}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Where settings come from: the process environment over `.env`, read once into a map, so that nothing later reads
+//! the environment and tests pass a map of their own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Mistakes;
+
+/// Settings by name. Empty values count as not set.
+#[derive(Default)]
+pub struct Vars(BTreeMap<String, String>);
+
+impl Vars {
+    /// The process environment, and beneath it the file `.env` in the working directory, if there is one.
+    ///
+    /// # Errors
+    /// A sentence, without the file's contents, when `.env` can't be read.
+    pub fn load() -> Result<Self, String> {
+        let mut vars = Self::from_file(Path::new(".env"))?;
+        // Names and values that aren't UTF-8 can't be settings of ours.
+        vars.0.extend(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
+        Ok(vars)
+    }
+
+    fn from_file(path: &Path) -> Result<Self, String> {
+        let lines = match dotenvy::from_path_iter(path) {
+            Ok(lines) => lines,
+            Err(error) if error.not_found() => return Ok(Self::default()),
+            Err(dotenvy::Error::Io(error)) => return Err(format!(".env can't be read: {error}")),
+            Err(_) => return Err(".env can't be read".into()),
+        };
+        let mut vars = BTreeMap::new();
+        for line in lines {
+            match line {
+                Ok((name, value)) => vars.insert(name, value),
+                // The error of a bad line quotes the line, which may hold a key.
+                Err(_) => {
+                    let read = vars.len();
+                    return Err(format!(
+                        ".env has a line that isn't NAME=value (after the first {read} settings); quote values that \
+                         hold spaces"
+                    ));
+                }
+            };
+        }
+        Ok(Self(vars))
+    }
+
+    /// The value of a setting, without white space around it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// A value parsed by its type's own rules, or `default`.
+    pub(super) fn parse<T: FromStr>(&self, name: &'static str, default: T, what: &str, mistakes: &mut Mistakes) -> T {
+        let Some(value) = self.get(name) else { return default };
+        value.parse().unwrap_or_else(|_| {
+            mistakes.add(name, format!("must be {what}, not {value:?}"));
+            default
+        })
+    }
+
+    /// A count between two bounds.
+    pub(super) fn count(
+        &self,
+        name: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+        mistakes: &mut Mistakes,
+    ) -> u64 {
+        let what = format!("a whole number from {} to {}", range.start(), range.end());
+        let value = self.parse(name, default, &what, mistakes);
+        if range.contains(&value) {
+            return value;
+        }
+        mistakes.add(name, format!("must be {what}, not {value}"));
+        default
+    }
+
+    /// A switch.
+    pub(super) fn switch(&self, name: &'static str, default: bool, mistakes: &mut Mistakes) -> bool {
+        let Some(value) = self.get(name) else { return default };
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => true,
+            "false" | "0" | "no" | "off" => false,
+            _ => {
+                mistakes.add(name, format!("must be true or false (or 1/0, yes/no, on/off), not {value:?}"));
+                default
+            }
+        }
+    }
+
+    /// A length of time between two bounds: milliseconds, or a number with a unit.
+    pub(super) fn duration(
+        &self,
+        name: &'static str,
+        default: Duration,
+        range: std::ops::RangeInclusive<Duration>,
+        mistakes: &mut Mistakes,
+    ) -> Duration {
+        let Some(value) = self.get(name) else { return default };
+        match parse_duration(value) {
+            Some(duration) if range.contains(&duration) => duration,
+            Some(_) => {
+                mistakes.add(name, format!("must be from {:?} to {:?}, not {value}", range.start(), range.end()));
+                default
+            }
+            None => {
+                mistakes.add(name, format!("must be a time such as 500, 500ms, 30s, 10m or 1h, not {value:?}"));
+                default
+            }
+        }
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Vars {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// A bare number is milliseconds, as the original service had it; `ms`, `s`, `m`, `h` and `d` say otherwise.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit.trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_number_is_milliseconds() {
+        assert_eq!(parse_duration("1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(parse_duration("10 m"), Some(Duration::from_secs(600)));
+        assert_eq!(parse_duration("-1"), None);
+        assert_eq!(parse_duration("1.5s"), None);
+        assert_eq!(parse_duration("99999999999999999999"), None);
+        assert_eq!(parse_duration("18446744073709551615d"), None);
+    }
+
+    #[test]
+    fn an_empty_value_is_no_value() {
+        let vars = Vars::from([("A", ""), ("B", "  "), ("C", " c ")]);
+        assert_eq!((vars.get("A"), vars.get("B"), vars.get("C")), (None, None, Some("c")));
+    }
+
+    #[test]
+    fn a_bad_line_is_reported_without_its_text() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "A=1\nsk-secret value without a name\n").unwrap();
+        let message = Vars::from_file(file.path()).err().unwrap();
+        assert!(!message.contains("sk-secret"), "{message}");
+    }
+}

@@ -1,0 +1,45 @@
+//! Providers as components: the only part of Arete that knows wasmtime. A provider is admitted once and called many
+//! times, each time in a fresh instance with nothing but what the operator granted.
+
+mod engine;
+mod provider;
+mod registry;
+
+mod framing;
+mod guest_log;
+mod outbound;
+mod state;
+
+mod check;
+mod error;
+
+pub(crate) mod bindings;
+
+pub use error::CallError;
+pub(crate) use provider::Instance;
+pub use provider::{Provider, Sha256Digest};
+pub use registry::{Providers, Slot};
+
+use crate::llm::ErrorKind;
+
+/// An error kind's name as the contract spells it.
+pub(crate) fn error_kind_name(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidRequest => "invalid-request",
+        ErrorKind::Unsupported => "unsupported",
+        ErrorKind::Credentials => "credentials",
+        ErrorKind::Billing => "billing",
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::TooLarge => "too-large",
+        ErrorKind::RateLimited => "rate-limited",
+        ErrorKind::Overloaded => "overloaded",
+        ErrorKind::VendorFailed => "vendor-failed",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Connection => "connection",
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::BadResponse => "bad-response",
+        ErrorKind::Denied => "denied",
+        ErrorKind::Unconfigured => "unconfigured",
+        ErrorKind::Other(_) => "other",
+    }
+}

@@ -1,0 +1,120 @@
+//! The one engine: how components are compiled, where their memory comes from, and what keeps their time.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tracing::warn;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::state::TABLE_ELEMENTS_MAX;
+use crate::config::PluginConfig;
+
+/// How often guests that compute are interrupted: the longest one holds a thread between two awaits of others.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+/// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
+/// call on average; one component alone may use [`PARTS_PER_COMPONENT`].
+const CORE_INSTANCES_PER_CALL: u32 = 8;
+/// The most core instances, memories or tables of one component.
+const PARTS_PER_COMPONENT: u32 = 64;
+/// Address space between memories, so that most accesses need no check of their own.
+const GUARD: u64 = 32 << 20;
+/// How much of a memory and a table stays mapped between calls: resetting it is cheaper than mapping it again, if the
+/// kernel can say which pages were touched.
+const MEMORY_RESIDENT: usize = 128 << 10;
+const TABLE_RESIDENT: usize = 16 << 10;
+
+/// The engine, and the thread that ticks for it until the last clone is dropped.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) engine: Engine,
+    _ticker: Arc<Ticker>,
+}
+
+impl Runtime {
+    /// Builds the engine.
+    ///
+    /// # Errors
+    /// When this machine can't run WebAssembly at all.
+    pub fn new(config: &PluginConfig) -> anyhow::Result<Self> {
+        // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
+        // small address space), memory is mapped for each call: slower, and otherwise the same.
+        let engine = Engine::new(&engine_config(config, true)).or_else(|error| {
+            warn!("Providers' memory can't be pooled, so each call maps its own: {error:#}");
+            Engine::new(&engine_config(config, false))
+        });
+        let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let ticker = Ticker::start(&engine)?;
+        Ok(Self { engine, _ticker: Arc::new(ticker) })
+    }
+}
+
+fn engine_config(config: &PluginConfig, pooled: bool) -> Config {
+    let mut engine = Config::new();
+    engine.wasm_component_model(true);
+    // Contracts are synchronous for guests, so the machinery for WASI 0.3 would only cost.
+    engine.concurrency_support(false);
+    engine.epoch_interruption(true);
+    engine.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
+    let memory = (config.memory_bytes as u64).next_multiple_of(64 << 10);
+    engine.memory_reservation(memory);
+    engine.memory_guard_size(GUARD);
+    engine.memory_reservation_for_growth(GUARD);
+    if pooled {
+        engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    }
+    engine
+}
+
+fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
+    let calls = config.max_calls;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls);
+    pool.total_stacks(calls);
+    pool.total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_CALL));
+    pool.total_memories(calls.saturating_mul(2));
+    pool.total_tables(calls.saturating_mul(4));
+    pool.max_core_instances_per_component(PARTS_PER_COMPONENT);
+    pool.max_memories_per_component(PARTS_PER_COMPONENT);
+    pool.max_tables_per_component(PARTS_PER_COMPONENT);
+    pool.max_memory_size(config.memory_bytes.next_multiple_of(64 << 10));
+    pool.table_elements(TABLE_ELEMENTS_MAX);
+    // Without the kernel's help (Linux 6.7), keeping pages costs more than it saves.
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Yes);
+        pool.linear_memory_keep_resident(MEMORY_RESIDENT);
+        pool.table_keep_resident(TABLE_RESIDENT);
+    }
+    pool
+}
+
+/// The thread that advances the engine's epoch. Dropping it ends the thread.
+struct Ticker {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: &Engine) -> std::io::Result<Self> {
+        let (stop, stopping) = mpsc::channel();
+        let engine = engine.weak();
+        let thread = thread::Builder::new().name("epoch".into()).spawn(move || {
+            while stopping.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let Some(engine) = engine.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("The epoch thread had panicked");
+        }
+    }
+}

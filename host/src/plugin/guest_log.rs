@@ -1,0 +1,185 @@
+//! What a guest says: lines of its `log` import, and what it writes to standard output and error. All of it goes to the
+//! operator's log with the provider's name, up to a bound per call. The end of standard error is kept, because there a
+//! panic leaves its reason.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use tracing::{debug, error, info, trace, warn};
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+use super::bindings::arete::provider::log::{Field, Level};
+
+/// What one call may write to the log in all. A panic's message with a backtrace is about 2 KiB.
+const BYTES_MAX: usize = 64 << 10;
+/// The longest line.
+const LINE_MAX: usize = 4 << 10;
+/// How much of the end of standard error is kept to explain a trap.
+const TAIL_MAX: usize = 1 << 10;
+
+/// The log of one call.
+#[derive(Clone)]
+pub(crate) struct GuestLog {
+    provider: Arc<str>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    bytes_left: usize,
+    /// The end of standard error.
+    tail: VecDeque<u8>,
+}
+
+impl GuestLog {
+    pub(crate) fn new(provider: Arc<str>) -> Self {
+        let shared = Shared { bytes_left: BYTES_MAX, tail: VecDeque::new() };
+        Self { provider, shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    /// Writes a line of the guest's `log` import.
+    pub(crate) fn write(&self, level: Level, message: &str, fields: &[Field]) {
+        let fields: String = fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
+        if let Some(line) = self.admit(&format!("{message}{fields}")) {
+            let provider = &*self.provider;
+            match level {
+                Level::Trace => trace!(target: "plugin", provider, "{line}"),
+                Level::Debug => debug!(target: "plugin", provider, "{line}"),
+                Level::Info => info!(target: "plugin", provider, "{line}"),
+                Level::Warn => warn!(target: "plugin", provider, "{line}"),
+                Level::Error => error!(target: "plugin", provider, "{line}"),
+            }
+        }
+    }
+
+    /// A standard stream whose lines go to the log.
+    pub(crate) fn stream(&self, name: &'static str) -> GuestStream {
+        GuestStream { log: self.clone(), name, line: Vec::new() }
+    }
+
+    /// The end of what the guest wrote to standard error.
+    pub(crate) fn tail(&self) -> String {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(shared.tail.make_contiguous()).trim().to_owned()
+    }
+
+    /// The line, made fit for a log, if this call may still write it.
+    fn admit(&self, line: &str) -> Option<String> {
+        let line: String =
+            line.trim_end().chars().take(LINE_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // Short critical section, nothing awaits in it.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.bytes_left == 0 {
+            return None;
+        }
+        shared.bytes_left = shared.bytes_left.saturating_sub(line.len().max(1));
+        if shared.bytes_left == 0 {
+            warn!(target: "plugin", provider = &*self.provider, "The provider logged more than {BYTES_MAX} bytes in one call; the rest is dropped");
+        }
+        Some(line)
+    }
+
+    fn keep_tail(&self, bytes: &[u8]) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.tail.extend(bytes.iter().skip(bytes.len().saturating_sub(TAIL_MAX)));
+        let excess = shared.tail.len().saturating_sub(TAIL_MAX);
+        shared.tail.drain(..excess);
+    }
+}
+
+/// One of a guest's standard streams.
+pub(crate) struct GuestStream {
+    log: GuestLog,
+    name: &'static str,
+    line: Vec<u8>,
+}
+
+impl GuestStream {
+    fn take(&mut self, bytes: &[u8]) {
+        if self.name == "stderr" {
+            self.log.keep_tail(bytes);
+        }
+        for byte in bytes {
+            if *byte == b'\n' || LINE_MAX <= self.line.len() {
+                self.flush_line();
+            }
+            if *byte != b'\n' {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    fn flush_line(&mut self) {
+        let bytes = std::mem::take(&mut self.line);
+        if let Some(line) = self.log.admit(&String::from_utf8_lossy(&bytes)).filter(|line| !line.is_empty()) {
+            info!(target: "plugin", provider = &*self.log.provider, stream = self.name, "{line}");
+        }
+    }
+}
+
+impl Drop for GuestStream {
+    fn drop(&mut self) {
+        if !self.line.is_empty() {
+            self.flush_line();
+        }
+    }
+}
+
+impl IsTerminal for GuestStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for GuestStream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.log.stream(self.name))
+    }
+}
+
+impl AsyncWrite for GuestStream {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.take(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_standard_error_is_kept_and_bounded() {
+        let log = GuestLog::new("test".into());
+        let mut stream = log.stream("stderr");
+        stream.take(&vec![b'x'; 10 * TAIL_MAX]);
+        stream.take(b"\nthe reason\n");
+        let tail = log.tail();
+        assert!(tail.ends_with("the reason") && tail.len() <= TAIL_MAX, "{tail}");
+    }
+
+    #[test]
+    fn a_call_cannot_log_for_ever() {
+        let log = GuestLog::new("test".into());
+        let admitted = (0..1_000_000).take_while(|_| log.admit(&"x".repeat(1_000)).is_some()).count();
+        assert!(admitted <= BYTES_MAX / 1_000 + 1, "{admitted}");
+        assert_eq!(log.admit("more"), None);
+    }
+
+    #[test]
+    fn a_line_cannot_forge_another() {
+        let log = GuestLog::new("test".into());
+        assert_eq!(log.admit("a\nb\u{1b}[31m").as_deref(), Some("a b [31m"));
+    }
+}

@@ -1,0 +1,143 @@
+//! A vendor's answer as the guest reads it: bounded in size, in time between pieces, and free of the host's secrets.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::bindings::arete::provider::http::{Header, HttpError, SseEvent};
+use super::super::framing::{Framer, TooLarge};
+use super::OutboundLimits;
+
+/// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
+pub struct Reply {
+    response: reqwest::Response,
+    framer: Framer,
+    limits: OutboundLimits,
+    secrets: Vec<SecretString>,
+    /// Bytes of the body that have come.
+    received: usize,
+    /// How long the guest has waited for this body since [`Reply::take_waited`].
+    waited: Duration,
+}
+
+impl Reply {
+    pub(super) fn new(response: reqwest::Response, limits: OutboundLimits, secrets: Vec<SecretString>) -> Self {
+        let framer = Framer::new(limits.event_bytes);
+        Self { response, framer, limits, secrets, received: 0, waited: Duration::ZERO }
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(crate) fn headers(&self) -> Vec<Header> {
+        let visible = self.response.headers().iter().filter(|(name, _)| **name != header::SET_COOKIE);
+        visible.map(|(name, value)| Header { name: name.to_string(), value: self.redacted(value.as_bytes()) }).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let headers: &HeaderMap = self.response.headers();
+        headers
+            .get(name)
+            .filter(|_| !name.eq_ignore_ascii_case("set-cookie"))
+            .map(|value| self.redacted(value.as_bytes()))
+    }
+
+    /// The rest of the body, all at once.
+    pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, HttpError> {
+        let mut bytes = self.framer.take_bytes(usize::MAX);
+        while self.receive().await? {
+            bytes.append(&mut self.framer.take_bytes(usize::MAX));
+        }
+        Ok(bytes)
+    }
+
+    /// The rest of the body, all at once, as text.
+    pub(crate) async fn text(&mut self) -> Result<String, HttpError> {
+        String::from_utf8(self.bytes().await?)
+            .map_err(|error| HttpError::NotText(format!("the vendor's answer isn't UTF-8: {}", error.utf8_error())))
+    }
+
+    /// At most `max` bytes; none at the end.
+    pub(crate) async fn read(&mut self, max: u32) -> Result<Vec<u8>, HttpError> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        loop {
+            let bytes = self.framer.take_bytes(max);
+            if !bytes.is_empty() || max == 0 || !self.receive().await? {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    pub(crate) async fn next_event(&mut self) -> Result<Option<SseEvent>, HttpError> {
+        loop {
+            if let Some(event) = self.framer.next_event().map_err(|TooLarge| self.frame_too_large("event"))? {
+                return Ok(Some(SseEvent { name: event.name, data: event.data, id: event.id }));
+            }
+            if !self.receive().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    pub(crate) async fn next_line(&mut self) -> Result<Option<String>, HttpError> {
+        loop {
+            if let Some(line) = self.framer.next_line().map_err(|TooLarge| self.frame_too_large("line"))? {
+                return Ok(Some(line));
+            }
+            if self.framer.ended() {
+                return Ok(None);
+            }
+            self.receive().await?;
+        }
+    }
+
+    /// How long the guest has waited for this body since this was last asked.
+    pub(crate) fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+
+    /// Waits for the next piece of the body; false at its end.
+    async fn receive(&mut self) -> Result<bool, HttpError> {
+        if self.framer.ended() {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        let chunk = tokio::time::timeout(self.limits.idle, self.response.chunk()).await;
+        self.waited += began.elapsed();
+        match chunk {
+            Ok(Ok(Some(chunk))) => {
+                self.received = self.received.saturating_add(chunk.len());
+                if self.limits.response_bytes < self.received {
+                    let limit = self.limits.response_bytes;
+                    return Err(HttpError::TooLarge(format!("the vendor's answer is larger than {limit} bytes")));
+                }
+                self.framer.feed(&chunk);
+                Ok(true)
+            }
+            Ok(Ok(None)) => {
+                self.framer.end();
+                Ok(false)
+            }
+            Ok(Err(error)) => {
+                Err(HttpError::Interrupted(format!("the vendor's answer broke off: {}", super::causes(&error))))
+            }
+            Err(_) => Err(HttpError::Timeout(format!("the vendor was silent for {:?}", self.limits.idle))),
+        }
+    }
+
+    fn frame_too_large(&self, what: &str) -> HttpError {
+        HttpError::TooLarge(format!(
+            "one {what} of the vendor's answer is larger than {} bytes",
+            self.limits.event_bytes
+        ))
+    }
+
+    /// A vendor may send back what it was sent.
+    fn redacted(&self, value: &[u8]) -> String {
+        let value = String::from_utf8_lossy(value);
+        let secrets = self.secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
+        secrets.fold(value.into_owned(), |value, secret| value.replace(secret, "[redacted]"))
+    }
+}

@@ -1,0 +1,286 @@
+//! A provider: what the operator defined, compiled and admitted; and one call of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, Linker, ResourceAny};
+
+use super::bindings;
+use super::check::{self, Checked};
+use super::engine::Runtime;
+use super::error::CallError;
+use super::guest_log::GuestLog;
+use super::outbound::{Grant, Outbound, OutboundLimits};
+use super::state::CallState;
+use crate::llm::{Completion, Delta, Info, Request};
+
+/// How long a call waits for one of its provider's places before it is turned away.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The largest component. StarlingMonkey and Python make some of 12 to 22 MiB.
+const COMPONENT_BYTES_MAX: usize = 64 << 20;
+/// How long `describe` may take. It reads settings and answers.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What an operator defined: which component, and what it is given.
+pub struct Definition {
+    /// The name callers use.
+    pub id: Arc<str>,
+    /// Where the component comes from.
+    pub component: Source,
+    /// What its `config` import answers.
+    pub config: BTreeMap<String, String>,
+    /// What it may reach.
+    pub grants: Arc<[Grant]>,
+    /// What the operator has to set before the provider can answer, as a sentence. Calls are refused with it.
+    pub missing: Option<String>,
+    /// What one call may use.
+    pub limits: Limits,
+}
+
+/// Where a component comes from.
+pub enum Source {
+    /// From within this binary.
+    Bundled(&'static [u8]),
+    /// From a file.
+    File(PathBuf),
+}
+
+/// What one call may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes over all memories.
+    pub memory_bytes: usize,
+    /// Computing time, waiting not counted.
+    pub cpu: Duration,
+    /// Calls at once.
+    pub calls: usize,
+    /// Bounds on each exchange with the vendor.
+    pub outbound: OutboundLimits,
+}
+
+/// The SHA-256 of something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sha256Digest(pub [u8; 32]);
+
+impl Sha256Digest {
+    fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A provider that was admitted and can be called.
+pub struct Provider {
+    /// What the operator defined.
+    pub definition: Arc<Definition>,
+    /// What it says of itself.
+    pub info: Info,
+    /// Of the component.
+    pub digest: Sha256Digest,
+    runtime: Runtime,
+    client: reqwest::Client,
+    pre: bindings::ProviderPre<CallState>,
+    permits: Arc<Semaphore>,
+}
+
+impl Provider {
+    /// Reads, compiles and probes a component. What passes here can be called: a component whose records differ from
+    /// the contract's, for one, is only found out when it is really instantiated.
+    ///
+    /// # Errors
+    /// What is wrong with the component, for its operator.
+    pub async fn admit(
+        runtime: &Runtime,
+        client: &reqwest::Client,
+        definition: Definition,
+    ) -> anyhow::Result<Arc<Self>> {
+        let bytes = match &definition.component {
+            Source::Bundled(bytes) => bytes.to_vec(),
+            Source::File(path) => {
+                tokio::fs::read(path).await.with_context(|| format!("{} can't be read", path.display()))?
+            }
+        };
+        if COMPONENT_BYTES_MAX < bytes.len() {
+            return Err(anyhow!("the component is larger than {COMPONENT_BYTES_MAX} bytes"));
+        }
+        let digest = Sha256Digest::of(&bytes);
+        let engine = runtime.clone();
+        // Compiling keeps a core busy for a tenth of a second or, for Python, several.
+        let pre = tokio::task::spawn_blocking(move || compile(&engine, &bytes)).await??;
+        let permits = Arc::new(Semaphore::new(definition.limits.calls));
+        let mut provider = Self {
+            definition: Arc::new(definition),
+            info: unknown(),
+            digest,
+            runtime: runtime.clone(),
+            client: client.clone(),
+            pre,
+            permits,
+        };
+        provider.info = provider.describe().await?;
+        Ok(Arc::new(provider))
+    }
+
+    /// The provider's name.
+    pub fn id(&self) -> &Arc<str> {
+        &self.definition.id
+    }
+
+    /// An instance of its own for one attempt.
+    pub(crate) async fn instantiate(&self) -> Result<Instance, CallError> {
+        if let Some(missing) = &self.definition.missing {
+            return Err(CallError::Unconfigured(missing.clone()));
+        }
+        let waiting = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = waiting else { return Err(CallError::Busy { provider: self.id().to_string() }) };
+        self.fresh(permit).await
+    }
+
+    async fn describe(&self) -> anyhow::Result<Info> {
+        let permit = self.permits.clone().acquire_owned().await?;
+        let probe = async {
+            let mut instance = self.fresh(permit).await?;
+            instance.store.data_mut().resume();
+            let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
+            let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
+            check::info(&info).map_err(|problem| instance.invalid(problem))?;
+            Ok::<_, CallError>(info)
+        };
+        let info = tokio::time::timeout(DESCRIBE_TIMEOUT, probe).await.context("describe took too long")?;
+        info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
+    }
+
+    async fn fresh(&self, permit: OwnedSemaphorePermit) -> Result<Instance, CallError> {
+        let began = Instant::now();
+        let log = GuestLog::new(self.id().clone());
+        let outbound = Outbound::new(
+            self.client.clone(),
+            self.id().clone(),
+            self.definition.grants.clone(),
+            self.definition.limits.outbound,
+        );
+        let state = CallState::new(self.definition.clone(), outbound, log);
+        let mut store = Store::new(&self.runtime.engine, state);
+        store.limiter(|state| state);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+        match self.pre.instantiate_async(&mut store).await {
+            Ok(bindings) => {
+                Ok(Instance { store, bindings, plugin: self.plugin(), deltas: None, began, _permit: permit })
+            }
+            Err(error) => Err(CallError::from_trap(self.plugin(), &error, store.data())),
+        }
+    }
+
+    /// How errors and logs name this version of the component.
+    fn plugin(&self) -> String {
+        format!("{} {}", self.id(), self.info.version)
+    }
+}
+
+fn compile(runtime: &Runtime, bytes: &[u8]) -> anyhow::Result<bindings::ProviderPre<CallState>> {
+    let engine = &runtime.engine;
+    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+        return Err(anyhow!("this is machine code, not a component: machine code from outside can't be trusted"));
+    }
+    let component = Component::new(engine, bytes).map_err(|error| anyhow!("this is no component: {error:#}"))?;
+    let mut linker = Linker::<CallState>::new(engine);
+    // Files, sockets, environment and arguments are linked, because every toolchain imports them, and empty.
+    let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
+        .and_then(|()| bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state));
+    linked.map_err(|error| anyhow!("{error:#}"))?;
+    let pre = linker
+        .instantiate_pre(&component)
+        .map_err(|error| anyhow!("it asks for something that no provider is given: {error:#}"))?;
+    bindings::ProviderPre::new(pre)
+        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))
+}
+
+/// Until the provider has described itself.
+fn unknown() -> Info {
+    Info {
+        vendor: String::new(),
+        version: String::from("(version unknown)"),
+        default_model: None,
+        models: vec![],
+        features: vec![],
+        extra: None,
+    }
+}
+
+/// One call's own instance. Dropping it ends the call: the vendor's connection is closed.
+pub(crate) struct Instance {
+    store: Store<CallState>,
+    bindings: bindings::Provider,
+    plugin: String,
+    deltas: Option<ResourceAny>,
+    began: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Instance {
+    /// Answers in whole.
+    pub(crate) async fn complete(&mut self, request: &Request) -> Result<Completion, CallError> {
+        self.store.data_mut().resume();
+        let said = self.bindings.arete_provider_chat().call_complete(&mut self.store, request).await;
+        self.settle(said, check::completion)
+    }
+
+    /// Begins to answer bit by bit.
+    pub(crate) async fn open_stream(&mut self, request: &Request) -> Result<(), CallError> {
+        self.store.data_mut().resume();
+        let said = self.bindings.arete_provider_chat().call_open_stream(&mut self.store, request).await;
+        let deltas = self.settle(said, |_| Ok(()))?;
+        self.deltas = Some(deltas);
+        Ok(())
+    }
+
+    /// What is new in the stream; nothing at its end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
+        let Some(deltas) = self.deltas else { return Ok(vec![]) };
+        self.store.data_mut().resume();
+        let said = self.bindings.arete_provider_chat().deltas().call_next(&mut self.store, deltas).await;
+        self.settle(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(check::delta))
+    }
+
+    /// How long this instance has waited for the vendor.
+    pub(crate) fn upstream(&self) -> Duration {
+        self.store.data().outbound.waited
+    }
+
+    /// How long it has lived.
+    pub(crate) fn total(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Turns the three ways a call can fail into one.
+    fn settle<T>(
+        &self,
+        said: wasmtime::Result<Result<T, crate::llm::ProviderError>>,
+        check: impl FnOnce(&T) -> Checked,
+    ) -> Result<T, CallError> {
+        let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
+        check(&value).map_err(|problem| self.invalid(problem))?;
+        Ok(value)
+    }
+
+    fn failure(&self, error: &wasmtime::Error) -> CallError {
+        CallError::from_trap(self.plugin.clone(), error, self.store.data())
+    }
+
+    fn invalid(&self, problem: String) -> CallError {
+        CallError::Invalid { plugin: self.plugin.clone(), problem }
+    }
+}

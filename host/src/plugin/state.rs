@@ -1,0 +1,215 @@
+//! What one call owns while it runs: the `T` of its `Store`. Made for the call and dropped with it, so nothing of one
+//! caller is there for the next.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::bindings::arete::provider::http::{Header, HttpError, HttpRequest, SseEvent};
+use super::bindings::arete::provider::{config, http, llm, log};
+use super::engine::TICK;
+use super::guest_log::GuestLog;
+use super::outbound::{Outbound, Reply};
+use super::provider::Definition;
+
+/// Things a guest may hold at once: replies, streams, pollables. Rust's standard library needs about five.
+const HANDLES_MAX: usize = 256;
+/// Instances, memories and tables of one component. Python, the largest, has 25 instances.
+const PARTS_MAX: usize = 64;
+/// Entries of one table: what the pool allots. Python has 5,674, StarlingMonkey 7,692.
+pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
+
+/// Why the host ended a call that the guest would have gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exceeded {
+    /// More memory than `LLM_PLUGIN_MEMORY`.
+    Memory,
+    /// More computing time than `LLM_PLUGIN_CPU`.
+    Cpu,
+}
+
+/// One call's own.
+pub(crate) struct CallState {
+    definition: Arc<Definition>,
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub(super) outbound: Outbound,
+    pub(super) log: GuestLog,
+    memory_left: usize,
+    cpu_left: Duration,
+    /// When the guest last began to compute.
+    resumed: Instant,
+    /// The limit that was met. A guest that may not grow its memory ends in the same trap as one that panics; this
+    /// tells them apart.
+    pub(super) exceeded: Option<Exceeded>,
+}
+
+impl CallState {
+    pub(super) fn new(definition: Arc<Definition>, outbound: Outbound, log: GuestLog) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
+        let wasi = WasiCtx::builder()
+            .stdout(log.stream("stdout"))
+            .stderr(log.stream("stderr"))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self {
+            memory_left: definition.limits.memory_bytes,
+            cpu_left: definition.limits.cpu,
+            definition,
+            wasi,
+            table,
+            outbound,
+            log,
+            resumed: Instant::now(),
+            exceeded: None,
+        }
+    }
+
+    /// The guest begins, or goes on, to compute.
+    pub(super) fn resume(&mut self) {
+        self.resumed = Instant::now();
+    }
+
+    /// Called at each tick while the guest computes, and once when it goes on after waiting: charges the time it has
+    /// computed. A tick is the most that is charged at once, because the time since may have been spent waiting where
+    /// we don't see it: in line for a thread, or in a clock of WASI.
+    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.cpu_left = self.cpu_left.saturating_sub(self.resumed.elapsed().min(TICK));
+        self.resume();
+        if self.cpu_left.is_zero() {
+            self.exceeded = Some(Exceeded::Cpu);
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        // Lets other requests on this thread go on before the guest does.
+        Ok(UpdateDeadline::Yield(1))
+    }
+
+    fn reply(&mut self, this: &Resource<Reply>) -> Result<&mut Reply, ResourceTableError> {
+        self.table.get_mut(this)
+    }
+}
+
+impl ResourceLimiter for CallState {
+    /// Sums over all memories: wasmtime's own limiter bounds each one by itself.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        let Some(left) = self.memory_left.checked_sub(more) else {
+            self.exceeded = Some(Exceeded::Memory);
+            return Ok(false);
+        };
+        self.memory_left = left;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+
+    fn instances(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn tables(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn memories(&self) -> usize {
+        PARTS_MAX
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl llm::Host for CallState {}
+
+impl config::Host for CallState {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.definition.config.get(&key).cloned())
+    }
+}
+
+impl log::Host for CallState {
+    fn write(&mut self, level: log::Level, message: String, fields: Vec<log::Field>) -> wasmtime::Result<()> {
+        self.log.write(level, &message, &fields);
+        Ok(())
+    }
+}
+
+impl http::Host for CallState {
+    async fn send(&mut self, request: HttpRequest) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
+        let sent = self.outbound.send(request).await;
+        self.resume();
+        Ok(match sent {
+            Ok(reply) => Ok(self.table.push(reply)?),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl http::HostReply for CallState {
+    fn status(&mut self, this: Resource<Reply>) -> wasmtime::Result<u16> {
+        Ok(self.reply(&this)?.status())
+    }
+
+    fn headers(&mut self, this: Resource<Reply>) -> wasmtime::Result<Vec<Header>> {
+        Ok(self.reply(&this)?.headers())
+    }
+
+    fn header(&mut self, this: Resource<Reply>, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.reply(&this)?.header(&name))
+    }
+
+    async fn text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
+        let text = self.reply(&this)?.text().await;
+        self.after_reading(&this)?;
+        Ok(text)
+    }
+
+    async fn bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+        let bytes = self.reply(&this)?.bytes().await;
+        self.after_reading(&this)?;
+        Ok(bytes)
+    }
+
+    async fn read(&mut self, this: Resource<Reply>, max: u32) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+        let bytes = self.reply(&this)?.read(max).await;
+        self.after_reading(&this)?;
+        Ok(bytes)
+    }
+
+    async fn next_event(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<SseEvent>, HttpError>> {
+        let event = self.reply(&this)?.next_event().await;
+        self.after_reading(&this)?;
+        Ok(event)
+    }
+
+    async fn next_line(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<String>, HttpError>> {
+        let line = self.reply(&this)?.next_line().await;
+        self.after_reading(&this)?;
+        Ok(line)
+    }
+
+    fn drop(&mut self, this: Resource<Reply>) -> wasmtime::Result<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl CallState {
+    fn after_reading(&mut self, this: &Resource<Reply>) -> Result<(), ResourceTableError> {
+        let waited = self.reply(this)?.take_waited();
+        self.outbound.waited += waited;
+        self.resume();
+        Ok(())
+    }
+}
