@@ -1,0 +1,193 @@
+//! The vendor's content blocks and the contract's parts: the one place that knows how they map, in both directions.
+//!
+//! What an answer held can be sent back. So a block is taken apart only when nothing of it gets lost on the way there
+//! and back; every other block stays whole, as `other`.
+
+use std::borrow::Cow;
+
+use arete_plugin::llm::{
+    Image, ImageData, ImageSource, OtherPart, Part, ResultPart, Text, Thinking, ToolResult, ToolUse,
+};
+
+use crate::body::{Fields, Value};
+use crate::json::{self, Mismatch, OBJECT, Object, STRING};
+
+/// A block of an answer as a part.
+///
+/// `tool_result` isn't among the blocks that are taken apart: it is what the caller says, and no answer holds one.
+pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
+    let mut fields = Object::parse(block)?;
+    let kind: String = fields.need("type", STRING)?;
+    Ok(match kind.as_str() {
+        "text" => Part::Text(Text { text: fields.need("text", STRING)?, extra: fields.into_extra() }),
+        "thinking" => Part::Thinking(Thinking {
+            text: fields.need("thinking", STRING)?,
+            signature: fields.read("signature", STRING)?,
+            extra: fields.into_extra(),
+        }),
+        "tool_use" => Part::ToolUse(ToolUse {
+            id: fields.need("id", STRING)?,
+            name: fields.need("name", STRING)?,
+            input: input(&mut fields)?,
+            extra: fields.into_extra(),
+        }),
+        "image" => image(fields).map_or_else(|| other(kind, block), Part::Image),
+        _ => other(kind, block),
+    })
+}
+
+/// A part of a message as a block.
+pub(crate) fn write(part: &Part) -> Result<Value<'_>, Mismatch> {
+    match part {
+        Part::Text(text) => write_text(text),
+        Part::Image(image) => write_image(image),
+        Part::ToolUse(tool_use) => write_tool_use(tool_use),
+        Part::ToolResult(result) => write_tool_result(result),
+        Part::Thinking(thinking) => write_thinking(thinking),
+        Part::Other(other) => write_other(other),
+    }
+}
+
+pub(crate) fn write_text(text: &Text) -> Result<Value<'_>, Mismatch> {
+    Fields::of_type("text").with("text", Value::Text(&text.text)).with_extra(text.extra.as_deref())
+}
+
+/// The vendor takes a string where a list has one plain text; it stays as short as the caller typed it.
+pub(crate) fn plain_text<'a>(mut texts: impl Iterator<Item = Option<&'a Text>>) -> Option<Value<'a>> {
+    match (texts.next(), texts.next()) {
+        (Some(Some(Text { text, extra: None })), None) => Some(Value::Text(text)),
+        _ => None,
+    }
+}
+
+fn write_image(image: &Image) -> Result<Value<'_>, Mismatch> {
+    let source = match &image.source {
+        ImageSource::Data(data) => Fields::of_type("base64")
+            .with("media_type", Value::Text(&data.media_type))
+            .with("data", Value::Text(&data.base64)),
+        ImageSource::Url(url) => Fields::of_type("url").with("url", Value::Text(url)),
+    };
+    Fields::of_type("image").with("source", Value::Fields(source)).with_extra(image.extra.as_deref())
+}
+
+fn write_tool_use(tool_use: &ToolUse) -> Result<Value<'_>, Mismatch> {
+    let input = json::object(&tool_use.input).map_err(|mismatch| mismatch.within("input"))?;
+    Fields::of_type("tool_use")
+        .with("id", Value::Text(&tool_use.id))
+        .with("name", Value::Text(&tool_use.name))
+        .with("input", Value::Raw(Cow::Borrowed(input)))
+        .with_extra(tool_use.extra.as_deref())
+}
+
+fn write_tool_result(result: &ToolResult) -> Result<Value<'_>, Mismatch> {
+    let mut fields = Fields::of_type("tool_result").with("tool_use_id", Value::Text(&result.tool_use_id));
+    if !result.content.is_empty() {
+        fields = fields.with("content", write_result_content(&result.content)?);
+    }
+    if result.is_error {
+        fields = fields.with("is_error", Value::Flag(true));
+    }
+    fields.with_extra(result.extra.as_deref())
+}
+
+fn write_result_content(content: &[ResultPart]) -> Result<Value<'_>, Mismatch> {
+    let texts = content.iter().map(|part| match part {
+        ResultPart::Text(text) => Some(text),
+        _ => None,
+    });
+    if let Some(text) = plain_text(texts) {
+        return Ok(text);
+    }
+
+    let blocks = content.iter().enumerate().map(|(index, part)| {
+        let block = match part {
+            ResultPart::Text(text) => write_text(text),
+            ResultPart::Image(image) => write_image(image),
+            ResultPart::Other(other) => write_other(other),
+        };
+        block.map_err(|mismatch| mismatch.within(format_args!("content[{index}]")))
+    });
+    blocks.collect::<Result<_, _>>().map(Value::List)
+}
+
+/// An absent signature is left out and not sent as an empty one: whether thoughts without proof will do is for the
+/// vendor to say.
+fn write_thinking(thinking: &Thinking) -> Result<Value<'_>, Mismatch> {
+    Fields::of_type("thinking")
+        .with("thinking", Value::Text(&thinking.text))
+        .with_some("signature", thinking.signature.as_deref().map(Value::Text))
+        .with_extra(thinking.extra.as_deref())
+}
+
+fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
+    let block = json::object(&other.json).map_err(|mismatch| mismatch.within("json"))?;
+    Ok(Value::Raw(Cow::Borrowed(block)))
+}
+
+fn other(kind: String, block: &str) -> Part {
+    Part::Other(OtherPart { kind, json: block.to_owned() })
+}
+
+fn input(fields: &mut Object) -> Result<String, Mismatch> {
+    let input = fields.require("input", OBJECT)?;
+    let input = json::object(input.get()).map_err(|mismatch| mismatch.within("input"))?;
+    Ok(input.get().to_owned())
+}
+
+/// Absent when there is more to its source than the contract can say, such as a file's id.
+fn image(mut fields: Object) -> Option<Image> {
+    let source = fields.take("source")?;
+    let mut source = Object::parse(source.get()).ok()?;
+    let kind: String = source.need("type", STRING).ok()?;
+    let place = match kind.as_str() {
+        "base64" => ImageSource::Data(ImageData {
+            media_type: source.need("media_type", STRING).ok()?,
+            base64: source.need("data", STRING).ok()?,
+        }),
+        "url" => ImageSource::Url(source.need("url", STRING).ok()?),
+        _ => return None,
+    };
+    source.is_empty().then(|| Image { source: place, extra: fields.into_extra() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_there_and_back(block: &str) -> Part {
+        let part = read(block).unwrap();
+        assert_eq!(json::text(&write(&part).unwrap()), block);
+        part
+    }
+
+    #[test]
+    fn blocks_come_back_as_they_were() {
+        let text = check_there_and_back(r#"{"type":"text","text":"a\nb","citations":[{"start":1.50}]}"#);
+        assert!(matches!(text, Part::Text(text) if text.extra.as_deref() == Some(r#"{"citations":[{"start":1.50}]}"#)));
+        check_there_and_back(r#"{"type":"thinking","thinking":"","signature":"EqQB"}"#);
+        check_there_and_back(r#"{"type":"thinking","thinking":"unsigned"}"#);
+        check_there_and_back(
+            r#"{"type":"tool_use","id":"toolu_1","name":"f","input":{"n":1e2, "m":1.0},"caller":{"type":"direct"}}"#,
+        );
+        check_there_and_back(r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#);
+        check_there_and_back(r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#);
+        let file = check_there_and_back(r#"{"type":"image","source":{"type":"file","file_id":"file_1"}}"#);
+        assert!(matches!(file, Part::Other(other) if other.kind == "image"));
+        let unknown = check_there_and_back(r#"{"new":null, "type":"from_the_future","n":12345678901234567890}"#);
+        assert!(matches!(unknown, Part::Other(other) if other.kind == "from_the_future"));
+    }
+
+    #[test]
+    fn blocks_that_lack_what_they_promise_are_refused() {
+        for (block, says) in [
+            ("[]", "it should be an object, but is a list"),
+            ("{}", "`type` should be a string, but is missing"),
+            (r#"{"type":"text"}"#, "`text` should be a string, but is missing"),
+            (r#"{"type":"thinking","thinking":1}"#, "`thinking` should be a string, but is a number"),
+            (r#"{"type":"tool_use","id":"a","name":"b","input":"c"}"#, "`input` should be an object, but is a string"),
+        ] {
+            assert_eq!(read(block).unwrap_err().to_string(), says);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Every type and every status, and what no server in its right mind would send.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn the_type_decides_with_a_status_and_without() {
+    for (code, kind) in [
+        ("invalid_request_error", ErrorKind::InvalidRequest),
+        ("authentication_error", ErrorKind::Credentials),
+        ("permission_error", ErrorKind::Credentials),
+        ("billing_error", ErrorKind::Billing),
+        ("not_found_error", ErrorKind::NotFound),
+        ("conflict_error", ErrorKind::Other("conflict".into())),
+        ("request_too_large", ErrorKind::TooLarge),
+        ("rate_limit_error", ErrorKind::RateLimited),
+        ("api_error", ErrorKind::VendorFailed),
+        ("timeout_error", ErrorKind::Timeout),
+        ("overloaded_error", ErrorKind::Overloaded),
+    ] {
+        let body = format!(r#"{{"type":"error","error":{{"type":"{code}","message":"m"}},"request_id":"req_1"}}"#);
+        let expected = ProviderError {
+            code: Some(code.into()),
+            request_id: Some("req_1".into()),
+            ..ProviderError::new(kind, "m")
+        };
+        assert_eq!(in_band(Object::parse(&body).unwrap()), expected);
+        let refused = refusal(418, &[], &body, UNIX_EPOCH);
+        assert_eq!(refused, ProviderError { status: Some(418), ..expected });
+    }
+}
+
+#[test]
+fn the_status_decides_where_there_is_no_type() {
+    for (status, kind) in [
+        (100, ErrorKind::BadResponse),
+        (301, ErrorKind::BadResponse),
+        (400, ErrorKind::InvalidRequest),
+        (401, ErrorKind::Credentials),
+        (402, ErrorKind::Billing),
+        (403, ErrorKind::Credentials),
+        (404, ErrorKind::NotFound),
+        (405, ErrorKind::InvalidRequest),
+        (408, ErrorKind::Timeout),
+        (409, ErrorKind::Other("conflict".into())),
+        (413, ErrorKind::TooLarge),
+        (422, ErrorKind::InvalidRequest),
+        (429, ErrorKind::RateLimited),
+        (500, ErrorKind::VendorFailed),
+        (502, ErrorKind::VendorFailed),
+        (503, ErrorKind::Overloaded),
+        (504, ErrorKind::Timeout),
+        (529, ErrorKind::Overloaded),
+        (599, ErrorKind::VendorFailed),
+        (999, ErrorKind::BadResponse),
+    ] {
+        let error = refusal(status, &[], "<html>", UNIX_EPOCH);
+        assert_eq!((error.kind, error.status, error.code), (kind, Some(status), None));
+        assert!(error.message.contains(&status.to_string()), "{}", error.message);
+    }
+    assert_eq!(in_band(Object::default()).kind, ErrorKind::VendorFailed);
+}
+
+#[test]
+fn waits_are_read_from_milliseconds_seconds_and_dates() {
+    let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 37);
+    for (name, value, wait) in [
+        ("retry-after-ms", "250", Some(250)),
+        ("Retry-After-Ms", "0.2", Some(1)),
+        ("retry-after", "0", Some(0)),
+        ("RETRY-AFTER", " 1.5 ", Some(1500)),
+        ("retry-after", "9999999999999999999999", Some(u32::MAX)),
+        ("retry-after", "-1", None),
+        ("retry-after", "NaN", None),
+        ("retry-after", "inf", None),
+        ("retry-after", "soon", None),
+        ("retry-after", "", None),
+        ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", Some(37_000)),
+        ("retry-after", "Sun, 06 Nov 1994 08:48:00 GMT", Some(0)),
+        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(u32::MAX)),
+        ("retry-after", "Sun, 99 Nov 1994 08:49:37 GMT", None),
+    ] {
+        let headers = [Header { name: name.into(), value: value.into() }];
+        assert_eq!(refusal(429, &headers, "", now).retry_after_ms, wait, "{name}: {value}");
+    }
+    let both = [("retry-after", "7"), ("retry-after-ms", "soon")];
+    let both = both.map(|(name, value)| Header { name: name.into(), value: value.into() });
+    assert_eq!(refusal(429, &both, "", now).retry_after_ms, Some(7000));
+}
+
+#[test]
+fn what_is_not_a_stream_is_named_and_not_repeated() {
+    let html = not_a_stream("text/html", "<p>secret</p>");
+    assert_eq!(html.kind, ErrorKind::BadResponse);
+    assert!(html.message.contains("text/html") && !html.message.contains("secret"), "{}", html.message);
+    let error = not_a_stream("application/json", r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#);
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
+}
+
+proptest! {
+    #[test]
+    fn any_refusal_becomes_an_error_of_bounded_words(
+        status: u16,
+        wait in "\\PC{0,40}|[0-9.eE+-]{0,40}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
+        body in "\\PC{0,60}|\\{\"error\":\\PC{0,20}\\}|\\{\"type\":\"error\",\"error\":\\{\"type\":\"\\PC{0,200}\",\"message\":\"\\PC{0,3000}\"\\}\\}",
+        now in 0_u64..1 << 40,
+    ) {
+        let headers = ["retry-after", "retry-after-ms", "request-id", "x-should-retry"];
+        let headers = headers.map(|name| Header { name: name.into(), value: wait.clone() });
+        let error = refusal(status, &headers, &body, UNIX_EPOCH + Duration::from_secs(now));
+        prop_assert!(!error.message.is_empty() && error.message.chars().count() <= MESSAGE_CHARACTERS_MAX + 1);
+        prop_assert!(error.code.is_none_or(|code| code.chars().count() <= WORD_CHARACTERS_MAX + 1));
+        prop_assert!(error.extra.is_none_or(|extra| json::object(&extra).is_ok()));
+    }
+}

@@ -1,0 +1,201 @@
+//! The order of a streamed answer: which event may come when, and what each of them tells.
+//!
+//! One block is open at a time and indices only rise; that is the order the vendor promises and the contract needs.
+//! What would be guesswork to repair (an event lost on the way, a block without an end) is an error: half an answer that
+//! looks whole is worse than none.
+
+use std::mem;
+
+use arete_plugin::llm::{Delta, ErrorKind, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
+
+use crate::answer;
+use crate::errors::{self, Broken};
+use crate::growing::Growing;
+use crate::json::{COUNT, Mismatch, OBJECT, Object, STRING};
+use crate::usage::Counts;
+
+/// A streamed answer, fed one server-sent event at a time.
+pub(crate) struct Stream {
+    /// Whether the caller wants the vendor's own events too.
+    native: bool,
+    started: bool,
+    finished: bool,
+    open: Option<Growing>,
+    /// The lowest index that the next block may have.
+    next_index: u32,
+    counts: Counts,
+    stop_reason: Option<FinishReason>,
+    /// What the end of the answer says beyond the contract.
+    extra: Object<'static>,
+}
+
+impl Stream {
+    pub(crate) fn new(native: bool) -> Self {
+        Self {
+            native,
+            started: false,
+            finished: false,
+            open: None,
+            next_index: 0,
+            counts: Counts::default(),
+            stop_reason: None,
+            extra: Object::default(),
+        }
+    }
+
+    /// Takes one event. It may tell nothing (a `ping`), one thing or several. After the end, nothing tells anything.
+    pub(crate) fn take(&mut self, name: &str, data: &str) -> Result<Vec<Delta>, ProviderError> {
+        if self.finished {
+            return Ok(Vec::new());
+        }
+        let (kind, event) = parse(name, data)?;
+        if kind == "error" {
+            return Err(errors::in_band(event));
+        }
+        let told = self.step(&kind, event, data);
+        let mut events =
+            told.map_err(|Broken(why)| Broken(format!("in the event `{}`, {why}", errors::word(&kind))))?;
+        if self.native && events.is_empty() {
+            events.push(Event::Other(OtherPart { kind, json: data.to_owned() }));
+        }
+        // Several deltas of one event share it: the first carries it, so that it is passed on once.
+        let mut native = self.native.then(|| answer::native_body(data));
+        Ok(events.into_iter().map(|event| Delta { event, native: native.take() }).collect())
+    }
+
+    /// The body is at its end. Only the vendor's own mark ends an answer, and it ends the reading too.
+    pub(crate) fn end(&self) -> ProviderError {
+        let says = "The vendor closed the stream before the end of its answer.";
+        ProviderError::new(ErrorKind::Interrupted, says)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn step(&mut self, kind: &str, event: Object, data: &str) -> Result<Vec<Event>, Broken> {
+        match kind {
+            "ping" => Ok(Vec::new()),
+            "message_start" if self.started => Err(Broken("a second answer starts".into())),
+            "message_start" => self.message_start(event),
+            "content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta" | "message_stop"
+                if !self.started =>
+            {
+                Err(Broken("something comes before `message_start`".into()))
+            }
+            "content_block_start" => self.block_start(event),
+            "content_block_delta" => self.block_delta(event, data),
+            "content_block_stop" => self.block_stop(event),
+            "message_delta" => self.message_delta(event),
+            "message_stop" => self.message_stop(),
+            _ => Ok(vec![Event::Other(OtherPart { kind: kind.to_owned(), json: data.to_owned() })]),
+        }
+    }
+
+    fn message_start(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
+        let message = event.require("message", OBJECT)?;
+        let mut message = Object::parse(message.get()).map_err(|mismatch| mismatch.within("message"))?;
+        let (id, model) = answer::id_and_model(&mut message).map_err(|mismatch| mismatch.within("message"))?;
+        if message.take("content").is_some_and(|content| has_blocks(content.get())) {
+            return Err(Broken("`message.content` should be an empty list, but isn't".into()));
+        }
+        self.started = true;
+        self.stop_reason(&mut message).map_err(|mismatch| mismatch.within("message"))?;
+        let usage = self.usage(&mut message).map_err(|mismatch| mismatch.within("message"))?;
+        let start = Event::Start(Start { id, model, extra: message.into_extra() });
+        Ok([start].into_iter().chain(usage).collect())
+    }
+
+    fn block_start(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
+        let index: u32 = event.need("index", COUNT)?;
+        if let Some(open) = &self.open {
+            return Err(Broken(format!("block {index} starts before block {} has ended", open.index())));
+        }
+        if index < self.next_index {
+            return Err(Broken(format!("block {index} starts after a block of the same or a higher index")));
+        }
+        let block = event.require("content_block", OBJECT)?;
+        let (block, told) = Growing::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
+        self.next_index = index.saturating_add(1);
+        self.open = Some(block);
+        Ok(told.into_iter().collect())
+    }
+
+    fn block_delta(&mut self, mut event: Object, data: &str) -> Result<Vec<Event>, Broken> {
+        let index: u32 = event.need("index", COUNT)?;
+        let Some(block) = self.open.as_mut().filter(|block| block.index() == index) else {
+            return Err(Broken(format!("block {index} isn't open")));
+        };
+        let delta = event.require("delta", OBJECT)?;
+        let delta = Object::parse(delta.get()).map_err(|mismatch| mismatch.within("delta"))?;
+        Ok(block.add(delta, data)?.into_iter().collect())
+    }
+
+    fn block_stop(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
+        let index: u32 = event.need("index", COUNT)?;
+        match self.open.take_if(|block| block.index() == index) {
+            Some(block) => Ok(block.end().into_iter().collect()),
+            None => Err(Broken(format!("block {index} isn't open"))),
+        }
+    }
+
+    fn message_delta(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
+        event.take("type");
+        if let Some(delta) = event.take("delta") {
+            let mut delta = Object::parse(delta.get()).map_err(|mismatch| mismatch.within("delta"))?;
+            self.stop_reason(&mut delta).map_err(|mismatch| mismatch.within("delta"))?;
+            self.say(delta);
+        }
+        let usage = self.usage(&mut event)?;
+        self.say(event);
+        Ok(usage.into_iter().collect())
+    }
+
+    fn message_stop(&mut self) -> Result<Vec<Event>, Broken> {
+        if let Some(open) = &self.open {
+            return Err(Broken(format!("the answer ends before block {} has ended", open.index())));
+        }
+        let Some(reason) = self.stop_reason.take() else {
+            return Err(Broken("the answer ends without a `stop_reason`".into()));
+        };
+        self.finished = true;
+        let extra = mem::take(&mut self.extra).into_extra();
+        Ok(vec![Event::Finish(Finish { reason, extra })])
+    }
+
+    fn stop_reason(&mut self, said: &mut Object) -> Result<(), Mismatch> {
+        if let Some(word) = said.read("stop_reason", STRING)? {
+            self.stop_reason = Some(answer::finish_reason(word));
+        }
+        Ok(())
+    }
+
+    fn usage(&mut self, said: &mut Object) -> Result<Option<Event>, Mismatch> {
+        let Some(usage) = said.take("usage") else { return Ok(None) };
+        let counted = self.counts.set(usage.get()).and_then(|()| self.counts.usage());
+        counted.map(|usage| Some(Event::Usage(usage))).map_err(|mismatch| mismatch.within("usage"))
+    }
+
+    fn say(&mut self, said: Object) {
+        for (key, value) in said.into_owned() {
+            if value.get() != "null" {
+                self.extra.set(&key, value);
+            }
+        }
+    }
+}
+
+/// The event's type is in its data; a gateway that drops it there has it in the event's name at least.
+fn parse<'a>(name: &str, data: &'a str) -> Result<(String, Object<'a>), Broken> {
+    let named = |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", errors::word(name)));
+    let event = Object::parse(data).map_err(named)?;
+    let kind = event.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
+    Ok((kind.unwrap_or_else(|| name.to_owned()), event))
+}
+
+fn has_blocks(content: &str) -> bool {
+    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(content).map_or(true, |blocks| !blocks.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What an answer cost: the vendor's counts, of which a stream may tell some early and all of them again later.
+
+use arete_plugin::llm::Usage;
+
+use crate::json::{self, COUNT, Mismatch, Object};
+
+/// The latest of each count.
+///
+/// The counts of a stream are totals, so a later one replaces an earlier one; what a later event leaves out or calls
+/// null keeps what an earlier one said. Sums are made of the latest of each, and never across events.
+#[derive(Default)]
+pub(crate) struct Counts(Object<'static>);
+
+impl Counts {
+    /// Takes in one `usage` object of the vendor.
+    pub(crate) fn set(&mut self, usage: &str) -> Result<(), Mismatch> {
+        for (key, value) in Object::parse(usage)?.into_owned() {
+            if value.get() != "null" {
+                self.0.set(&key, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt cache.
+    pub(crate) fn usage(&self) -> Result<Usage, Mismatch> {
+        let mut counts = self.0.clone();
+        let uncached: Option<u32> = counts.read("input_tokens", COUNT)?;
+        let cache_write_tokens = counts.read("cache_creation_input_tokens", COUNT)?;
+        let cache_read_tokens = counts.read("cache_read_input_tokens", COUNT)?;
+        let output_tokens = counts.read("output_tokens", COUNT)?;
+        let reasoning_tokens = reasoning(&mut counts)?;
+
+        let cached = [cache_write_tokens, cache_read_tokens].into_iter().flatten();
+        let input_tokens = uncached.map(|uncached| cached.fold(uncached, u32::saturating_add));
+        let extra = counts.into_extra();
+        Ok(Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra })
+    }
+}
+
+fn reasoning(counts: &mut Object<'static>) -> Result<Option<u32>, Mismatch> {
+    let within = |mismatch: Mismatch| mismatch.within("output_tokens_details");
+    let Some(details) = counts.take("output_tokens_details") else { return Ok(None) };
+    let mut details = Object::parse(details.get()).map_err(within)?;
+    let thinking = details.read("thinking_tokens", COUNT).map_err(within)?;
+    if !details.is_empty() {
+        counts.set("output_tokens_details", json::raw(&details));
+    }
+    Ok(thinking)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(usages: &[&str]) -> Usage {
+        let mut counts = Counts::default();
+        usages.iter().for_each(|usage| counts.set(usage).unwrap());
+        counts.usage().unwrap()
+    }
+
+    #[test]
+    fn input_is_all_input_and_later_counts_replace_earlier_ones() {
+        let usage = counts(&[
+            r#"{"input_tokens":10,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":1}"#,
+            r#"{"input_tokens":12,"cache_creation_input_tokens":null,"output_tokens":40}"#,
+            r#"{"output_tokens":44,"output_tokens_details":{"thinking_tokens":30,"other":1}}"#,
+        ]);
+        assert_eq!(usage.input_tokens, Some(117));
+        assert_eq!(usage.cache_write_tokens, Some(5));
+        assert_eq!(usage.cache_read_tokens, Some(100));
+        assert_eq!(usage.output_tokens, Some(44));
+        assert_eq!(usage.reasoning_tokens, Some(30));
+        assert_eq!(usage.extra.as_deref(), Some(r#"{"output_tokens_details":{"other":1}}"#));
+    }
+
+    #[test]
+    fn what_the_vendor_did_not_count_stays_absent() {
+        let usage = counts(&[r#"{"output_tokens":3,"cache_read_input_tokens":7}"#]);
+        assert_eq!(usage.input_tokens, None);
+        assert_eq!(usage.cache_read_tokens, Some(7));
+        assert_eq!(usage.reasoning_tokens, None);
+        assert_eq!(usage.extra, None);
+    }
+
+    #[test]
+    fn absurd_counts_do_not_overflow() {
+        let usage = counts(&[r#"{"input_tokens":4294967295,"cache_read_input_tokens":4294967295}"#]);
+        assert_eq!(usage.input_tokens, Some(u32::MAX));
+        let mut counts = Counts::default();
+        counts.set(r#"{"input_tokens":4294967296}"#).unwrap();
+        let says = counts.usage().unwrap_err().to_string();
+        assert_eq!(says, "`input_tokens` should be a whole number below 2^32, but is another number");
+    }
+}
