@@ -1,0 +1,219 @@
+//! Users: what one is, and what the routes may ask of whatever keeps them.
+//!
+//! Rules that every engine has to follow alike live here: what an email, a name or a page is, when two emails are the
+//! same one, and what a store may answer. How it is kept on disk is [`redb`]'s business alone.
+
+mod page;
+pub mod redb;
+#[cfg(test)]
+mod tests;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
+
+pub use self::page::{Cursor, ListQuery, Page, PageLimit};
+
+/// Keeps users. Held as `Arc<dyn UserStore>`.
+///
+/// An `Ok` from a method that writes means that the change is on disk and survives `kill -9` and loss of power. A
+/// caller that drops a write's future before its answer can't know whether the write landed.
+pub trait UserStore: Send + Sync + 'static {
+    /// Adds a user and gives it an id. Fails with [`StoreError::EmailTaken`].
+    fn create(&self, new: NewUser) -> BoxFuture<'_, Result<User, StoreError>>;
+
+    /// Fails with [`StoreError::NotFound`].
+    fn get(&self, id: Uuid) -> BoxFuture<'_, Result<User, StoreError>>;
+
+    /// One page, in the order of creation. Following [`Page::next_cursor`] to the end meets every user that was there
+    /// all along exactly once, whatever is created or deleted meanwhile.
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// Changes what `changes` names, and answers the user as it is now. With nothing to change, nothing does: not
+    /// `updated_at`, not the version.
+    ///
+    /// With `expected`, only if the user still has that version. Fails with [`StoreError::NotFound`],
+    /// [`StoreError::Stale`] or [`StoreError::EmailTaken`], looked for in this order.
+    fn update(&self, id: Uuid, changes: UserChanges, expected: Option<u64>) -> BoxFuture<'_, Result<User, StoreError>>;
+
+    /// Removes a user; its email is free again. With `expected`, only if the user still has that version. Fails with
+    /// [`StoreError::NotFound`] or [`StoreError::Stale`], looked for in this order.
+    fn delete(&self, id: Uuid, expected: Option<u64>) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// A user as it is kept. Its JSON is what the API shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// UUIDv7, given by the store: ids ascend in the order of creation.
+    pub id: Uuid,
+    /// As the client wrote it. Unique among users without regard to case.
+    pub email: String,
+    /// What to call the user.
+    pub name: String,
+    /// What the user may do.
+    pub role: Role,
+    /// When it was created, to the millisecond.
+    #[serde(serialize_with = "rfc3339_millis")]
+    pub created_at: Timestamp,
+    /// When it last changed, to the millisecond. Never before `created_at`, even if the clock was set back.
+    #[serde(serialize_with = "rfc3339_millis")]
+    pub updated_at: Timestamp,
+    /// 1 for a new user, one more with each change. Clients see it as the entity tag.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+impl User {
+    /// The entity tag: the version, quoted. Strong, since a version names one state exactly.
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", self.version)
+    }
+}
+
+/// The version an entity tag stands for, or `None` if [`User::etag`] can't have made it (so it matches no user).
+pub fn etag_version(etag: &str) -> Option<u64> {
+    let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
+    let version = digits.parse().ok()?;
+    // One spelling for each version: "01" and "+1" parse too, and were never ours.
+    (u64::to_string(&version) == digits).then_some(version)
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May manage other users.
+    Admin,
+    /// May use the service.
+    #[default]
+    User,
+}
+
+/// What a client says to create a user.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewUser {
+    /// The user's email.
+    pub email: Email,
+    /// The user's name.
+    pub name: Name,
+    /// [`Role::User`] if absent.
+    #[serde(default)]
+    pub role: Role,
+}
+
+/// What a client says to change a user. What is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct UserChanges {
+    /// The new email. A change of case only is a change.
+    pub email: Option<Email>,
+    /// The new name.
+    pub name: Option<Name>,
+    /// The new role.
+    pub role: Option<Role>,
+}
+
+/// An email address that may be stored: at most [`Email::MAX_CHARS`] characters, something before and after its last
+/// `@`, no white space or control characters.
+///
+/// Only sending a message tells whether an address exists, so this stops slips, not strange addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Email(String);
+
+impl Email {
+    /// The longest address that SMTP can carry (RFC 5321).
+    pub const MAX_CHARS: usize = 254;
+
+    /// The address as the client wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Email, Invalid> {
+        let (local, domain) = text.rsplit_once('@').unwrap_or_default();
+        if local.is_empty() || domain.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(Invalid("must be an email address, such as ada@example.com"));
+        }
+        if Email::MAX_CHARS < text.chars().count() {
+            return Err(Invalid("must be at most 254 characters long"));
+        }
+        Ok(Email(text))
+    }
+}
+
+/// What two emails have in common exactly when they differ in case alone. Stored, so it must not change.
+///
+/// The whole address is lowercased. Standards let a mail host tell `Ada@` from `ada@`; none that people use does, and
+/// two accounts for one mailbox harm more than a refusal. Each character is lowercased by itself: `str::to_lowercase`
+/// writes a Greek sigma according to its neighbours, which would tell an address from its own capitals.
+pub fn email_key(email: &str) -> String {
+    email.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// A user's name: 1 to [`Name::MAX_CHARS`] characters, not only white space.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(String);
+
+impl Name {
+    /// More than any name, and little enough for a list of them.
+    pub const MAX_CHARS: usize = 200;
+
+    /// The name as the client wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Name, Invalid> {
+        if text.trim().is_empty() || Name::MAX_CHARS < text.chars().count() {
+            return Err(Invalid("must be 1 to 200 characters long, and not only white space"));
+        }
+        Ok(Name(text))
+    }
+}
+
+/// What is wrong with something a client said. Reads well after the name of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(&'static str);
+
+/// Why a store didn't do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No user has this id, or not any more.
+    #[error("there is no user {0}")]
+    NotFound(Uuid),
+    /// Another user has this email, maybe in another case.
+    #[error("another user has this email")]
+    EmailTaken,
+    /// The user is no longer of the version that the caller expected.
+    #[error("the user has changed meanwhile: it is at version {current} now")]
+    Stale {
+        /// The version it has now.
+        current: u64,
+    },
+    /// More is waiting than the store will queue. Nothing was done; worth trying again soon.
+    #[error("too much is waiting for the users store")]
+    Busy,
+    /// The engine failed: disk full, disk broken, damaged data. For the log, not for a client. A write that ends so was
+    /// not acknowledged, but may have reached the disk.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// `2026-01-02T03:04:05.678Z`: always three digits, so that times sort as text and clients can rely on the shape.
+fn rfc3339_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
