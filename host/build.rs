@@ -1,6 +1,9 @@
 //! Compiles the bundled providers into the binary.
 
+#![allow(clippy::print_stdout, reason = "build scripts speak to cargo on standard output")]
+
 use std::path::Path;
+use std::process::Command;
 use std::{env, error};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
@@ -14,5 +17,17 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     }
     let out_dir = env::var("OUT_DIR")?;
     guest_build::write_if_changed(&Path::new(&out_dir).join("bundled.rs"), &bundled)?;
+    version(root);
     Ok(())
+}
+
+/// The version with the commit it was built from, where there is a repository to ask.
+fn version(root: &Path) {
+    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
+    let commit =
+        git.ok().filter(|output| output.status.success()).and_then(|output| String::from_utf8(output.stdout).ok());
+    let commit = commit.map(|commit| format!(" ({})", commit.trim())).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    println!("cargo::rustc-env=ARETE_VERSION={version}{commit}");
+    println!("cargo::rerun-if-changed={}", root.join(".git/logs/HEAD").display());
 }

@@ -1,5 +1,48 @@
-//! Arete.
+//! Arete: an LLM backend in which every provider is a sandboxed WebAssembly component.
+//!
+//! A request travels through these files from top to bottom:
+//!
+//! ```text
+//! client ─► server.rs        connection: limits on heads and time
+//!           router.rs        every route and layer on one page
+//!           observe.rs       id, place among those at work, one log line
+//!           auth.rs          who calls?
+//!           routes/chat.rs   JSON ─► the contract's types, validated
+//!           llm/service.rs   ┌ cache     answered before?            ─► return it
+//!                            ├ flight    same question under way?    ─► wait for that answer
+//!                            ├ retry     for each attempt inside the deadline
+//!                            │   └ plugin/provider.rs   fresh Store ─► instantiate ─► call ─► drop
+//!                            │       └ plugin/outbound.rs   grant ─► credential ─► bounds ─► send ─► vendor
+//!                            └ cache     keep a complete, successful answer
+//!           routes/chat.rs   the contract's types ─► JSON or events
+//!           error.rs         any failure: one Problem, one status
+//! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
+
+// Built once.
 pub mod config;
+pub mod telemetry;
+
+pub mod app;
+pub mod server;
+pub mod shutdown;
+
+// One request, top to bottom.
+pub mod router;
+
+mod observe;
+mod request_log;
+
+pub mod auth;
+mod body;
+
+mod routes;
+
 pub mod llm;
 pub mod plugin;
+
+pub mod store;
+
+// Any failure, bottom to top.
+pub mod error;

@@ -1,2 +1,88 @@
-//! Placeholder.
-fn main() {}
+//! Process entry: read the settings, build the app, serve until told to stop.
+//!
+//! Everything here happens once. What happens per request starts in `router.rs`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use arete::config::{Config, Mistakes, Vars};
+use arete::{app::App, router, server, shutdown, telemetry};
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+use tracing::{error, info};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `EX_USAGE` of sysexits.h: the operator's input is wrong, so a restart won't help.
+const EX_USAGE: u8 = 64;
+
+/// An LLM backend: one HTTP API, every provider a sandboxed WebAssembly component.
+///
+/// Settings come from the environment and from a file .env in the working directory; README.md lists them.
+#[derive(Parser)]
+#[command(version = env!("ARETE_VERSION"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until SIGTERM or SIGINT (the default).
+    Serve,
+    /// Says whether the settings are right, and serves nothing.
+    CheckConfig,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let vars = Vars::load().map_err(|problem| Mistakes::one("DOTENV", problem));
+    let config = match vars.and_then(|vars| Config::parse(&vars)) {
+        Ok(config) => config,
+        Err(mistakes) => return wrong_settings(&mistakes),
+    };
+    if matches!(cli.command, Some(Command::CheckConfig)) {
+        say("The settings are right.");
+        return ExitCode::SUCCESS;
+    }
+    let _logging = telemetry::init(&config.log);
+    match serve(&config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<Mistakes>() {
+            Some(mistakes) => wrong_settings(mistakes),
+            None => {
+                error!("Arete can't run: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let app = App::build(config).await?;
+    let router = router::router(app.clone(), &config.server);
+    let address = config.server.address;
+    let listener = TcpListener::bind(address).await.with_context(|| format!("{address} can't be listened at"))?;
+    let keys = config.server.api_keys.len();
+    if keys == 0 {
+        info!("ARETE_API_KEYS isn't set: anybody on this machine may call, and nobody else");
+    }
+    info!(address = %listener.local_addr()?, providers = app.providers.ids().join(","), keys, "Listening");
+    server::run(listener, app.clone(), router, &config.server, shutdown::signal()).await;
+    app.llm.cache().close().await;
+    info!("Stopped");
+    Ok(())
+}
+
+fn wrong_settings(mistakes: &Mistakes) -> ExitCode {
+    say(&format!("Arete can't start with these settings:\n{mistakes}"));
+    ExitCode::from(EX_USAGE)
+}
+
+/// Before logging is set up, and for what isn't a log.
+#[allow(clippy::print_stderr, reason = "the operator at the terminal is spoken to")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

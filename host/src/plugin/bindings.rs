@@ -7,8 +7,8 @@ wasmtime::component::bindgen!({
     world: "provider",
     imports: {
         "arete:provider/http.send": async | trappable,
-        "arete:provider/http.[method]reply.text": async | trappable,
-        "arete:provider/http.[method]reply.bytes": async | trappable,
+        "arete:provider/http.[method]reply.read-text": async | trappable,
+        "arete:provider/http.[method]reply.read-bytes": async | trappable,
         "arete:provider/http.[method]reply.read": async | trappable,
         "arete:provider/http.[method]reply.next-event": async | trappable,
         "arete:provider/http.[method]reply.next-line": async | trappable,

@@ -13,6 +13,7 @@ use tracing::warn;
 use url::{Origin, Url};
 
 use super::bindings::arete::provider::http::{Body, Header, HttpError, HttpRequest};
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use reply::Reply;
 
 /// What a provider may reach, and what the host adds to its requests there.
@@ -46,7 +47,7 @@ const HEADERS_MAX: usize = 64;
 ///
 /// # Errors
 /// When the system's TLS roots can't be read.
-pub fn client() -> reqwest::Result<reqwest::Client> {
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(KEEP_IDLE)

@@ -44,6 +44,25 @@ pub struct Definition {
     pub limits: Limits,
 }
 
+impl Definition {
+    /// Over all settings and origins: what an answer may depend on beside the question. Credentials are left out; they
+    /// change who pays, not what is said.
+    fn config_digest(&self) -> Sha256Digest {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        self.config.iter().for_each(|(key, value)| {
+            add(key);
+            add(value);
+        });
+        add("");
+        self.grants.iter().for_each(|grant| add(&grant.origin.ascii_serialization()));
+        Sha256Digest(hash.finalize().into())
+    }
+}
+
 /// Where a component comes from.
 pub enum Source {
     /// From within this binary.
@@ -89,6 +108,8 @@ pub struct Provider {
     pub info: Info,
     /// Of the component.
     pub digest: Sha256Digest,
+    /// Of the settings: answers of before aren't those of a provider that was set up otherwise.
+    pub config_digest: Sha256Digest,
     runtime: Runtime,
     client: reqwest::Client,
     pre: bindings::ProviderPre<CallState>,
@@ -120,10 +141,12 @@ impl Provider {
         // Compiling keeps a core busy for a tenth of a second or, for Python, several.
         let pre = tokio::task::spawn_blocking(move || compile(&engine, &bytes)).await??;
         let permits = Arc::new(Semaphore::new(definition.limits.calls));
+        let config_digest = definition.config_digest();
         let mut provider = Self {
             definition: Arc::new(definition),
             info: unknown(),
             digest,
+            config_digest,
             runtime: runtime.clone(),
             client: client.clone(),
             pre,
@@ -280,7 +303,13 @@ impl Instance {
         CallError::from_trap(self.plugin.clone(), error, self.store.data())
     }
 
-    fn invalid(&self, problem: String) -> CallError {
+    /// The guest's answer breaks the contract.
+    pub(crate) fn invalid(&self, problem: String) -> CallError {
         CallError::Invalid { plugin: self.plugin.clone(), problem }
+    }
+
+    /// The guest used more of something than it may.
+    pub(crate) fn exceeded(&self, limit: &'static str) -> CallError {
+        CallError::Exceeded { plugin: self.plugin.clone(), limit }
     }
 }

@@ -165,17 +165,17 @@ impl http::HostReply for CallState {
         Ok(self.reply(&this)?.headers())
     }
 
-    fn header(&mut self, this: Resource<Reply>, name: String) -> wasmtime::Result<Option<String>> {
+    fn find_header(&mut self, this: Resource<Reply>, name: String) -> wasmtime::Result<Option<String>> {
         Ok(self.reply(&this)?.header(&name))
     }
 
-    async fn text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
+    async fn read_text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
         let text = self.reply(&this)?.text().await;
         self.after_reading(&this)?;
         Ok(text)
     }
 
-    async fn bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+    async fn read_bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
         let bytes = self.reply(&this)?.bytes().await;
         self.after_reading(&this)?;
         Ok(bytes)

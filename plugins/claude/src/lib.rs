@@ -70,7 +70,7 @@ impl Guest for Claude {
     fn complete(request: Request) -> Result<Completion, ProviderError> {
         let reply = send(&request, false)?;
         let id = request_id(&reply);
-        let body = reply.text().map_err(|error| with_request_id(error.into(), &id))?;
+        let body = reply.read_text().map_err(|error| with_request_id(error.into(), &id))?;
         answer::read(&body, request::native(&request).is_some()).map_err(|error| with_request_id(error, &id))
     }
 
@@ -78,8 +78,8 @@ impl Guest for Claude {
         let reply = send(&request, true)?;
         let request_id = request_id(&reply);
         // Absent is tolerated: then the events tell whether it is a stream.
-        if let Some(content_type) = reply.header("content-type").filter(|it| !is_event_stream(it)) {
-            let error = errors::not_a_stream(&content_type, &reply.text().unwrap_or_default());
+        if let Some(content_type) = reply.find_header("content-type").filter(|it| !is_event_stream(it)) {
+            let error = errors::not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
             return Err(with_request_id(error, &request_id));
         }
         let stream = Stream::new(request::native(&request).is_some());
@@ -130,7 +130,7 @@ fn send(request: &Request, stream: bool) -> Result<Reply, ProviderError> {
         return Ok(reply);
     }
     // A refusal whose words can't be read is still that refusal.
-    let words = reply.text().unwrap_or_default();
+    let words = reply.read_text().unwrap_or_default();
     Err(errors::refusal(status, &reply.headers(), &words, SystemTime::now()))
 }
 
@@ -152,7 +152,7 @@ fn is_event_stream(content_type: &str) -> bool {
 }
 
 fn request_id(reply: &Reply) -> Option<String> {
-    reply.header("request-id")
+    reply.find_header("request-id")
 }
 
 /// Every failure after the vendor's first word can be looked up by its support.
@@ -160,5 +160,4 @@ fn with_request_id(error: ProviderError, request_id: &Option<String>) -> Provide
     ProviderError { request_id: error.request_id.clone().or_else(|| request_id.clone()), ..error }
 }
 
-#[cfg(target_family = "wasm")]
-arete_plugin::export!(Claude with_types_in arete_plugin::bindings);
+arete_plugin::export!(Claude);

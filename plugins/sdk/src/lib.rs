@@ -1,9 +1,10 @@
 //! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and the few
 //! conversions that every provider would otherwise write again.
 //!
-//! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with
-//! `arete_plugin::export!(MyProvider with_types_in arete_plugin::bindings);`. The contract itself is documented in
-//! `wit/provider.wit`.
+//! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with `arete_plugin::export!(MyProvider);`.
+//! The contract itself is documented in `wit/provider.wit`.
+
+#![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
 /// The bindings as generated. Everything a provider needs is re-exported under a shorter name below.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
@@ -18,8 +19,19 @@ pub mod bindings {
 }
 
 pub use bindings::arete::provider::{config, http, llm, log};
-pub use bindings::export;
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
+
+/// Makes a type that implements [`Guest`] the component's provider.
+///
+/// Native linkers can't take the names that components export, so a native build, which only tests need, exports
+/// nothing.
+#[macro_export]
+macro_rules! export {
+    ($provider:ident) => {
+        #[cfg(target_family = "wasm")]
+        $crate::bindings::export!($provider with_types_in $crate::bindings);
+    };
+}
 
 use http::HttpError;
 use llm::{ErrorKind, ProviderError};

@@ -10,6 +10,7 @@ use super::super::framing::{Framer, TooLarge};
 use super::OutboundLimits;
 
 /// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reply {
     response: reqwest::Response,
     framer: Framer,

@@ -1,0 +1,86 @@
+//! Everything a request needs, built once from the settings.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::auth::Keys;
+use crate::config::{Config, Mistakes};
+use crate::llm::{Cache, Llm};
+use crate::plugin::Providers;
+use crate::store::users::UserStore;
+use crate::store::users::redb::RedbUsers;
+
+/// Everything a request needs.
+pub struct App {
+    /// The wrap around every provider.
+    pub llm: Llm,
+    /// Who can be asked.
+    pub providers: Providers,
+    /// Who is asked when a caller names nobody.
+    pub default_provider: String,
+    /// The users.
+    pub users: Arc<dyn UserStore>,
+    /// Who may call.
+    pub keys: Keys,
+    /// How long an answer is kept when the caller says nothing.
+    pub cache_ttl: Duration,
+    /// How long a stream may be silent.
+    pub heartbeat: Duration,
+    /// When the server started.
+    pub started: Instant,
+    /// Says that calls under way can't be waited for any longer.
+    pub cut: watch::Sender<bool>,
+    /// Says that no new requests are taken.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl App {
+    /// Opens the stores and loads the providers.
+    ///
+    /// # Errors
+    /// What keeps the server from working, for its operator; [`Mistakes`] when a setting is to blame.
+    pub async fn build(config: &Config) -> anyhow::Result<Arc<Self>> {
+        let data_dir = config.data_dir.clone();
+        let users = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&data_dir)
+                .with_context(|| format!("DATA_DIR {} can't be made", data_dir.display()))?;
+            anyhow::Ok(RedbUsers::open(&data_dir, Timestamp::now)?)
+        });
+        let users = users.await??;
+        let providers = Providers::load(config).await?;
+        let default_provider = config.llm.default_provider.clone();
+        if providers.get(&default_provider).is_none() {
+            let known = providers.ids().join(", ");
+            let problem = format!("there is no provider {default_provider:?}; there are: {known}");
+            return Err(Mistakes::one("LLM_DEFAULT_PROVIDER", problem).into());
+        }
+        let cache = Cache::open(&config.llm.cache, &config.data_dir);
+        Ok(Arc::new(Self {
+            llm: Llm::new(&config.llm, Arc::new(cache)),
+            providers,
+            default_provider,
+            users: Arc::new(users),
+            keys: Keys::new(&config.server.api_keys),
+            cache_ttl: config.llm.cache.ttl,
+            heartbeat: config.server.heartbeat,
+            started: Instant::now(),
+            cut: watch::Sender::new(false),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Whether the server is about to stop.
+    pub fn stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Resolves when calls under way can't be waited for any longer.
+    pub(crate) async fn cut(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.cut.subscribe().wait_for(|cut| *cut).await;
+    }
+}

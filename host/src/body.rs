@@ -1,0 +1,275 @@
+//! Reading a JSON request body so that a caller learns every mistake at once.
+//!
+//! A body is a struct of [`Field`]s. Reading one never fails: a field of the wrong type becomes [`Field::Wrong`] with its
+//! path and reason, and fields that nobody knows are collected. [`Errors`] gathers all that and what the handler itself
+//! finds, and becomes one 400.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::header;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Number;
+
+use crate::error::{Code, FieldError, Problem};
+
+/// As many mistakes as one answer names.
+const ERRORS_MAX: usize = 100;
+
+/// A field of a request body.
+#[derive(Debug, Default)]
+pub(crate) enum Field<T> {
+    /// Not there, or null.
+    #[default]
+    Absent,
+    /// There, and of the right type.
+    Given(T),
+    /// There, and of the wrong type: where within it, and what is wrong.
+    Wrong(String, String),
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The body is syntactically valid JSON by now: what is left to go wrong is types.
+        let value = serde_json::Value::deserialize(deserializer)?;
+        if value.is_null() {
+            return Ok(Self::Absent);
+        }
+        Ok(match serde_path_to_error::deserialize(value) {
+            Ok(value) => Self::Given(value),
+            Err(error) => {
+                let path = error.path().to_string();
+                let path = if path == "." { String::new() } else { path };
+                Self::Wrong(path, humane(&error.into_inner().to_string()))
+            }
+        })
+    }
+}
+
+/// A type error in the words of JSON instead of Rust's.
+fn humane(message: &str) -> String {
+    [
+        ("invalid type: sequence", "is an array"),
+        ("invalid type: map", "is an object"),
+        ("invalid type: ", "is a "),
+        ("invalid value: ", "is "),
+        ("missing field `type`", "needs a field `type`"),
+        ("a sequence", "an array"),
+        ("a map", "an object"),
+        ("a borrowed string", "a string"),
+        (", expected ", ", must be "),
+    ]
+    .iter()
+    .fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
+}
+
+/// Fields that nobody knows, by name.
+pub(crate) type Unknown = BTreeMap<String, IgnoredAny>;
+
+/// The mistakes found in one body.
+#[derive(Debug, Default)]
+pub(crate) struct Errors(Vec<FieldError>);
+
+impl Errors {
+    /// Notes a mistake.
+    pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        if self.0.len() < ERRORS_MAX {
+            self.0.push(FieldError::new(field, message));
+        }
+    }
+
+    /// The value of a field that may be absent. A value of the wrong type is noted and absent.
+    pub(crate) fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
+        match field {
+            Field::Given(value) => Some(value),
+            Field::Absent => None,
+            Field::Wrong(path, message) => {
+                let separator = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+                self.add(format!("{name}{separator}{path}"), message);
+                None
+            }
+        }
+    }
+
+    /// The value of a field that has to be there.
+    pub(crate) fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
+        if matches!(field, Field::Absent) {
+            self.add(name, "is required");
+            return None;
+        }
+        self.optional(name, field)
+    }
+
+    /// The value of a field that may be absent and must lie between two bounds. One message says all of it: type and
+    /// range.
+    pub(crate) fn whole(
+        &mut self,
+        name: &str,
+        field: Field<Number>,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let number = match field {
+            Field::Absent => return None,
+            Field::Given(number) => number.as_u64().filter(|number| range.contains(number)),
+            Field::Wrong(..) => None,
+        };
+        if number.is_none() {
+            self.add(name, format!("must be a whole number from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// The same for a number that needn't be whole.
+    pub(crate) fn decimal(
+        &mut self,
+        name: &str,
+        field: Field<f64>,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Option<f64> {
+        let number = match field {
+            Field::Absent => return None,
+            Field::Given(number) => Some(number).filter(|number| range.contains(number)),
+            Field::Wrong(..) => None,
+        };
+        if number.is_none() {
+            self.add(name, format!("must be a number from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// Notes fields that nobody knows.
+    pub(crate) fn unknown(&mut self, unknown: Unknown) {
+        for name in unknown.into_keys() {
+            self.add(name, "is not a field of this request");
+        }
+    }
+
+    /// The value, if nothing was wrong.
+    ///
+    /// # Errors
+    /// A 400 that names all that was.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ if self.0.is_empty() => Err(Problem::internal("a body was refused without a reason")),
+            _ => Err(Problem::invalid_fields(self.0)),
+        }
+    }
+}
+
+/// Extractor of a JSON body: 415, 413 or 400 when there is none to be had.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            let detail = "send the body as JSON, with the header content-type: application/json";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        let bytes = read(request).await?;
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let inner = error.into_inner();
+            let message = format!("the body isn't a JSON object as this route takes it: {inner}");
+            if path == "." {
+                Problem::new(Code::InvalidRequest, message)
+            } else {
+                Problem::invalid_fields(vec![FieldError::new(path, inner.to_string())])
+            }
+        })?;
+        deserializer.end().map_err(|error| {
+            Problem::new(Code::InvalidRequest, format!("there is more in the body than one JSON object: {error}"))
+        })?;
+        Ok(Self(value))
+    }
+}
+
+/// The body as bytes. Its size and the time between its pieces are bounded where the body comes from.
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let limit = request.extensions().get::<BodyLimit>().map_or(usize::MAX, |limit| limit.0);
+    let too_large = || Problem::new(Code::BodyTooLarge, format!("a request body may have at most {limit} bytes"));
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| limit < length) {
+        return Err(too_large());
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if caused_by_timeout(&*error) => {
+            Err(Problem::new(Code::RequestTimeout, "the request body stopped arriving"))
+        }
+        Err(error) => Err(Problem::new(Code::InvalidRequest, format!("the request body broke off: {error}"))),
+    }
+}
+
+fn caused_by_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.is::<tower_http::timeout::TimeoutError>())
+}
+
+/// The largest body this server takes; put into each request by the router.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
+fn is_json(request: &Request) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default)]
+        name: Field<String>,
+        #[serde(default)]
+        list: Field<Vec<Inner>>,
+        #[serde(flatten)]
+        unknown: Unknown,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[allow(dead_code, reason = "only its type matters")]
+        n: u8,
+    }
+
+    fn mistakes(json: &str) -> Vec<String> {
+        let body: Body = serde_json::from_str(json).unwrap();
+        let mut errors = Errors::default();
+        let _ = errors.required("name", body.name);
+        let _ = errors.optional("list", body.list);
+        errors.unknown(body.unknown);
+        errors.0.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        let found = mistakes(r#"{"name": 5, "list": [{"n": 1}, {"n": "x"}], "nmae": 1, "zzz": {}}"#);
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert_eq!(found[0], "name: is a integer `5`, must be a string");
+        assert!(found[1].starts_with("list[1].n: is a string"), "{found:?}");
+        assert_eq!(found[2], "nmae: is not a field of this request");
+    }
+
+    #[test]
+    fn null_is_absent() {
+        assert_eq!(mistakes(r#"{"name": null}"#), ["name: is required"]);
+    }
+
+    #[test]
+    fn an_unknown_field_deep_inside_is_named() {
+        let found = mistakes(r#"{"name": "a", "list": [{"n": 1, "m": 2}]}"#);
+        assert!(found[0].starts_with("list[0].m: unknown field `m`"), "{found:?}");
+    }
+}

@@ -1,0 +1,404 @@
+//! Every failure that a caller can see becomes a [`Problem`] here: the one place that picks a status.
+//!
+//! | Cause | Status | Code |
+//! |---|---|---|
+//! | bad JSON, bad field, the vendor finds the request invalid | 400 | `invalid-request` |
+//! | no or wrong key; not allowed | 401, 403 | `unauthorized`, `forbidden` |
+//! | unknown user, provider, model, route | 404 | `not-found` |
+//! | method that the route doesn't have | 405 | `method-not-allowed` |
+//! | duplicate email | 409 | `conflict` |
+//! | stale `If-Match` | 412 | `precondition-failed` |
+//! | body, header too large; not JSON | 413, 431, 415 | `body-too-large`, `unsupported-media-type` |
+//! | the vendor limits the rate, after retries | 429 | `rate-limited` |
+//! | our bug | 500 | `internal` |
+//! | the vendor failed; it refused our key | 502 | `provider-failed`, `provider-credentials` |
+//! | the plugin trapped, broke a limit or the contract | 502 | `plugin-failed` |
+//! | the provider lacks a key or is broken; it or the server is full; the vendor is overloaded | 503 | `provider-unavailable`, `overloaded` |
+//! | the deadline passed | 504 | `deadline-exceeded` |
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::llm::{ErrorKind, ProviderError};
+use crate::plugin::CallError;
+
+/// The media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// What callers are asked to wait when nobody said how long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The same for a vendor's rate limit, whose windows are commonly a minute.
+const RETRY_AFTER_RATE: Duration = Duration::from_secs(30);
+
+/// Which failure, for programs. The set is closed; each has one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// 400
+    InvalidRequest,
+    /// 401
+    Unauthorized,
+    /// 403
+    Forbidden,
+    /// 404
+    NotFound,
+    /// 405
+    MethodNotAllowed,
+    /// 408
+    RequestTimeout,
+    /// 409
+    Conflict,
+    /// 412
+    PreconditionFailed,
+    /// 413
+    BodyTooLarge,
+    /// 415
+    UnsupportedMediaType,
+    /// 429
+    RateLimited,
+    /// 500
+    Internal,
+    /// 502
+    ProviderFailed,
+    /// 502
+    ProviderCredentials,
+    /// 502
+    PluginFailed,
+    /// 503
+    ProviderUnavailable,
+    /// 503
+    Overloaded,
+    /// 504
+    DeadlineExceeded,
+}
+
+impl Code {
+    /// The one status of this failure, and its title.
+    fn status(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "The request is not valid"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "An API key is needed"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "This is not allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "The route does not have this method"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
+            Self::Conflict => (StatusCode::CONFLICT, "This would contradict what is stored"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "What is stored has changed"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request body must be JSON"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "The vendor limits the rate"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in the server"),
+            Self::ProviderFailed => (StatusCode::BAD_GATEWAY, "The vendor failed"),
+            Self::ProviderCredentials => (StatusCode::BAD_GATEWAY, "The vendor refused the server's account"),
+            Self::PluginFailed => (StatusCode::BAD_GATEWAY, "The provider's plugin failed"),
+            Self::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The provider is not available"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Too much is asked at the moment"),
+            Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "The answer took too long"),
+        }
+    }
+}
+
+/// A field of the request and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as a path: `messages[0].content`.
+    #[schema(example = "temperature")]
+    pub field: String,
+    /// What it must be.
+    #[schema(example = "must be from 0 to 2")]
+    pub message: String,
+}
+
+impl FieldError {
+    /// What is wrong with a field.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// A failure as the caller sees it, and beside it what only the log is told.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    given_up: bool,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// For the log.
+    cause: Option<String>,
+}
+
+/// A problem's body: RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// What kind of problem, as a URI: `about:blank` beside a `code`.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    pub kind: &'static str,
+    /// The kind in words; the same for each problem of a code.
+    pub title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 400, minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What happened this time, and what can be done.
+    pub detail: String,
+    /// Which failure, for programs.
+    pub code: Code,
+    /// The id of this request: the one to quote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The fields at fault, all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A failure of this kind.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: vec![],
+            retry_after: None,
+            given_up: false,
+            headers: vec![],
+            cause: None,
+        }
+    }
+
+    /// The request isn't valid in these fields.
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let said = |error: &FieldError| format!("{} {}", error.field, error.message);
+        let detail = errors.iter().take(3).map(said).collect::<Vec<_>>().join("; ");
+        let more = errors.len().saturating_sub(3);
+        let detail = if more == 0 { detail } else { format!("{detail}; and {more} more") };
+        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    /// A fault of ours. The caller gets a fixed sentence; the cause goes to the log.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let detail = "The server met a fault of its own. The request id helps its operator to find the cause.";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// What axum refused by itself.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+                Code::MethodNotAllowed,
+                "this route doesn't have that method; the header allow names those it has",
+            ),
+            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "there is no such route"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(Code::BodyTooLarge, "the request body is too large"),
+            StatusCode::REQUEST_TIMEOUT => Self::new(Code::RequestTimeout, "the request took too long to arrive"),
+            status if status.is_server_error() => Self::internal(format!("a response of {status} without a problem")),
+            status => Self::new(Code::InvalidRequest, format!("the request can't be read ({status})")),
+        }
+    }
+
+    /// The server stops and can't wait for this call any longer.
+    pub(crate) fn stopping() -> Self {
+        let detail = "the server is stopping and could not wait for the rest of this answer; ask again";
+        Self::new(Code::Overloaded, detail).retry_after_default()
+    }
+
+    /// Asks the caller to wait as long as is usual.
+    #[must_use]
+    pub(crate) fn retry_after_default(self) -> Self {
+        self.retry_after(RETRY_AFTER)
+    }
+
+    /// Asks the caller to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Which failure.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.code.status().0
+    }
+
+    /// What the log should say: the cause where there is one, or what the caller is told.
+    pub fn log_text(&self) -> &str {
+        self.cause.as_deref().unwrap_or(&self.detail)
+    }
+
+    /// The body, for a response or an event of a stream.
+    pub fn body(&self, request_id: Option<String>) -> ProblemBody {
+        let (status, title) = self.code.status();
+        ProblemBody {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code,
+            request_id,
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The request id is added by the layer that knows it, from the problem left in the response's extensions.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        let headers = response.headers_mut();
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, rounded up: a caller who comes a moment early has come for nothing.
+            let seconds = wait.as_millis().div_ceil(1_000).max(1);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+        }
+        if self.given_up {
+            // Client libraries of vendors would multiply our attempts by theirs.
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        headers.extend(self.headers.iter().cloned());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A failed call, once nothing more is tried.
+impl From<&CallError> for Problem {
+    fn from(error: &CallError) -> Self {
+        let detail = error.detail();
+        let problem = match error {
+            CallError::Provider(error) => return vendor(error),
+            CallError::Trapped { stderr, .. } => {
+                let cause = if stderr.is_empty() { detail.clone() } else { format!("{detail}; stderr: {stderr}") };
+                Self { cause: Some(cause), ..Self::new(Code::PluginFailed, detail) }
+            }
+            CallError::Exceeded { .. } | CallError::Invalid { .. } => Self::new(Code::PluginFailed, detail),
+            CallError::Unconfigured(_) => Self::new(Code::ProviderUnavailable, detail),
+            CallError::Busy { .. } => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
+            CallError::Deadline => Self::new(Code::DeadlineExceeded, detail),
+            CallError::Host(cause) => Self::internal(cause.clone()),
+        };
+        Self { given_up: true, ..problem }
+    }
+}
+
+/// A failure that the provider reports.
+fn vendor(error: &ProviderError) -> Problem {
+    let code = match &error.kind {
+        ErrorKind::InvalidRequest | ErrorKind::Unsupported => Code::InvalidRequest,
+        ErrorKind::Credentials | ErrorKind::Billing => Code::ProviderCredentials,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::TooLarge => Code::BodyTooLarge,
+        ErrorKind::RateLimited => Code::RateLimited,
+        ErrorKind::Overloaded => Code::Overloaded,
+        ErrorKind::VendorFailed
+        | ErrorKind::Connection
+        | ErrorKind::Interrupted
+        | ErrorKind::BadResponse
+        | ErrorKind::Other(_) => Code::ProviderFailed,
+        ErrorKind::Timeout => Code::DeadlineExceeded,
+        ErrorKind::Denied | ErrorKind::Unconfigured => Code::ProviderUnavailable,
+    };
+    let asked = error.retry_after_ms.map(|ms| Duration::from_millis(ms.into()));
+    let field = error.field.as_ref().filter(|_| code == Code::InvalidRequest);
+    let cause = format!(
+        "{} (kind {}, vendor status {:?}, code {:?}, vendor request {:?})",
+        error.message,
+        crate::plugin::error_kind_name(&error.kind),
+        error.status,
+        error.code,
+        error.request_id
+    );
+    Problem {
+        errors: field.map(|field| FieldError::new(field.clone(), error.message.clone())).into_iter().collect(),
+        retry_after: match code {
+            Code::RateLimited => Some(asked.unwrap_or(RETRY_AFTER_RATE)),
+            Code::Overloaded => Some(asked.unwrap_or(RETRY_AFTER)),
+            _ => asked,
+        },
+        given_up: true,
+        cause: Some(cause),
+        ..Problem::new(code, error.message.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: ErrorKind) -> ProviderError {
+        ProviderError {
+            kind,
+            message: "the vendor's words".into(),
+            status: None,
+            code: None,
+            field: None,
+            request_id: None,
+            retry_after_ms: None,
+            extra: None,
+        }
+    }
+
+    #[test]
+    fn a_vendors_failure_has_the_status_of_its_kind() {
+        for (kind, status) in [
+            (ErrorKind::InvalidRequest, 400),
+            (ErrorKind::Unsupported, 400),
+            (ErrorKind::Credentials, 502),
+            (ErrorKind::Billing, 502),
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::TooLarge, 413),
+            (ErrorKind::RateLimited, 429),
+            (ErrorKind::Overloaded, 503),
+            (ErrorKind::VendorFailed, 502),
+            (ErrorKind::Timeout, 504),
+            (ErrorKind::Connection, 502),
+            (ErrorKind::Interrupted, 502),
+            (ErrorKind::BadResponse, 502),
+            (ErrorKind::Denied, 503),
+            (ErrorKind::Unconfigured, 503),
+            (ErrorKind::Other("strange".into()), 502),
+        ] {
+            let response = Problem::from(&CallError::from(failed(kind.clone()))).into_response();
+            assert_eq!(response.status().as_u16(), status, "{kind:?}");
+            assert_eq!(response.headers()["x-should-retry"], "false", "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_always_says_how_long_to_wait() {
+        let unsaid = Problem::from(&CallError::from(failed(ErrorKind::RateLimited))).into_response();
+        assert_eq!(unsaid.headers()[header::RETRY_AFTER], "30");
+        let said = ProviderError { retry_after_ms: Some(61_001), ..failed(ErrorKind::RateLimited) };
+        let said = Problem::from(&CallError::from(said)).into_response();
+        assert_eq!(said.headers()[header::RETRY_AFTER], "62");
+    }
+
+    #[test]
+    fn a_crash_shows_the_plugin_and_hides_what_it_wrote() {
+        let trapped = CallError::Trapped {
+            plugin: "echo 1.0.0".into(),
+            trap: "unreachable".into(),
+            stderr: "panicked at 'secret prompt'".into(),
+        };
+        let problem = Problem::from(&trapped);
+        assert!(problem.detail.contains("echo 1.0.0") && !problem.detail.contains("secret prompt"));
+        assert!(problem.log_text().contains("secret prompt"));
+    }
+}

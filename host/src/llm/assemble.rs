@@ -1,0 +1,303 @@
+//! A streamed answer and a whole one are the same answer: deltas are put together here, and a whole answer is taken apart
+//! for a caller who wants it streamed. Pure.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Completion, Event, Finish, OtherPart, Part, PartDelta, Start, Text, TextDelta, Thinking, ThinkingDelta, ToolUse,
+    ToolUseDelta, Usage,
+};
+
+/// An answer that is being put together.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    start: Option<Start>,
+    parts: BTreeMap<u32, Part>,
+    usage: Option<Usage>,
+    finish: Option<Finish>,
+    bytes: usize,
+}
+
+impl Assembly {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// How it contradicts the ones before.
+    pub(crate) fn add(&mut self, event: &Event) -> Result<(), String> {
+        if self.finish.is_some() {
+            return Err("something came after the end of the answer".into());
+        }
+        // An event costs us more than its text.
+        self.bytes += 64 + size(event);
+        match event {
+            Event::Start(start) => {
+                if self.start.replace(start.clone()).is_some() {
+                    return Err("the answer started twice".into());
+                }
+            }
+            Event::Text(delta) => self.text(delta)?,
+            Event::Thinking(delta) => self.thinking(delta)?,
+            Event::ToolUse(delta) => self.tool_use(delta)?,
+            Event::Part(PartDelta { index, part }) => {
+                self.parts.insert(*index, part.clone());
+            }
+            Event::Usage(usage) => merge(self.usage.get_or_insert_with(unknown_usage), usage),
+            Event::Finish(finish) => self.finish = Some(finish.clone()),
+            Event::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    /// About how much memory the answer takes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The whole answer, if its end has come.
+    ///
+    /// # Errors
+    /// What is missing or isn't right in the whole.
+    pub(crate) fn finish(self) -> Result<Completion, String> {
+        let start = self.start.ok_or("the answer never started")?;
+        let finish = self.finish.ok_or("the answer ended without saying why")?;
+        let mut parts: Vec<Part> = self.parts.into_values().collect();
+        for part in &mut parts {
+            if let Part::ToolUse(tool_use) = part {
+                whole_input(tool_use)?;
+            }
+        }
+        Ok(Completion {
+            id: start.id,
+            model: start.model,
+            parts,
+            finish_reason: finish.reason,
+            usage: self.usage.unwrap_or_else(unknown_usage),
+            native: None,
+            extra: merged(start.extra, finish.extra),
+        })
+    }
+
+    fn text(&mut self, delta: &TextDelta) -> Result<(), String> {
+        let new = || Part::Text(Text { text: String::new(), extra: None });
+        match self.parts.entry(delta.index).or_insert_with(new) {
+            Part::Text(text) => text.text.push_str(&delta.text),
+            _ => return Err(mixed(delta.index)),
+        }
+        Ok(())
+    }
+
+    fn thinking(&mut self, delta: &ThinkingDelta) -> Result<(), String> {
+        let new = || Part::Thinking(Thinking { text: String::new(), signature: None, extra: None });
+        match self.parts.entry(delta.index).or_insert_with(new) {
+            Part::Thinking(thinking) => {
+                thinking.text.push_str(&delta.text);
+                if delta.signature.is_some() {
+                    thinking.signature.clone_from(&delta.signature);
+                }
+            }
+            _ => return Err(mixed(delta.index)),
+        }
+        Ok(())
+    }
+
+    fn tool_use(&mut self, delta: &ToolUseDelta) -> Result<(), String> {
+        let new =
+            || Part::ToolUse(ToolUse { id: String::new(), name: String::new(), input: String::new(), extra: None });
+        match self.parts.entry(delta.index).or_insert_with(new) {
+            Part::ToolUse(tool_use) => {
+                if let Some(id) = &delta.id {
+                    tool_use.id.clone_from(id);
+                }
+                if let Some(name) = &delta.name {
+                    tool_use.name.clone_from(name);
+                }
+                tool_use.input.push_str(&delta.input);
+            }
+            _ => return Err(mixed(delta.index)),
+        }
+        Ok(())
+    }
+}
+
+/// A whole answer as the events of a stream.
+pub(crate) fn replay(completion: &Completion) -> Vec<Event> {
+    let start = Start { id: completion.id.clone(), model: completion.model.clone(), extra: completion.extra.clone() };
+    let finish = Finish { reason: completion.finish_reason.clone(), extra: None };
+    let mut events = vec![Event::Start(start)];
+    for (index, part) in (0..).zip(&completion.parts) {
+        events.extend(taken_apart(index, part).into_iter().flatten());
+    }
+    events.push(Event::Usage(completion.usage.clone()));
+    events.push(Event::Finish(finish));
+    events
+}
+
+fn taken_apart(index: u32, part: &Part) -> [Option<Event>; 2] {
+    let whole = Event::Part(PartDelta { index, part: part.clone() });
+    match part {
+        Part::Text(text) => {
+            let delta = Event::Text(TextDelta { index, text: text.text.clone() });
+            [Some(delta), text.extra.is_some().then_some(whole)]
+        }
+        Part::Thinking(thinking) => {
+            let Thinking { text, signature, extra } = thinking.clone();
+            [Some(Event::Thinking(ThinkingDelta { index, text, signature })), extra.is_some().then_some(whole)]
+        }
+        Part::ToolUse(tool_use) => {
+            let ToolUse { id, name, input, extra } = tool_use.clone();
+            let delta = Event::ToolUse(ToolUseDelta { index, id: Some(id), name: Some(name), input });
+            [Some(delta), extra.is_some().then_some(whole)]
+        }
+        Part::Image(_) | Part::ToolResult(_) | Part::Other(_) => [Some(whole), None],
+    }
+}
+
+/// The arguments of a tool came as text; as a whole they must be a JSON object.
+fn whole_input(tool_use: &mut ToolUse) -> Result<(), String> {
+    if tool_use.input.trim().is_empty() {
+        tool_use.input = "{}".into();
+    }
+    let is_object = serde_json::from_str::<&serde_json::value::RawValue>(&tool_use.input)
+        .is_ok_and(|value| value.get().starts_with('{'));
+    if is_object { Ok(()) } else { Err(format!("the arguments of tool {:?} aren't a JSON object", tool_use.name)) }
+}
+
+fn mixed(index: u32) -> String {
+    format!("block {index} changed its kind")
+}
+
+fn unknown_usage() -> Usage {
+    Usage {
+        input_tokens: None,
+        output_tokens: None,
+        cache_read_tokens: None,
+        cache_write_tokens: None,
+        reasoning_tokens: None,
+        extra: None,
+    }
+}
+
+/// Totals are set, never added; what isn't said stays.
+fn merge(known: &mut Usage, said: &Usage) {
+    let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra } = said;
+    known.input_tokens = input_tokens.or(known.input_tokens);
+    known.output_tokens = output_tokens.or(known.output_tokens);
+    known.cache_read_tokens = cache_read_tokens.or(known.cache_read_tokens);
+    known.cache_write_tokens = cache_write_tokens.or(known.cache_write_tokens);
+    known.reasoning_tokens = reasoning_tokens.or(known.reasoning_tokens);
+    if extra.is_some() {
+        known.extra.clone_from(extra);
+    }
+}
+
+/// Two JSON objects as one; both were checked to be objects.
+fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
+    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
+    let parse = |text: &str| serde_json::from_str::<serde_json::Map<_, _>>(text).unwrap_or_default();
+    let mut all = parse(first);
+    all.extend(parse(second));
+    Some(serde_json::Value::Object(all).to_string())
+}
+
+/// The text of an event, in bytes.
+fn size(event: &Event) -> usize {
+    match event {
+        Event::Start(start) => start.id.len() + start.model.len() + length(start.extra.as_ref()),
+        Event::Text(delta) => delta.text.len(),
+        Event::Thinking(delta) => delta.text.len() + length(delta.signature.as_ref()),
+        Event::ToolUse(delta) => delta.input.len() + length(delta.id.as_ref()) + length(delta.name.as_ref()),
+        Event::Part(delta) => part_size(&delta.part),
+        Event::Usage(usage) => length(usage.extra.as_ref()),
+        Event::Finish(finish) => length(finish.extra.as_ref()),
+        Event::Other(OtherPart { kind, json }) => kind.len() + json.len(),
+    }
+}
+
+fn part_size(part: &Part) -> usize {
+    // Rare in streams, so rendering it costs little.
+    serde_json::to_string(part).map_or(0, |text| text.len())
+}
+
+fn length(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::FinishReason;
+
+    fn assemble(events: &[Event]) -> Result<Completion, String> {
+        let mut assembly = Assembly::default();
+        events.iter().try_for_each(|event| assembly.add(event))?;
+        assembly.finish()
+    }
+
+    fn full() -> Completion {
+        let extra = || Some(r#"{"a":1}"#.to_owned());
+        Completion {
+            id: "msg_1".into(),
+            model: "m".into(),
+            parts: vec![
+                Part::Thinking(Thinking { text: "hm".into(), signature: Some("s".into()), extra: None }),
+                Part::Text(Text { text: "plain".into(), extra: None }),
+                Part::Text(Text { text: "cited".into(), extra: extra() }),
+                Part::ToolUse(ToolUse { id: "t".into(), name: "n".into(), input: r#"{"x":1}"#.into(), extra: None }),
+                Part::Other(OtherPart { kind: "redacted_thinking".into(), json: r#"{"data":"x"}"#.into() }),
+            ],
+            finish_reason: FinishReason::ToolUse,
+            usage: Usage { input_tokens: Some(5), output_tokens: Some(7), extra: extra(), ..unknown_usage() },
+            native: None,
+            extra: extra(),
+        }
+    }
+
+    #[test]
+    fn an_answer_taken_apart_and_put_together_is_the_same_answer() {
+        assert_eq!(assemble(&replay(&full())), Ok(full()));
+    }
+
+    #[test]
+    fn totals_are_set_and_never_added() {
+        let usage =
+            |input, output| Event::Usage(Usage { input_tokens: input, output_tokens: output, ..unknown_usage() });
+        let mut events = replay(&full());
+        events.truncate(1);
+        events.extend([usage(Some(10), Some(1)), usage(None, Some(9))]);
+        events.push(Event::Finish(Finish { reason: FinishReason::EndTurn, extra: None }));
+        let whole = assemble(&events).unwrap();
+        assert_eq!((whole.usage.input_tokens, whole.usage.output_tokens), (Some(10), Some(9)));
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_anywhere_is_no_answer() {
+        let events = replay(&full());
+        for end in 0..events.len() {
+            assert!(assemble(&events[..end]).is_err(), "cut after {end} events");
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_are_refused_and_none_are_an_empty_one() {
+        let stream = |input: &str| {
+            let delta = ToolUseDelta { index: 0, id: None, name: Some("n".into()), input: input.into() };
+            let mut events = replay(&full());
+            let finish = events.pop().unwrap();
+            events.truncate(1);
+            events.extend([Event::ToolUse(delta), finish]);
+            assemble(&events)
+        };
+        assert!(stream(r#"{"a":"#).is_err());
+        assert!(stream("[]").is_err());
+        assert!(matches!(&stream("").unwrap().parts[0], Part::ToolUse(tool_use) if tool_use.input == "{}"));
+    }
+
+    #[test]
+    fn a_block_keeps_its_kind() {
+        let text = Event::Text(TextDelta { index: 0, text: "a".into() });
+        let thinking = Event::Thinking(ThinkingDelta { index: 0, text: "b".into(), signature: None });
+        let mut assembly = Assembly::default();
+        assembly.add(&text).unwrap();
+        assert!(assembly.add(&thinking).is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! The outermost layer: gives each request its id, its place among those at work, and its log line; and each failure its
+//! body.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http_body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{Instrument, info_span};
+use uuid::Uuid;
+
+use crate::error::{Code, PROBLEM_JSON, Problem};
+use crate::request_log::RequestLog;
+
+/// The header of a request's id, both ways.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that a caller may bring.
+const REQUEST_ID_MAX: usize = 128;
+
+/// Places for requests at work.
+pub(crate) type Places = Arc<Semaphore>;
+
+/// Watches over a request from its head to the last byte of its answer.
+pub(crate) async fn observe(State(places): State<Places>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let log = RequestLog::begin(id.clone(), request.method().clone(), request.uri().path());
+    let span = info_span!("request", id);
+    request.extensions_mut().insert(log.clone());
+
+    let (response, place) = match places.try_acquire_owned() {
+        Ok(place) => (next.run(request).instrument(span).await, Some(place)),
+        Err(_) => (Problem::full().into_response(), None),
+    };
+    finish(response, &log, place)
+}
+
+/// Notes the route a request was matched to: paths of users' ids don't belong into a log's dimensions.
+pub(crate) async fn note_route(path: MatchedPath, log: RequestLog, request: Request, next: Next) -> Response {
+    log.route(path.as_str());
+    next.run(request).await
+}
+
+fn finish(mut response: Response, log: &RequestLog, place: Option<OwnedSemaphorePermit>) -> Response {
+    // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem like all others.
+    let is_failure = response.status().is_client_error() || response.status().is_server_error();
+    let problem = response.extensions_mut().remove::<Problem>();
+    let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
+    if let Some(problem) = problem {
+        log.failed(&problem);
+        let body = serde_json::to_vec(&problem.body(Some(log.id().to_owned()))).unwrap_or_default();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.remove(header::CONTENT_LENGTH);
+        *response.status_mut() = problem.status();
+        *response.body_mut() = Body::from(body);
+    }
+    log.status(response.status());
+    if let Ok(id) = HeaderValue::from_str(log.id()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response.map(|inner| Body::new(Observed { inner, log: log.clone(), _place: place }))
+}
+
+/// The caller's own id, if it is fit for a header and a log; a new one otherwise.
+fn request_id(headers: &HeaderMap) -> String {
+    let own = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let fit = own.filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|b| b.is_ascii_graphic()));
+    fit.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// A body that keeps the request's place until it is sent, and says when it is.
+struct Observed {
+    inner: Body,
+    log: RequestLog,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl http_body::Body for Observed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        if frame.is_none() || self.inner.is_end_stream() {
+            self.log.sent();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let ended = self.inner.is_end_stream();
+        if ended {
+            // An empty body is never polled.
+            self.log.sent();
+        }
+        ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A handler that panicked is our bug, and nobody else's problem.
+pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message"))).into_response()
+}
+
+impl Problem {
+    /// All places for requests are taken.
+    fn full() -> Self {
+        Self::new(Code::Overloaded, "the server works on as many requests as it may").retry_after_default()
+    }
+}

@@ -1,0 +1,52 @@
+//! `GET /api/llm/cache/stats` and `DELETE /api/llm/cache`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+
+/// How full and how useful the cache is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CacheStats {
+    /// Answers kept.
+    size: u64,
+    /// Whether any are kept at all.
+    enabled: bool,
+    /// For how long, in milliseconds, when a caller says nothing.
+    #[serde(rename = "defaultTTL")]
+    default_ttl: u64,
+    /// Requests answered out of the cache since the start.
+    hits: u64,
+    /// Requests that had to ask the vendor.
+    misses: u64,
+    /// Requests that joined an equal one under way.
+    coalesced: u64,
+    /// What the answers take on disk, or in memory where there is no disk.
+    bytes: u64,
+}
+
+/// How full and how useful the cache is.
+pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
+    let stats = app.llm.cache().stats();
+    Json(CacheStats {
+        size: stats.entries,
+        enabled: stats.enabled,
+        default_ttl: u64::try_from(app.cache_ttl.as_millis()).unwrap_or(u64::MAX),
+        hits: stats.hits,
+        misses: stats.misses,
+        coalesced: stats.coalesced,
+        bytes: stats.bytes,
+    })
+}
+
+/// Forgets all answers, also those on disk.
+pub(crate) async fn clear(State(app): State<Arc<App>>) -> StatusCode {
+    app.llm.cache().clear().await;
+    StatusCode::NO_CONTENT
+}

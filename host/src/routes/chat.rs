@@ -1,0 +1,106 @@
+//! `POST /api/llm/chat`: a question to a model, answered whole or as a stream of events.
+
+mod answer;
+mod parts;
+mod request;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+
+pub(crate) use self::answer::ChatAnswer;
+pub(crate) use self::request::ChatBody;
+use self::request::ChatRequest;
+use crate::app::App;
+use crate::body::Json;
+use crate::error::{Code, Problem};
+use crate::llm::{Call, Effort, Mode};
+use crate::plugin::{Provider, Slot};
+use crate::request_log::RequestLog;
+use crate::routes::Caller;
+
+/// Says where an answer came from.
+pub(crate) const CACHE_HEADER: header::HeaderName = header::HeaderName::from_static("x-arete-cache");
+/// Says where the time went.
+const SERVER_TIMING: header::HeaderName = header::HeaderName::from_static("server-timing");
+
+/// Answers a chat request.
+pub(crate) async fn chat(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    log: RequestLog,
+    Json(body): Json<ChatBody>,
+) -> Result<Response, Problem> {
+    let chat = body.validate()?;
+    let provider = provider(&app, chat.provider.as_deref())?;
+    log.provider(&provider);
+    let stream = chat.stream;
+    let call = call(chat, provider.clone(), caller)?;
+    log.model(&call.request.model);
+
+    if stream { stream::answer(&app, call, log).await } else { whole(&app, call, &provider, &log).await }
+}
+
+/// The whole answer at once.
+async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> Result<Response, Problem> {
+    let mut ticket = app.llm.call(call, Mode::Whole);
+    log.cache(ticket.state(None));
+    let landing = tokio::select! {
+        landing = ticket.landed() => landing,
+        () = app.cut() => return Err(Problem::stopping()),
+    };
+    log.landed(&landing, ticket.state(Some(&landing)));
+    let cache = cache_header(ticket.state(Some(&landing)).as_str());
+    match &landing.result {
+        Ok(completion) => {
+            let answer = ChatAnswer::new(completion, &provider.info.vendor, landing.cached);
+            let timing = (SERVER_TIMING, server_timing(landing.effort, log));
+            Ok(([cache, timing], axum::Json(answer)).into_response())
+        }
+        Err(error) => Err(Problem::from(error).header(cache.0, cache.1)),
+    }
+}
+
+/// The provider a caller means.
+fn provider(app: &App, named: Option<&str>) -> Result<Arc<Provider>, Problem> {
+    let id = named.unwrap_or(&app.default_provider);
+    match app.providers.get(id) {
+        Some(Slot::Ready(provider)) => Ok(provider.clone()),
+        Some(Slot::Failed(_)) => {
+            let detail = format!("provider {id} could not be loaded; GET /api/llm/providers says why");
+            Err(Problem::new(Code::ProviderUnavailable, detail))
+        }
+        None => {
+            let known = app.providers.ids().join(", ");
+            Err(Problem::new(Code::NotFound, format!("there is no provider {id:?}; there are: {known}")))
+        }
+    }
+}
+
+/// The call, with the provider's default model where the caller named none.
+fn call(chat: ChatRequest, provider: Arc<Provider>, caller: Caller) -> Result<Call, Problem> {
+    let ChatRequest { mut request, use_cache, cache_ttl, .. } = chat;
+    if request.model.is_empty() {
+        let default = provider.info.default_model.clone();
+        request.model = default.ok_or_else(|| {
+            let message = format!("is required: provider {} has no default model", provider.id());
+            Problem::invalid_fields(vec![crate::error::FieldError::new("model", message)])
+        })?;
+    }
+    Ok(Call { provider, request, use_cache, cache_ttl, tenant: caller.name })
+}
+
+pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderValue) {
+    (CACHE_HEADER, HeaderValue::from_static(state))
+}
+
+/// Milliseconds in all, waiting for the vendor, and in the plugin.
+fn server_timing(effort: Effort, log: &RequestLog) -> HeaderValue {
+    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
+    let (total, upstream, plugin) = (ms(log.elapsed()), ms(effort.upstream), ms(effort.plugin));
+    let text = format!("total;dur={total:.1}, upstream;dur={upstream:.1}, plugin;dur={plugin:.1}");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("total"))
+}

@@ -1,0 +1,280 @@
+//! Pieces of content as JSON, in requests and answers alike: what came in an answer can be sent back as it is.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::body::Errors;
+use crate::llm;
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// A piece of content.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[schema(as = Part)]
+pub(crate) enum PartBody {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+        /// Fields of the block that only the vendor knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        extra: Option<Object>,
+    },
+    /// A picture: `mediaType` and `data`, or `url`.
+    Image {
+        /// Such as `image/png`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+        /// The picture in base64.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<String>,
+        /// An address that the vendor fetches.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// Fields of the block that only the vendor knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        extra: Option<Object>,
+    },
+    /// The model asks for a tool to be run.
+    ToolUse {
+        /// The call's id.
+        id: String,
+        /// The tool's name.
+        name: String,
+        /// The arguments.
+        #[schema(value_type = Object)]
+        input: Object,
+        /// Fields of the block that only the vendor knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        extra: Option<Object>,
+    },
+    /// What a tool gave.
+    #[schema(no_recursion)]
+    ToolResult {
+        /// The id of the call that this answers.
+        tool_use_id: String,
+        /// The result.
+        #[schema(no_recursion)]
+        content: ContentBody,
+        /// Whether the tool failed.
+        #[serde(default)]
+        is_error: bool,
+        /// Fields of the block that only the vendor knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        extra: Option<Object>,
+    },
+    /// What the model thought.
+    Thinking {
+        /// The thoughts.
+        text: String,
+        /// The vendor's proof that they are its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
+        /// Fields of the block that only the vendor knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        extra: Option<Object>,
+    },
+    /// Any other block, as the vendor gave it.
+    Other {
+        /// The vendor's name of the kind of block.
+        kind: String,
+        /// The whole block.
+        #[schema(value_type = Object)]
+        json: Object,
+    },
+}
+
+/// Content: a string, or pieces.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = Content)]
+pub(crate) enum ContentBody {
+    /// Plain text.
+    Text(String),
+    /// Pieces, in order.
+    #[schema(no_recursion)]
+    Parts(Vec<PartBody>),
+}
+
+impl<'de> Deserialize<'de> for ContentBody {
+    /// By hand, because serde's untagged enums say only that nothing matched.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Content;
+        impl<'de> Visitor<'de> for Content {
+            type Value = ContentBody;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or an array of parts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ContentBody, E> {
+                Ok(ContentBody::Text(text.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<ContentBody, E> {
+                Ok(ContentBody::Text(text))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<ContentBody, A::Error> {
+                let mut all = Vec::new();
+                while let Some(part) = parts.next_element()? {
+                    all.push(part);
+                }
+                Ok(ContentBody::Parts(all))
+            }
+        }
+        deserializer.deserialize_any(Content)
+    }
+}
+
+impl ContentBody {
+    /// As the contract has it; what isn't right is noted under `place`.
+    pub(super) fn into_parts(self, place: &str, errors: &mut Errors) -> Vec<llm::Part> {
+        let parts = match self {
+            Self::Text(text) => vec![llm::Part::Text(llm::Text { text, extra: None })],
+            Self::Parts(parts) => {
+                let numbered = parts.into_iter().enumerate();
+                numbered.filter_map(|(index, part)| part.into_part(&format!("{place}[{index}]"), errors)).collect()
+            }
+        };
+        if parts.is_empty() {
+            errors.add(place, "must not be empty");
+        }
+        parts
+    }
+}
+
+impl PartBody {
+    fn into_part(self, place: &str, errors: &mut Errors) -> Option<llm::Part> {
+        Some(match self {
+            Self::Text { text, extra } => llm::Part::Text(llm::Text { text, extra: json(extra) }),
+            Self::Image { media_type, data, url, extra } => {
+                let source = image_source(media_type, data, url, place, errors)?;
+                llm::Part::Image(llm::Image { source, extra: json(extra) })
+            }
+            Self::ToolUse { id, name, input, extra } => llm::Part::ToolUse(llm::ToolUse {
+                id,
+                name,
+                input: Value::Object(input).to_string(),
+                extra: json(extra),
+            }),
+            Self::ToolResult { tool_use_id, content, is_error, extra } => {
+                let content = result_parts(content, &format!("{place}.content"), errors);
+                llm::Part::ToolResult(llm::ToolResult { tool_use_id, content, is_error, extra: json(extra) })
+            }
+            Self::Thinking { text, signature, extra } => {
+                llm::Part::Thinking(llm::Thinking { text, signature, extra: json(extra) })
+            }
+            Self::Other { kind, json } => {
+                llm::Part::Other(llm::OtherPart { kind, json: Value::Object(json).to_string() })
+            }
+        })
+    }
+
+    /// A piece of an answer. Its JSON was checked at the plugin's edge, so nothing is lost here.
+    pub(super) fn from_part(part: &llm::Part) -> Self {
+        match part {
+            llm::Part::Text(text) => Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) },
+            llm::Part::Image(image) => Self::from_image(image),
+            llm::Part::ToolUse(tool_use) => Self::ToolUse {
+                id: tool_use.id.clone(),
+                name: tool_use.name.clone(),
+                input: object(Some(&tool_use.input)).unwrap_or_default(),
+                extra: object(tool_use.extra.as_ref()),
+            },
+            llm::Part::ToolResult(result) => Self::ToolResult {
+                tool_use_id: result.tool_use_id.clone(),
+                content: ContentBody::Parts(result.content.iter().map(Self::from_result_part).collect()),
+                is_error: result.is_error,
+                extra: object(result.extra.as_ref()),
+            },
+            llm::Part::Thinking(thinking) => Self::Thinking {
+                text: thinking.text.clone(),
+                signature: thinking.signature.clone(),
+                extra: object(thinking.extra.as_ref()),
+            },
+            llm::Part::Other(other) => Self::from_other(other),
+        }
+    }
+
+    fn from_result_part(part: &llm::ResultPart) -> Self {
+        match part {
+            llm::ResultPart::Text(text) => Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) },
+            llm::ResultPart::Image(image) => Self::from_image(image),
+            llm::ResultPart::Other(other) => Self::from_other(other),
+        }
+    }
+
+    fn from_image(image: &llm::Image) -> Self {
+        let (media_type, data, url) = match &image.source {
+            llm::ImageSource::Data(data) => (Some(data.media_type.clone()), Some(data.base64.clone()), None),
+            llm::ImageSource::Url(url) => (None, None, Some(url.clone())),
+        };
+        Self::Image { media_type, data, url, extra: object(image.extra.as_ref()) }
+    }
+
+    fn from_other(other: &llm::OtherPart) -> Self {
+        Self::Other { kind: other.kind.clone(), json: object(Some(&other.json)).unwrap_or_default() }
+    }
+}
+
+/// What can stand inside a tool's result.
+fn result_parts(content: ContentBody, place: &str, errors: &mut Errors) -> Vec<llm::ResultPart> {
+    if matches!(&content, ContentBody::Parts(parts) if parts.is_empty()) {
+        return vec![];
+    }
+    let parts = content.into_parts(place, errors).into_iter().enumerate();
+    let converted = parts.filter_map(|(index, part)| match part {
+        llm::Part::Text(text) => Some(llm::ResultPart::Text(text)),
+        llm::Part::Image(image) => Some(llm::ResultPart::Image(image)),
+        llm::Part::Other(other) => Some(llm::ResultPart::Other(other)),
+        llm::Part::ToolUse(_) | llm::Part::ToolResult(_) | llm::Part::Thinking(_) => {
+            errors.add(format!("{place}[{index}].type"), "must be text, image or other inside a tool's result");
+            None
+        }
+    });
+    converted.collect()
+}
+
+fn image_source(
+    media_type: Option<String>,
+    data: Option<String>,
+    url: Option<String>,
+    place: &str,
+    errors: &mut Errors,
+) -> Option<llm::ImageSource> {
+    match (media_type, data, url) {
+        (None, None, Some(url)) => Some(llm::ImageSource::Url(url)),
+        (Some(media_type), Some(base64), None) => {
+            // Checked here, so that the vendor isn't asked for nothing; passed on as it came.
+            if BASE64.decode(&base64).is_err() {
+                errors.add(format!("{place}.data"), "must be base64 with padding (RFC 4648 section 4)");
+            }
+            Some(llm::ImageSource::Data(llm::ImageData { media_type, base64 }))
+        }
+        _ => {
+            errors.add(place, "must have either mediaType and data, or url");
+            None
+        }
+    }
+}
+
+/// An object as JSON text.
+pub(super) fn json(object: Option<Object>) -> Option<String> {
+    object.map(|object| Value::Object(object).to_string())
+}
+
+fn object(text: Option<&String>) -> Option<Object> {
+    text.and_then(|text| serde_json::from_str(text).ok())
+}

@@ -1,0 +1,77 @@
+//! `GET /api/health`: is the server there, and can it work?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::plugin::Slot;
+
+/// How the server is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    /// Ready to answer, or not.
+    status: HealthStatus,
+    /// The server's version.
+    version: &'static str,
+    /// How long it has run.
+    uptime_seconds: u64,
+    /// What was looked at.
+    checks: Checks,
+}
+
+/// Ready to answer, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HealthStatus {
+    /// It is.
+    Ok,
+    /// It isn't, or not any more.
+    Unavailable,
+}
+
+/// What was looked at.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Checks {
+    /// Whether the default provider is loaded.
+    default_provider: HealthStatus,
+    /// Whether new requests are taken: not while the server stops.
+    accepting: HealthStatus,
+}
+
+/// All of it; 503 when not ready.
+pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
+    let of = |good| if good { HealthStatus::Ok } else { HealthStatus::Unavailable };
+    let checks = Checks {
+        default_provider: of(matches!(app.providers.get(&app.default_provider), Some(Slot::Ready(_)))),
+        accepting: of(!app.stopping()),
+    };
+    let ready = checks.default_provider == HealthStatus::Ok && checks.accepting == HealthStatus::Ok;
+    let health = Health {
+        status: of(ready),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.started.elapsed().as_secs(),
+        checks,
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+/// Whether the process answers at all.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Alive {
+    /// Always `ok`.
+    status: HealthStatus,
+}
+
+/// Answers as long as the process does.
+pub(crate) async fn live() -> Json<Alive> {
+    Json(Alive { status: HealthStatus::Ok })
+}
