@@ -1,9 +1,12 @@
 //! Decides whether a failed attempt is followed by another, and when.
 //!
 //! Sits inside the cache, so a hit costs no attempt, and outside the plugin, so each attempt gets a fresh instance and a
-//! failed guest leaves nothing behind. Pure: the clock and the dice are the caller's.
+//! failed guest leaves nothing behind.
 
 use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::info;
 
 use super::{ErrorKind, ProviderError};
 use crate::plugin::CallError;
@@ -20,6 +23,54 @@ pub(crate) struct Policy {
     pub(crate) max_retries: u32,
     /// The wait before the first retry; doubled for each one after.
     pub(crate) delay: Duration,
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// Why.
+    pub(crate) error: CallError,
+    /// Whether the caller has heard anything of its answer: then there is no other attempt, for nobody can unhear.
+    pub(crate) heard: bool,
+}
+
+impl Failed {
+    /// Failed before the caller heard anything.
+    pub(crate) fn unheard(error: CallError) -> Self {
+        Self { error, heard: false }
+    }
+}
+
+/// What can be attempted. (A trait, because futures of async closures aren't known to be `Send`.)
+pub(crate) trait Attempt {
+    /// What a successful attempt gives.
+    type Answer;
+
+    /// Tries, for the `number`th time, from 1.
+    fn attempt(&mut self, number: u32) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
+}
+
+/// Attempts until one succeeds, or another isn't worth it, or the deadline passes.
+pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Instant, mut call: A) -> Result<A::Answer, CallError> {
+    let attempts = async {
+        for number in 1.. {
+            let error = match call.attempt(number).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed { error, heard: true }) => return Err(error),
+                Err(Failed { error, heard: false }) => error,
+            };
+            let Some(wait) = policy.wait(number, &error, fastrand::f64()) else { return Err(error) };
+            if deadline.saturating_duration_since(Instant::now()) <= wait {
+                // The caller learns more from this failure than from the deadline's.
+                return Err(error);
+            }
+            let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            info!(attempt = number, kind = error.kind(), delay_ms, "Attempt failed; trying again");
+            sleep(wait).await;
+        }
+        Err(CallError::Host("ran out of numbers for attempts".into()))
+    };
+    timeout_at(deadline, attempts).await.unwrap_or(Err(CallError::Deadline))
 }
 
 impl Policy {
@@ -111,6 +162,78 @@ mod tests {
 
     fn overloaded() -> CallError {
         failed(ErrorKind::Overloaded, None)
+    }
+
+    /// Attempts whose outcomes are set; after the last one they stall.
+    struct Scripted<'a> {
+        outcomes: std::vec::IntoIter<Result<u32, Failed>>,
+        made: &'a mut u32,
+    }
+
+    impl Attempt for Scripted<'_> {
+        type Answer = u32;
+
+        async fn attempt(&mut self, number: u32) -> Result<u32, Failed> {
+            *self.made = number;
+            match self.outcomes.next() {
+                Some(outcome) => outcome,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Runs with outcomes of attempts in order; gives the result, how many were made and how long it took.
+    async fn attempts(seconds: u64, outcomes: Vec<Result<u32, Failed>>) -> (Result<u32, CallError>, u32, Duration) {
+        let began = Instant::now();
+        let mut made = 0;
+        let call = Scripted { outcomes: outcomes.into_iter(), made: &mut made };
+        let result = run(POLICY, began + Duration::from_secs(seconds), call).await;
+        (result, made, began.elapsed())
+    }
+
+    fn unheard(error: CallError) -> Result<u32, Failed> {
+        Err(Failed::unheard(error))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_passes_is_waited_out() {
+        let outcomes = vec![unheard(overloaded()), unheard(overloaded()), Ok(7)];
+        let (result, made, took) = attempts(600, outcomes).await;
+        assert_eq!((result.unwrap(), made), (7, 3));
+        // A half to a whole of one second and of two.
+        assert!((Duration::from_millis(1_500)..=Duration::from_millis(3_010)).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_failure_is_given_once_the_retries_are_used_up() {
+        let (result, made, _) = attempts(600, (0..9).map(|_| unheard(overloaded())).collect()).await;
+        assert_eq!((result.unwrap_err().kind(), made), ("overloaded", 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_vendors_wish_is_kept_to_the_second() {
+        let outcomes = vec![unheard(failed(ErrorKind::RateLimited, Some(2_000))), Ok(1)];
+        let (_, _, took) = attempts(600, outcomes).await;
+        assert!((Duration::from_secs(2)..Duration::from_millis(2_010)).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_heard_is_never_tried_again() {
+        let outcomes = vec![Err(Failed { error: overloaded(), heard: true }), Ok(1)];
+        let (result, made, _) = attempts(600, outcomes).await;
+        assert!(result.is_err() && made == 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_deadline_bounds_all_attempts_and_their_waits() {
+        let (result, made, took) = attempts(5, vec![unheard(overloaded())]).await;
+        assert!(matches!(result, Err(CallError::Deadline)));
+        assert_eq!((made, took.as_secs()), (2, 5));
+
+        // A wait that would outlast it isn't begun: the vendor's failure says more than the deadline's.
+        let (result, made, took) = attempts(5, vec![unheard(failed(ErrorKind::RateLimited, Some(6_000)))]).await;
+        assert_eq!(result.unwrap_err().kind(), "rate-limited");
+        assert_eq!((made, took), (1, Duration::ZERO));
     }
 
     #[test]

@@ -2,18 +2,19 @@
 //! attempt again; keep what is complete.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tracing::{debug, info};
+use tokio::time::Instant;
+use tracing::debug;
 
 use super::assemble::Assembly;
 use super::cache::Cache;
 use super::flight::{Effort, Flights, Landing, Recorder, Seat};
 use super::key::{Key, KeyParts};
-use super::retry::Policy;
+use super::retry::{self, Attempt, Failed, Policy};
 use super::{Completion, Event, Request};
 use crate::config::LlmConfig;
-use crate::plugin::{CallError, Instance, Provider};
+use crate::plugin::{Instance, Provider};
 
 /// The wrap around every provider.
 pub struct Llm {
@@ -191,32 +192,9 @@ impl Upstream {
     /// Attempts until an answer comes, or no further attempt is worth it, or the deadline passes.
     async fn landing(&self, recorder: &Recorder) -> Landing {
         let mut effort = Effort::default();
-        let attempts = self.attempts(recorder, &mut effort);
-        let result = match tokio::time::timeout_at(self.deadline.into(), attempts).await {
-            Ok(result) => result,
-            Err(_) => Err(CallError::Deadline),
-        };
+        let attempts = Attempts { upstream: self, recorder, effort: &mut effort };
+        let result = retry::run(self.policy, self.deadline, attempts).await.map(Arc::new);
         Landing { result, cached: false, effort }
-    }
-
-    async fn attempts(&self, recorder: &Recorder, effort: &mut Effort) -> Result<Arc<Completion>, CallError> {
-        loop {
-            effort.attempts += 1;
-            let attempt = effort.attempts;
-            let error = match self.attempt(recorder, effort).await {
-                Ok(completion) => return Ok(Arc::new(completion)),
-                Err(Failed { error, heard: true }) => return Err(error),
-                Err(Failed { error, heard: false }) => error,
-            };
-            let Some(wait) = self.policy.wait(attempt, &error, fastrand::f64()) else { return Err(error) };
-            if self.deadline.saturating_duration_since(Instant::now()) <= wait {
-                // The caller learns more from this failure than from the deadline's.
-                return Err(error);
-            }
-            let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            info!(provider = %self.provider.id(), attempt, kind = error.kind(), delay_ms, "Attempt failed; trying again");
-            tokio::time::sleep(wait).await;
-        }
     }
 
     /// One attempt, in an instance of its own.
@@ -269,15 +247,19 @@ impl Upstream {
     }
 }
 
-/// An attempt that failed, and whether the caller has heard anything of its answer.
-struct Failed {
-    error: CallError,
-    heard: bool,
+/// The attempts of one flight.
+struct Attempts<'a> {
+    upstream: &'a Upstream,
+    recorder: &'a Recorder,
+    effort: &'a mut Effort,
 }
 
-impl Failed {
-    fn unheard(error: CallError) -> Self {
-        Self { error, heard: false }
+impl Attempt for Attempts<'_> {
+    type Answer = Completion;
+
+    async fn attempt(&mut self, number: u32) -> Result<Completion, Failed> {
+        self.effort.attempts = number;
+        self.upstream.attempt(self.recorder, self.effort).await
     }
 }
 
