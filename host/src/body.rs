@@ -49,21 +49,27 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     }
 }
 
-/// A type error in the words of JSON instead of Rust's.
+/// A type error in the words of JSON instead of Rust's, and without the value, which may be somebody's prompt.
 fn humane(message: &str) -> String {
+    let message = match message.split_once("string \"").zip(message.rfind("\", expected ")) {
+        Some(((before, _), end)) => format!("{before}a string{}", message.get(end + 1..).unwrap_or_default()),
+        None => message.to_owned(),
+    };
     [
         ("invalid type: sequence", "is an array"),
         ("invalid type: map", "is an object"),
-        ("invalid type: ", "is a "),
+        ("invalid type: null", "is null"),
+        ("invalid type: a string", "is a string"),
+        ("invalid type: boolean ", "is the boolean "),
+        ("invalid type: integer ", "is the number "),
+        ("invalid type: floating point ", "is the number "),
         ("invalid value: ", "is "),
-        ("missing field `type`", "needs a field `type`"),
         ("a sequence", "an array"),
         ("a map", "an object"),
-        ("a borrowed string", "a string"),
         (", expected ", ", must be "),
     ]
     .iter()
-    .fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
+    .fold(message, |message, (from, to)| message.replace(from, to))
 }
 
 /// Fields that nobody knows, by name.
@@ -175,13 +181,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
-            let inner = error.into_inner();
-            let message = format!("the body isn't a JSON object as this route takes it: {inner}");
-            if path == "." {
-                Problem::new(Code::InvalidRequest, message)
-            } else {
-                Problem::invalid_fields(vec![FieldError::new(path, inner.to_string())])
+            let error = error.into_inner();
+            if !error.is_data() {
+                // Places only; the parser doesn't quote.
+                return Problem::new(Code::InvalidRequest, format!("the body isn't JSON: {error}"));
             }
+            let message = humane(&error.to_string());
+            if path == "." {
+                return Problem::new(Code::InvalidRequest, format!("the body {message}"));
+            }
+            Problem::invalid_fields(vec![FieldError::new(path, message)])
         })?;
         deserializer.end().map_err(|error| {
             Problem::new(Code::InvalidRequest, format!("there is more in the body than one JSON object: {error}"))
@@ -257,9 +266,16 @@ mod tests {
     fn every_mistake_is_named_at_once() {
         let found = mistakes(r#"{"name": 5, "list": [{"n": 1}, {"n": "x"}], "nmae": 1, "zzz": {}}"#);
         assert_eq!(found.len(), 4, "{found:?}");
-        assert_eq!(found[0], "name: is a integer `5`, must be a string");
+        assert_eq!(found[0], "name: is the number `5`, must be a string");
         assert!(found[1].starts_with("list[1].n: is a string"), "{found:?}");
         assert_eq!(found[2], "nmae: is not a field of this request");
+    }
+
+    #[test]
+    fn no_value_is_quoted() {
+        let found = mistakes(r#"{"name": "a", "list": "a \"secret\", expected prompt"}"#);
+        assert_eq!(found, ["list: is a string, must be an array"]);
+        assert_eq!(humane("invalid type: string \"x\", expected a JSON object"), "is a string, must be a JSON object");
     }
 
     #[test]

@@ -115,8 +115,8 @@ pub struct PluginConfig {
     /// A folder of providers; each `<id>.wasm` in it becomes a provider without any grants. `LLM_PLUGIN_DIR`, default
     /// none.
     pub dir: Option<PathBuf>,
-    /// How many calls run at once, over all providers. `LLM_MAX_CALLS`, default 1,024; some more wait shortly, the
-    /// rest is answered 503.
+    /// How many calls of one provider run at once. `LLM_MAX_CALLS`, default 1,024; what comes beyond waits a second and
+    /// is then answered 503.
     pub max_calls: u32,
     /// How long the vendor may be silent: before its answer, or between two pieces of it. `LLM_IDLE_TIMEOUT`, default
     /// 60 s.

@@ -178,7 +178,10 @@ impl Problem {
         let detail = errors.iter().take(3).map(said).collect::<Vec<_>>().join("; ");
         let more = errors.len().saturating_sub(3);
         let detail = if more == 0 { detail } else { format!("{detail}; and {more} more") };
-        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+        // The messages may quote the request, which has no place in a log.
+        let fields: Vec<&str> = errors.iter().take(10).map(|error| error.field.as_str()).collect();
+        let cause = Some(format!("invalid fields: {}", fields.join(", ")));
+        Self { errors, cause, ..Self::new(Code::InvalidRequest, detail) }
     }
 
     /// A fault of ours. The caller gets a fixed sentence; the cause goes to the log.

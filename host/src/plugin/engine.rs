@@ -67,7 +67,8 @@ fn engine_config(config: &PluginConfig, pooled: bool) -> Config {
 }
 
 fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
-    let calls = config.max_calls;
+    // Each provider may have `max_calls` under way; with twice the room, one that stalls doesn't starve the others.
+    let calls = config.max_calls.saturating_mul(2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls);
     pool.total_stacks(calls);

@@ -1,5 +1,6 @@
 //! A provider: what the operator defined, compiled and admitted; and one call of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceAny};
@@ -24,7 +26,9 @@ use crate::llm::{Completion, Delta, Info, Request};
 /// How long a call waits for one of its provider's places before it is turned away.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest component. StarlingMonkey and Python make some of 12 to 22 MiB.
-const COMPONENT_BYTES_MAX: usize = 64 << 20;
+const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+/// What one call of a guest into the host may carry: the largest request that vendors take, and some.
+const HOST_CALL_BYTES_MAX: usize = 64 << 20;
 /// How long `describe` may take. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -69,6 +73,24 @@ pub enum Source {
     Bundled(&'static [u8]),
     /// From a file.
     File(PathBuf),
+}
+
+impl Source {
+    async fn read(&self) -> anyhow::Result<Cow<'static, [u8]>> {
+        match self {
+            Self::Bundled(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::File(path) => {
+                let unreadable = || format!("{} can't be read", path.display());
+                let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
+                let mut bytes = Vec::new();
+                file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).await.with_context(unreadable)?;
+                if COMPONENT_BYTES_MAX < bytes.len() as u64 {
+                    return Err(anyhow!("{} is larger than {COMPONENT_BYTES_MAX} bytes", path.display()));
+                }
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
 }
 
 /// What one call may use.
@@ -127,15 +149,7 @@ impl Provider {
         client: &reqwest::Client,
         definition: Definition,
     ) -> anyhow::Result<Arc<Self>> {
-        let bytes = match &definition.component {
-            Source::Bundled(bytes) => bytes.to_vec(),
-            Source::File(path) => {
-                tokio::fs::read(path).await.with_context(|| format!("{} can't be read", path.display()))?
-            }
-        };
-        if COMPONENT_BYTES_MAX < bytes.len() {
-            return Err(anyhow!("the component is larger than {COMPONENT_BYTES_MAX} bytes"));
-        }
+        let bytes = definition.component.read().await?;
         let digest = Sha256Digest::of(&bytes);
         let engine = runtime.clone();
         // Compiling keeps a core busy for a tenth of a second or, for Python, several.
@@ -168,13 +182,14 @@ impl Provider {
         }
         let waiting = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = waiting else { return Err(CallError::Busy { provider: self.id().to_string() }) };
-        self.fresh(permit).await
+        self.fresh(permit, self.definition.grants.clone()).await
     }
 
+    /// Asks without a grant: nothing leaves because a component is loaded.
     async fn describe(&self) -> anyhow::Result<Info> {
         let permit = self.permits.clone().acquire_owned().await?;
         let probe = async {
-            let mut instance = self.fresh(permit).await?;
+            let mut instance = self.fresh(permit, Arc::from([])).await?;
             instance.store.data_mut().resume();
             let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
             let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
@@ -185,18 +200,14 @@ impl Provider {
         info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
     }
 
-    async fn fresh(&self, permit: OwnedSemaphorePermit) -> Result<Instance, CallError> {
+    async fn fresh(&self, permit: OwnedSemaphorePermit, grants: Arc<[Grant]>) -> Result<Instance, CallError> {
         let began = Instant::now();
         let log = GuestLog::new(self.id().clone());
-        let outbound = Outbound::new(
-            self.client.clone(),
-            self.id().clone(),
-            self.definition.grants.clone(),
-            self.definition.limits.outbound,
-        );
+        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, self.definition.limits.outbound);
         let state = CallState::new(self.definition.clone(), outbound, log);
         let mut store = Store::new(&self.runtime.engine, state);
         store.limiter(|state| state);
+        store.set_hostcall_fuel(HOST_CALL_BYTES_MAX);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         match self.pre.instantiate_async(&mut store).await {
