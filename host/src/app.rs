@@ -58,7 +58,8 @@ impl App {
             let problem = format!("there is no provider {default_provider:?}; there are: {known}");
             return Err(Mistakes::one("LLM_DEFAULT_PROVIDER", problem).into());
         }
-        let cache = Cache::open(&config.llm.cache, &config.data_dir);
+        let (cache, data_dir) = (config.llm.cache.clone(), config.data_dir.clone());
+        let cache = tokio::task::spawn_blocking(move || Cache::open(&cache, &data_dir)).await?;
         Ok(Arc::new(Self {
             llm: Llm::new(&config.llm, Arc::new(cache)),
             providers,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::error::Problem;
 
 /// How full and how useful the cache is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,7 +36,7 @@ pub(crate) struct CacheStats {
 pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
     let stats = app.llm.cache().stats();
     Json(CacheStats {
-        size: stats.entries,
+        size: stats.size,
         enabled: stats.enabled,
         default_ttl: u64::try_from(app.cache_ttl.as_millis()).unwrap_or(u64::MAX),
         hits: stats.hits,
@@ -46,7 +47,8 @@ pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
 }
 
 /// Forgets all answers, also those on disk.
-pub(crate) async fn clear(State(app): State<Arc<App>>) -> StatusCode {
-    app.llm.cache().clear().await;
-    StatusCode::NO_CONTENT
+pub(crate) async fn clear(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
+    // A 204 is a promise that also holds after a restart.
+    app.llm.cache().clear().await.map_err(|error| Problem::internal(format!("the cache can't be cleared: {error}")))?;
+    Ok(StatusCode::NO_CONTENT)
 }
