@@ -1,0 +1,119 @@
+//! How a test sets the server up before it starts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use upstream::Upstream;
+
+use super::{App, KEY, within};
+
+/// A server that isn't started yet: settings, a folder of its own, what lies in it.
+#[derive(Clone)]
+pub struct Builder {
+    settings: BTreeMap<String, String>,
+    /// The working directory. Data and plugins are in it. Removed with the last that holds it.
+    dir: Arc<TempDir>,
+    args: Vec<String>,
+}
+
+/// A process that has ended.
+pub struct Run {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl App {
+    /// A server with nothing set: no key, so `claude` can't answer, and `echo` is the default.
+    pub fn with_echo() -> Builder {
+        App::bare().set("LLM_DEFAULT_PROVIDER", "echo")
+    }
+
+    /// A server whose `claude` asks this vendor, and retries almost at once.
+    pub fn with_vendor(vendor: &Upstream) -> Builder {
+        App::bare().set("ANTHROPIC_BASE_URL", vendor.url()).set("ANTHROPIC_API_KEY", KEY).set("LLM_RETRY_DELAY", "1ms")
+    }
+
+    /// A server with only what every test needs: a free port, its own folder, logs that can be read.
+    pub fn bare() -> Builder {
+        let dir = TempDir::new().expect("a temporary folder");
+        let builder = Builder { settings: BTreeMap::new(), dir: Arc::new(dir), args: Vec::new() };
+        builder.set("PORT", "0").set("LOG_FORMAT", "json")
+    }
+}
+
+impl Builder {
+    /// Sets a variable of the environment, which holds nothing else.
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Takes a variable out again.
+    pub fn unset(mut self, name: &str) -> Self {
+        self.settings.remove(name);
+        self
+    }
+
+    /// Puts a file into the working directory, such as `.env`.
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.dir().join(name);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
+        fs::write(path, content).expect("a file can be written");
+        self
+    }
+
+    /// Drops a component into the folder of plugins: the provider `<file's name>`.
+    pub fn plugin(self, component: &str) -> Self {
+        let name = Path::new(component).file_stem().and_then(|stem| stem.to_str()).expect("a component has a name");
+        let bytes = fs::read(component).expect("fixtures are compiled before the tests");
+        self.plugin_file(name, bytes)
+    }
+
+    /// Drops a file into the folder of plugins, whatever is in it: the provider `name`.
+    pub fn plugin_file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.file(&format!("plugins/{name}.wasm"), content).set("LLM_PLUGIN_DIR", "plugins")
+    }
+
+    /// Runs a command of the binary instead of `serve`.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self
+    }
+
+    /// The working directory. Data is in `data` below it.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
+    /// Starts the server and waits until it listens.
+    pub async fn start(&self) -> App {
+        App::spawn(self.clone()).await
+    }
+
+    /// Runs the process until it ends by itself.
+    pub async fn run(&self) -> Run {
+        let mut command = self.command();
+        command.stdout(Stdio::piped());
+        let output = tokio::task::spawn_blocking(move || command.output());
+        let output = within("the process to end", output).await.expect("not cancelled").expect("the binary runs");
+        Run {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arete"));
+        command.args(&self.args).current_dir(self.dir.path()).env_clear().envs(&self.settings);
+        // Where a coverage run wants its counts.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+}
