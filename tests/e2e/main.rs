@@ -15,4 +15,5 @@
 
 mod support;
 
+mod cache;
 mod chat;
