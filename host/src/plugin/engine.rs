@@ -91,13 +91,13 @@ fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
 
 /// The thread that advances the engine's epoch. Dropping it ends the thread.
 struct Ticker {
-    stop: Option<mpsc::Sender<()>>,
+    stop: Option<mpsc::SyncSender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Ticker {
     fn start(engine: &Engine) -> std::io::Result<Self> {
-        let (stop, stopping) = mpsc::channel();
+        let (stop, stopping) = mpsc::sync_channel(0);
         let engine = engine.weak();
         let thread = thread::Builder::new().name("epoch".into()).spawn(move || {
             while stopping.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {

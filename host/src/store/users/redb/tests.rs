@@ -264,7 +264,7 @@ async fn the_last_page_has_no_cursor_even_if_it_is_full() {
 #[tokio::test]
 async fn a_queue_that_is_full_says_so_and_loses_nothing_it_took() {
     let dir = TempDir::new().unwrap();
-    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let (release, gate) = std::sync::mpsc::sync_channel::<()>(0);
     let users = RedbUsers::open(dir.path(), move || {
         // Holds the writer in its first write until the sender is dropped.
         let _ = gate.recv();
