@@ -142,6 +142,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_bare_number_is_milliseconds() {
@@ -152,6 +153,13 @@ mod tests {
         assert_eq!(parse_duration("1.5s"), None);
         assert_eq!(parse_duration("99999999999999999999"), None);
         assert_eq!(parse_duration("18446744073709551615d"), None);
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let example = Vars::from_file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"))).unwrap();
+        let shown = Config::parse(&example).unwrap();
+        assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::parse(&Vars::default()).unwrap()));
     }
 
     #[test]
