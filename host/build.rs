@@ -8,9 +8,9 @@ use std::{env, error};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the host is a folder of the repository")?;
-    let folder = guest_build::build(root, &["--package", "claude", "--package", "echo"]);
+    let folder = guest_build::build(root, &guest_build::BUNDLED.map(|name| ["--package", name]).concat());
     let mut bundled = String::new();
-    for name in ["claude", "echo"] {
+    for name in guest_build::BUNDLED {
         let path = folder.join(format!("{name}.wasm"));
         let constant = name.to_uppercase();
         bundled += &format!("pub(super) const {constant}: &[u8] = include_bytes!({path:?});\n");

@@ -9,7 +9,10 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// The target that guests are compiled for.
-const TARGET: &str = "wasm32-wasip2";
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// The providers that are compiled into the binary: packages of the `plugins` workspace.
+pub const BUNDLED: [&str; 2] = ["claude", "echo"];
 
 /// Compiles guests of the `plugins` workspace with `cargo build <selection>`; gives the folder their `.wasm` files are in.
 ///
@@ -23,11 +26,18 @@ pub fn build(root: &Path, selection: &[&str]) -> PathBuf {
     for folder in ["plugins", "wit", "tests/fixtures"] {
         watch(&root.join(folder));
     }
-    let target_dir = target_dir();
+    build_into(&target_dir(), root, selection).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// The same for callers that aren't build scripts, into this target directory.
+///
+/// # Errors
+/// Why the guests don't compile, with what to do about it.
+pub fn build_into(target_dir: &Path, root: &Path, selection: &[&str]) -> Result<PathBuf, String> {
     let build = || {
         let mut cargo = cargo();
         cargo.arg("build").args(["--release", "--target", TARGET, "--locked"]).args(selection);
-        cargo.arg("--manifest-path").arg(root.join("plugins/Cargo.toml")).arg("--target-dir").arg(&target_dir);
+        cargo.arg("--manifest-path").arg(root.join("plugins/Cargo.toml")).arg("--target-dir").arg(target_dir);
         cargo.output()
     };
     let mut output = build();
@@ -38,12 +48,12 @@ pub fn build(root: &Path, selection: &[&str]) -> PathBuf {
         }
     }
     match output {
-        Ok(output) if output.status.success() => target_dir.join(TARGET).join("release"),
-        Ok(output) if mentions_missing_target(&output.stderr) => {
-            panic!("The target {TARGET} is missing and could not be added. Run:\n\n    rustup target add {TARGET}\n")
-        }
-        Ok(output) => panic!("The guests don't compile:\n{}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("cargo could not be run: {error}"),
+        Ok(output) if output.status.success() => Ok(target_dir.join(TARGET).join("release")),
+        Ok(output) if mentions_missing_target(&output.stderr) => Err(format!(
+            "The target {TARGET} is missing and could not be added. Run:\n\n    rustup target add {TARGET}\n"
+        )),
+        Ok(output) => Err(format!("The guests don't compile:\n{}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("cargo could not be run: {error}")),
     }
 }
 

@@ -1,2 +1,49 @@
-//! Placeholder.
-fn main() {}
+//! What people would otherwise keep in their heads. `cargo xtask` lists it.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
+
+mod ci;
+mod deny;
+mod plugins;
+mod repository;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask <COMMAND>
+
+  ci [--keep-going] [--skip STEP]... [STEP]...
+                  everything that has to hold before a change goes in, or these steps of it
+  test            all tests, the plugins' included
+  tidy            the rules that no compiler knows
+  plugins         compiles the bundled plugins; prints path, size and SHA-256
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let args: Vec<String> = args.collect();
+    let done = match (command.as_str(), args.as_slice()) {
+        ("ci", _) => ci::run(&args),
+        ("test", []) => test::run(),
+        ("tidy", []) => tidy::run(),
+        ("plugins", []) => plugins::run(),
+        ("" | "help" | "-h" | "--help", _) => {
+            print!("{HELP}\nSteps of ci: {}\n", ci::names().join(", "));
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("xtask can't do `{command} {}`.\n\n{HELP}", args.join(" "));
+            return ExitCode::from(64);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
