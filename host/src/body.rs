@@ -10,7 +10,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 
@@ -22,9 +22,11 @@ const ERRORS_MAX: usize = 100;
 /// A field of a request body.
 #[derive(Debug, Default)]
 pub(crate) enum Field<T> {
-    /// Not there, or null.
+    /// Not there.
     #[default]
     Absent,
+    /// There, and null: the same as absent, except where something is to be changed.
+    Null,
     /// There, and of the right type.
     Given(T),
     /// There, and of the wrong type: where within it, and what is wrong.
@@ -36,7 +38,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
         // The body is syntactically valid JSON by now: what is left to go wrong is types.
         let value = serde_json::Value::deserialize(deserializer)?;
         if value.is_null() {
-            return Ok(Self::Absent);
+            return Ok(Self::Null);
         }
         Ok(match serde_path_to_error::deserialize(value) {
             Ok(value) => Self::Given(value),
@@ -64,12 +66,25 @@ fn humane(message: &str) -> String {
         ("invalid type: integer ", "is the number "),
         ("invalid type: floating point ", "is the number "),
         ("invalid value: ", "is "),
+        ("unknown variant ", "is "),
+        ("missing field `type`", "needs a field `type`"),
         ("a sequence", "an array"),
         ("a map", "an object"),
         (", expected ", ", must be "),
     ]
     .iter()
     .fold(message, |message, (from, to)| message.replace(from, to))
+}
+
+/// A word out of an enum of words. Read by itself, such an enum would also take `{"word": null}`.
+#[derive(Debug)]
+pub(crate) struct Word<T>(pub(crate) T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        T::deserialize(word.into_deserializer()).map(Self)
+    }
 }
 
 /// Fields that nobody knows, by name.
@@ -91,7 +106,7 @@ impl Errors {
     pub(crate) fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
         match field {
             Field::Given(value) => Some(value),
-            Field::Absent => None,
+            Field::Absent | Field::Null => None,
             Field::Wrong(path, message) => {
                 let separator = if path.is_empty() || path.starts_with('[') { "" } else { "." };
                 self.add(format!("{name}{separator}{path}"), message);
@@ -100,9 +115,17 @@ impl Errors {
         }
     }
 
+    /// The new value of a field that is to be changed, if it is. To set it to nothing isn't to leave it as it is.
+    pub(crate) fn changed<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
+        if matches!(field, Field::Null) {
+            self.add(name, "must not be null; leave it out to keep it as it is");
+        }
+        self.optional(name, field)
+    }
+
     /// The value of a field that has to be there.
     pub(crate) fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
-        if matches!(field, Field::Absent) {
+        if matches!(field, Field::Absent | Field::Null) {
             self.add(name, "is required");
             return None;
         }
@@ -118,7 +141,7 @@ impl Errors {
         range: std::ops::RangeInclusive<u64>,
     ) -> Option<u64> {
         let number = match field {
-            Field::Absent => return None,
+            Field::Absent | Field::Null => return None,
             Field::Given(number) => number.as_u64().filter(|number| range.contains(number)),
             Field::Wrong(..) => None,
         };
@@ -136,7 +159,7 @@ impl Errors {
         range: std::ops::RangeInclusive<f64>,
     ) -> Option<f64> {
         let number = match field {
-            Field::Absent => return None,
+            Field::Absent | Field::Null => return None,
             Field::Given(number) => Some(number).filter(|number| range.contains(number)),
             Field::Wrong(..) => None,
         };

@@ -25,6 +25,7 @@ use utoipa::ToSchema;
 
 use crate::llm::{ErrorKind, ProviderError};
 use crate::plugin::CallError;
+use crate::store::users::StoreError;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -301,6 +302,27 @@ impl From<&CallError> for Problem {
     }
 }
 
+/// What a store didn't do.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StoreError::NotFound(_) => Self::new(Code::NotFound, detail),
+            StoreError::EmailTaken => {
+                let email = FieldError::new("email", "is another user's, maybe in another case");
+                Self { errors: vec![email], ..Self::new(Code::Conflict, detail) }
+            }
+            StoreError::Stale { current } => {
+                let detail = format!("the user has changed meanwhile: its entity tag is \"{current}\" now");
+                Self::new(Code::PreconditionFailed, detail)
+            }
+            StoreError::Busy => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
+            // What the engine says is about its files.
+            StoreError::Engine(cause) => Self::internal(format!("the users store failed: {cause}")),
+        }
+    }
+}
+
 /// A failure that the provider reports.
 fn vendor(error: &ProviderError) -> Problem {
     let code = match &error.kind {
@@ -381,6 +403,24 @@ mod tests {
             let response = Problem::from(&CallError::from(failed(kind.clone()))).into_response();
             assert_eq!(response.status().as_u16(), status, "{kind:?}");
             assert_eq!(response.headers()["x-should-retry"], "false", "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_store_did_not_do_has_a_status() {
+        for (error, status) in [
+            (StoreError::NotFound(uuid::Uuid::nil()), 404),
+            (StoreError::EmailTaken, 409),
+            (StoreError::Stale { current: 7 }, 412),
+            (StoreError::Busy, 503),
+            (StoreError::Engine("users.redb: no space left".into()), 500),
+        ] {
+            let problem = Problem::from(error.clone());
+            assert_eq!(problem.status().as_u16(), status, "{error:?}");
+            let response = problem.clone().into_response();
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503, "{error:?}");
+            // An engine's words are for the log alone.
+            assert!(!problem.detail.contains("redb") && (status != 500 || problem.log_text().contains("redb")));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router, middleware};
 use http::{HeaderName, HeaderValue, Method, header};
 use tokio::sync::Semaphore;
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::body::BodyLimit;
 use crate::config::ServerConfig;
 use crate::error::{Code, Problem};
-use crate::routes::{cache, chat, health, providers};
+use crate::routes::{cache, chat, health, providers, users};
 use crate::{auth, observe};
 
 /// The whole service.
@@ -29,7 +29,9 @@ pub fn router(app: Arc<App>, config: &ServerConfig) -> Router {
         .route("/api/llm/chat", post(chat::chat))
         .route("/api/llm/providers", get(providers::providers))
         .route("/api/llm/cache/stats", get(cache::stats))
-        .route("/api/llm/cache", axum::routing::delete(cache::clear))
+        .route("/api/llm/cache", delete(cache::clear))
+        .route("/api/users", get(users::list).post(users::create))
+        .route("/api/users/{id}", get(users::get).patch(users::update).delete(users::delete))
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(app.clone(), auth::guard));
 

@@ -4,6 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod chat;
 pub(crate) mod health;
 pub(crate) mod providers;
+pub(crate) mod users;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod tests;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::page::{Cursor, ListQuery, Page, PageLimit};
@@ -43,22 +44,26 @@ pub trait UserStore: Send + Sync + 'static {
 }
 
 /// A user as it is kept. Its JSON is what the API shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// UUIDv7, given by the store: ids ascend in the order of creation.
     pub id: Uuid,
     /// As the client wrote it. Unique among users without regard to case.
+    #[schema(max_length = 254, example = "ada@example.com")]
     pub email: String,
     /// What to call the user.
+    #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: String,
     /// What the user may do.
     pub role: Role,
     /// When it was created, to the millisecond.
     #[serde(serialize_with = "rfc3339_millis")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: Timestamp,
     /// When it last changed, to the millisecond. Never before `created_at`, even if the clock was set back.
     #[serde(serialize_with = "rfc3339_millis")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: Timestamp,
     /// 1 for a new user, one more with each change. Clients see it as the entity tag.
     #[serde(skip)]
@@ -81,8 +86,9 @@ pub fn etag_version(etag: &str) -> Option<u64> {
 }
 
 /// What a user may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = UserRole)]
 pub enum Role {
     /// May manage other users.
     Admin,

@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use super::parts::{ContentBody, Object, json};
-use crate::body::{Errors, Field, Unknown};
+use crate::body::{Errors, Field, Unknown, Word};
 use crate::config::CACHE_TTL;
 use crate::error::Problem;
 use crate::llm;
@@ -90,7 +90,8 @@ pub(crate) struct ChatBody {
 #[schema(as = Message)]
 pub(crate) struct MessageBody {
     /// Who speaks.
-    role: RoleBody,
+    #[schema(value_type = RoleBody)]
+    role: Word<RoleBody>,
     /// What is said.
     content: ContentBody,
     /// Fields of the message that only the vendor knows.
@@ -265,7 +266,7 @@ fn messages(all: Vec<MessageBody>, errors: &mut Errors) -> Vec<llm::Message> {
         errors.add("messages", format!("must be at most {MESSAGES_MAX}"));
     }
     let convert = |(index, message): (usize, MessageBody)| llm::Message {
-        role: match message.role {
+        role: match message.role.0 {
             RoleBody::System => llm::Role::System,
             RoleBody::User => llm::Role::User,
             RoleBody::Assistant => llm::Role::Assistant,
@@ -354,6 +355,7 @@ mod tests {
             ("5", "messages"),
             (r#"[{"role": "user"}]"#, "messages[0]"),
             (r#"[{"role": "robot", "content": "a"}]"#, "messages[0].role"),
+            (r#"[{"role": {"user": null}, "content": "a"}]"#, "messages[0].role"),
             (r#"[{"role": "user", "content": []}]"#, "messages[0].content"),
             (r#"[{"role": "user", "content": 5}]"#, "messages[0].content"),
             (r#"[{"role": "user", "content": "a", "nmae": "b"}]"#, "messages[0].nmae"),

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Invalid, User};
@@ -25,12 +26,14 @@ pub struct ListQuery {
 }
 
 /// Users in the order of creation, and where the next page begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserPage)]
 pub struct Page {
     /// At most as many as asked for.
     pub data: Vec<User>,
     /// Asks for what follows. Absent (`null`) on the last page.
+    #[schema(value_type = Option<String>, required)]
     pub next_cursor: Option<Cursor>,
 }
 
