@@ -36,6 +36,7 @@ mod request_log;
 
 pub mod auth;
 mod body;
+mod openapi;
 
 mod routes;
 

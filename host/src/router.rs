@@ -15,15 +15,19 @@ use crate::app::App;
 use crate::body::BodyLimit;
 use crate::config::ServerConfig;
 use crate::error::{Code, Problem};
-use crate::routes::{cache, chat, health, providers, users};
-use crate::{auth, observe};
+use crate::routes::{cache, chat, docs, health, providers, users};
+use crate::{auth, observe, openapi};
 
 /// The whole service.
 pub fn router(app: Arc<App>, config: &ServerConfig) -> Router {
     let open = Router::new()
         .route("/api/health", get(health::health))
         .route("/api/health/live", get(health::live))
-        .route("/api/health/ready", get(health::health));
+        .route("/api/health/ready", get(health::ready))
+        .route("/api/openapi.json", get(openapi::document))
+        .route("/docs", get(docs::redirect))
+        .route("/docs/", get(docs::page))
+        .route("/docs/{*file}", get(docs::file));
 
     let guarded = Router::new()
         .route("/api/llm/chat", post(chat::chat))

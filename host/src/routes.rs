@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod chat;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod providers;
 pub(crate) mod users;

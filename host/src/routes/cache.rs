@@ -32,7 +32,14 @@ pub(crate) struct CacheStats {
     bytes: u64,
 }
 
-/// How full and how useful the cache is.
+/// Says how full and how useful the cache is
+#[utoipa::path(
+    get,
+    path = "/api/llm/cache/stats",
+    tag = "chat",
+    operation_id = "cacheStats",
+    responses((status = 200, description = "Counts since the start, and what is kept now.", body = CacheStats))
+)]
 pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
     let stats = app.llm.cache().stats();
     Json(CacheStats {
@@ -46,7 +53,14 @@ pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
     })
 }
 
-/// Forgets all answers, also those on disk.
+/// Forgets all answers, also those on disk
+#[utoipa::path(
+    delete,
+    path = "/api/llm/cache",
+    tag = "chat",
+    operation_id = "clearCache",
+    responses((status = 204, description = "No answer is kept any more."))
+)]
 pub(crate) async fn clear(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
     // A 204 is a promise that also holds after a restart.
     app.llm.cache().clear().await.map_err(|error| Problem::internal(format!("the cache can't be cleared: {error}")))?;

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
-pub(crate) use self::answer::ChatAnswer;
+pub(crate) use self::answer::{ChatAnswer, DeltaBody, DoneBody, StartBody};
 pub(crate) use self::request::ChatBody;
 use self::request::ChatRequest;
 use crate::app::App;
@@ -26,8 +26,56 @@ use crate::routes::Caller;
 pub(crate) const CACHE_HEADER: header::HeaderName = header::HeaderName::from_static("x-arete-cache");
 /// Says where the time went.
 const SERVER_TIMING: header::HeaderName = header::HeaderName::from_static("server-timing");
+/// A short answer as a stream.
+const STREAM_EXAMPLE: &str = r#"event: start
+data: {"id":"msg_01AbCdEf","model":"claude-sonnet-5","provider":"anthropic","cached":false}
 
-/// Answers a chat request.
+event: delta
+data: {"text":"Hello!"}
+
+event: done
+data: {"finishReason":"end_turn","usage":{"inputTokens":8,"outputTokens":2,"totalTokens":10}}
+
+"#;
+
+/// Asks a model
+///
+/// The whole answer as JSON, or with `"stream": true` as events: `start`, then `delta`s, then `done`, or `error` when it
+/// breaks off. A failure before the first event is an ordinary problem. Comments keep a silent stream alive.
+#[utoipa::path(
+    post,
+    path = "/api/llm/chat",
+    tag = "chat",
+    operation_id = "chat",
+    request_body(
+        content = ChatBody,
+        example = json!({"messages": [{"role": "user", "content": "Hello"}], "provider": "echo"})
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The answer.",
+            content(
+                (ChatAnswer<'static> = "application/json", example = json!({
+                    "id": "msg_01AbCdEf",
+                    "content": "Hello! How can I help?",
+                    "model": "claude-sonnet-5",
+                    "usage": {"inputTokens": 8, "outputTokens": 7, "totalTokens": 15},
+                    "finishReason": "end_turn",
+                    "provider": "anthropic",
+                    "cached": false
+                })),
+                (String = "text/event-stream", example = json!(STREAM_EXAMPLE)),
+            ),
+            headers(("server-timing" = String, description = "Milliseconds in all, at the vendor, and in the plugin."))
+        ),
+        (status = 404, description = "There is no such provider, or the vendor knows no such model."),
+        (status = 429, description = "The vendor limits the rate, after all retries."),
+        (status = 502, description = "The vendor failed, refused the server's account, or the plugin failed."),
+        (status = 503, description = "The provider, the vendor or the server can't take it on."),
+        (status = 504, description = "The answer took longer than the server waits."),
+    )
+)]
 pub(crate) async fn chat(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -46,7 +46,18 @@ pub(crate) struct Checks {
     accepting: HealthStatus,
 }
 
-/// All of it; 503 when not ready.
+/// Says whether the server can work
+#[utoipa::path(
+    get,
+    path = "/api/health",
+    tag = "server",
+    operation_id = "health",
+    security(()),
+    responses(
+        (status = 200, description = "It can.", body = Health),
+        (status = 503, description = "It can't, or not any more; or it is full.", body = Health),
+    )
+)]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let of = |good| if good { HealthStatus::Ok } else { HealthStatus::Unavailable };
     let checks = Checks {
@@ -64,6 +75,24 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     (status, Json(health)).into_response()
 }
 
+/// Says whether the server can work
+///
+/// The same as `/api/health`, under the name that orchestrators use.
+#[utoipa::path(
+    get,
+    path = "/api/health/ready",
+    tag = "server",
+    operation_id = "ready",
+    security(()),
+    responses(
+        (status = 200, description = "It can.", body = Health),
+        (status = 503, description = "It can't, or not any more; or it is full.", body = Health),
+    )
+)]
+pub(crate) async fn ready(app: State<Arc<App>>) -> Response {
+    health(app).await
+}
+
 /// Whether the process answers at all.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Alive {
@@ -71,7 +100,15 @@ pub(crate) struct Alive {
     status: HealthStatus,
 }
 
-/// Answers as long as the process does.
+/// Answers as long as the process does
+#[utoipa::path(
+    get,
+    path = "/api/health/live",
+    tag = "server",
+    operation_id = "live",
+    security(()),
+    responses((status = 200, description = "The process answers.", body = Alive))
+)]
 pub(crate) async fn live() -> Json<Alive> {
     Json(Alive { status: HealthStatus::Ok })
 }

@@ -63,7 +63,14 @@ pub(crate) enum ProviderState {
     Failed,
 }
 
-/// All providers.
+/// Lists the providers
+#[utoipa::path(
+    get,
+    path = "/api/llm/providers",
+    tag = "chat",
+    operation_id = "listProviders",
+    responses((status = 200, description = "Who can be asked, and how each one is.", body = ProviderList))
+)]
 pub(crate) async fn providers(State(app): State<Arc<App>>) -> Json<ProviderList> {
     Json(ProviderList {
         providers: app.providers.ids().into_iter().map(str::to_owned).collect(),

@@ -61,7 +61,7 @@ pub struct User {
     #[serde(serialize_with = "rfc3339_millis")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: Timestamp,
-    /// When it last changed, to the millisecond. Never before `created_at`, even if the clock was set back.
+    /// When it last changed, to the millisecond. Never before its creation, even if the clock was set back.
     #[serde(serialize_with = "rfc3339_millis")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: Timestamp,

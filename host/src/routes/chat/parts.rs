@@ -15,7 +15,7 @@ pub(super) type Object = Map<String, Value>;
 
 /// A piece of content.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = Part)]
 pub(crate) enum PartBody {
     /// Text.
@@ -28,6 +28,7 @@ pub(crate) enum PartBody {
         extra: Option<Object>,
     },
     /// A picture: `mediaType` and `data`, or `url`.
+    #[serde(rename_all = "camelCase")]
     Image {
         /// Such as `image/png`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +59,7 @@ pub(crate) enum PartBody {
         extra: Option<Object>,
     },
     /// What a tool gave.
+    #[serde(rename_all = "camelCase")]
     #[schema(no_recursion)]
     ToolResult {
         /// The id of the call that this answers.

@@ -29,11 +29,11 @@ pub(crate) struct ChatBody {
     messages: Field<Vec<MessageBody>>,
     /// The vendor's name of the model. Default: the provider's.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     model: Field<String>,
     /// The most tokens the model may generate.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u64)]
     max_tokens: Field<Number>,
     /// Sampling temperature; the vendor may allow less, and the newest models take none.
     #[serde(default)]
@@ -45,7 +45,7 @@ pub(crate) struct ChatBody {
     top_p: Field<f64>,
     /// Sample only from this many most likely tokens.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u64)]
     top_k: Field<Number>,
     /// Texts at which the model stops.
     #[serde(default)]
@@ -61,7 +61,10 @@ pub(crate) struct ChatBody {
     tool_choice: Field<ToolChoiceBody>,
     /// Who answers. Default: `LLM_DEFAULT_PROVIDER`.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "echo")]
+    #[schema(
+        value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "echo"
+    )]
     provider: Field<String>,
     /// Whether an answer of before will do, and this one may be kept.
     #[serde(default)]
@@ -294,7 +297,7 @@ fn tools(all: Vec<ToolBody>, errors: &mut Errors) -> Vec<llm::Tool> {
 
 fn name(field: &str, value: Field<String>, errors: &mut Errors) -> Option<String> {
     let value = errors.optional(field, value)?;
-    if value.is_empty() || NAME_MAX < value.len() || value.chars().any(char::is_control) {
+    if value.is_empty() || NAME_MAX < value.chars().count() || value.chars().any(char::is_control) {
         errors.add(field, format!("must be 1 to {NAME_MAX} printable characters"));
         return None;
     }
