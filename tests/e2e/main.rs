@@ -17,3 +17,6 @@ mod support;
 
 mod cache;
 mod chat;
+mod door;
+mod openapi;
+mod users;

@@ -103,7 +103,7 @@ mod tests {
         for (json, said) in [
             (r#"{"email": "ada", "name": "A"}"#, BAD_EMAIL),
             (r#"{"email": "a b@c", "name": "A"}"#, BAD_EMAIL),
-            (r#"{"email": 5, "name": "A"}"#, "email is an integer `5`, must be a string"),
+            (r#"{"email": 5, "name": "A"}"#, "email is the number `5`, must be a string"),
             (r#"{"email": null, "name": "A"}"#, "email is required"),
             (r#"{"name": "A"}"#, "email is required"),
             (r#"{"email": "a@b", "name": " "}"#, BAD_NAME),
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn all_mistakes_are_named_at_once() {
         let json = r#"{"email": "ada", "name": "", "role": 1, "nmae": "A"}"#;
-        let role = "role is an integer `1`, must be a string";
+        let role = "role is the number `1`, must be a string";
         let unknown = "nmae is not a field of this request";
         assert_eq!(create(json), [BAD_EMAIL, BAD_NAME, role, unknown]);
         assert_eq!(update(json), [BAD_EMAIL, BAD_NAME, role, unknown]);
