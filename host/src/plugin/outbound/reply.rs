@@ -9,6 +9,12 @@ use super::super::bindings::arete::provider::http::{Header, HttpError, SseEvent}
 use super::super::framing::{Framer, TooLarge};
 use super::OutboundLimits;
 
+/// Secrets shorter than this are looked for in headers alone: placeholders such as `none` or `ollama` are words that a
+/// model may well say.
+const SECRET_MIN: usize = 16;
+/// What stands in a secret's place.
+const REDACTED: &str = "[redacted]";
+
 /// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reply {
@@ -47,6 +53,21 @@ impl Reply {
 
     /// The rest of the body, all at once.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, HttpError> {
+        match String::from_utf8(self.raw_bytes().await?) {
+            Ok(text) => Ok(self.without_secrets(text).into_bytes()),
+            Err(error) => Ok(error.into_bytes()),
+        }
+    }
+
+    /// The rest of the body, all at once, as text.
+    pub(crate) async fn text(&mut self) -> Result<String, HttpError> {
+        match String::from_utf8(self.raw_bytes().await?) {
+            Ok(text) => Ok(self.without_secrets(text)),
+            Err(error) => Err(HttpError::NotText(format!("the vendor's answer isn't UTF-8: {}", error.utf8_error()))),
+        }
+    }
+
+    async fn raw_bytes(&mut self) -> Result<Vec<u8>, HttpError> {
         let mut bytes = self.framer.take_bytes(usize::MAX);
         while self.receive().await? {
             bytes.append(&mut self.framer.take_bytes(usize::MAX));
@@ -54,13 +75,8 @@ impl Reply {
         Ok(bytes)
     }
 
-    /// The rest of the body, all at once, as text.
-    pub(crate) async fn text(&mut self) -> Result<String, HttpError> {
-        String::from_utf8(self.bytes().await?)
-            .map_err(|error| HttpError::NotText(format!("the vendor's answer isn't UTF-8: {}", error.utf8_error())))
-    }
-
-    /// At most `max` bytes; none at the end.
+    /// At most `max` bytes; none at the end. The one way to read that may cut a secret in two, and so doesn't look for
+    /// any.
     pub(crate) async fn read(&mut self, max: u32) -> Result<Vec<u8>, HttpError> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         loop {
@@ -74,7 +90,8 @@ impl Reply {
     pub(crate) async fn next_event(&mut self) -> Result<Option<SseEvent>, HttpError> {
         loop {
             if let Some(event) = self.framer.next_event().map_err(|TooLarge| self.frame_too_large("event"))? {
-                return Ok(Some(SseEvent { name: event.name, data: event.data, id: event.id }));
+                let data = self.without_secrets(event.data);
+                return Ok(Some(SseEvent { name: event.name, data, id: event.id }));
             }
             if !self.receive().await? {
                 return Ok(None);
@@ -85,7 +102,7 @@ impl Reply {
     pub(crate) async fn next_line(&mut self) -> Result<Option<String>, HttpError> {
         loop {
             if let Some(line) = self.framer.next_line().map_err(|TooLarge| self.frame_too_large("line"))? {
-                return Ok(Some(line));
+                return Ok(Some(self.without_secrets(line)));
             }
             if self.framer.ended() {
                 return Ok(None);
@@ -135,10 +152,17 @@ impl Reply {
         ))
     }
 
+    /// A piece of the body without what a vendor may have repeated of what it was sent. Copied only if there is any.
+    fn without_secrets(&self, text: String) -> String {
+        let secrets = self.secrets.iter().map(ExposeSecret::expose_secret);
+        let secrets = secrets.filter(|secret| SECRET_MIN <= secret.len());
+        secrets.fold(text, |text, secret| if text.contains(secret) { text.replace(secret, REDACTED) } else { text })
+    }
+
     /// A vendor may send back what it was sent.
     fn redacted(&self, value: &[u8]) -> String {
         let value = String::from_utf8_lossy(value);
         let secrets = self.secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
-        secrets.fold(value.into_owned(), |value, secret| value.replace(secret, "[redacted]"))
+        secrets.fold(value.into_owned(), |value, secret| value.replace(secret, REDACTED))
     }
 }
