@@ -200,6 +200,14 @@ fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
 }
 
 /// The text of an event, in bytes.
+/// About how much memory a whole answer takes.
+pub(crate) fn bytes(completion: &Completion) -> usize {
+    let Completion { id, model, parts, usage, native, extra, finish_reason: _ } = completion;
+    let native = native.as_ref().map_or(0, |native| native.body.len());
+    let parts: usize = parts.iter().map(|part| 64 + part_size(part)).sum();
+    id.len() + model.len() + parts + length(usage.extra.as_ref()) + native + length(extra.as_ref())
+}
+
 fn size(event: &Event) -> usize {
     match event {
         Event::Start(start) => start.id.len() + start.model.len() + length(start.extra.as_ref()),
@@ -214,8 +222,14 @@ fn size(event: &Event) -> usize {
 }
 
 fn part_size(part: &Part) -> usize {
-    // Rare in streams, so rendering it costs little.
-    serde_json::to_string(part).map_or(0, |text| text.len())
+    match part {
+        Part::Text(text) => text.text.len() + length(text.extra.as_ref()),
+        Part::Thinking(part) => part.text.len() + length(part.signature.as_ref()) + length(part.extra.as_ref()),
+        Part::ToolUse(part) => part.id.len() + part.name.len() + part.input.len() + length(part.extra.as_ref()),
+        Part::Other(other) => other.kind.len() + other.json.len(),
+        // Rare in answers, so rendering them costs little.
+        Part::Image(_) | Part::ToolResult(_) => serde_json::to_string(part).map_or(0, |text| text.len()),
+    }
 }
 
 fn length(text: Option<&String>) -> usize {

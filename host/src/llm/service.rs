@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::assemble::Assembly;
+use super::assemble::{self, Assembly};
 use super::cache::Cache;
 use super::flight::{Effort, Flights, Landing, Recorder, Seat};
 use super::key::{Key, KeyParts};
@@ -201,13 +201,22 @@ impl Upstream {
     async fn attempt(&self, recorder: &Recorder, effort: &mut Effort) -> Result<Completion, Failed> {
         let mut instance = self.provider.instantiate().await.map_err(Failed::unheard)?;
         let result = match self.mode {
-            Mode::Whole => instance.complete(&self.request).await.map_err(Failed::unheard),
+            Mode::Whole => self.whole(&mut instance).await.map_err(Failed::unheard),
             Mode::Stream => self.stream(&mut instance, recorder).await,
         };
         let upstream = instance.upstream();
         effort.upstream += upstream;
         effort.plugin += instance.total().saturating_sub(upstream);
         result
+    }
+
+    /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.
+    async fn whole(&self, instance: &mut Instance) -> Result<Completion, CallError> {
+        let completion = instance.complete(&self.request).await?;
+        if self.provider.definition.limits.outbound.response_bytes < assemble::bytes(&completion) {
+            return Err(instance.exceeded("space for its answer"));
+        }
+        Ok(completion)
     }
 
     /// Puts a streamed answer together while telling it on.
