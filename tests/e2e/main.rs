@@ -16,7 +16,17 @@
 mod support;
 
 mod cache;
+mod cancel;
 mod chat;
+mod config;
 mod door;
+mod limits;
 mod openapi;
+mod plugins;
+mod problems;
+mod retry;
+mod secrets;
+mod stop;
+mod stream;
 mod users;
+mod vendor;

@@ -37,11 +37,17 @@ impl App {
     /// A server that asks nobody and is changed by nobody, shared by the tests that run at the same time.
     pub async fn shared() -> Arc<Self> {
         static SHARED: tokio::sync::Mutex<Weak<App>> = tokio::sync::Mutex::const_new(Weak::new());
-        let mut shared = SHARED.lock().await;
+        Self::shared_by(&SHARED, App::with_echo).await
+    }
+
+    /// The server that this place holds, started if there is none. The last test that uses it ends it, so that no
+    /// process outlives the tests.
+    pub async fn shared_by(place: &tokio::sync::Mutex<Weak<App>>, builder: impl FnOnce() -> Builder) -> Arc<Self> {
+        let mut shared = place.lock().await;
         if let Some(app) = shared.upgrade() {
             return app;
         }
-        let app = Arc::new(App::with_echo().start().await);
+        let app = Arc::new(builder().start().await);
         *shared = Arc::downgrade(&app);
         app
     }
@@ -57,11 +63,6 @@ impl App {
     /// The process's id.
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// The settings it was started with, and its folder.
-    pub fn builder(&self) -> &Builder {
-        &self.builder
     }
 
     /// Sends a request without a body.

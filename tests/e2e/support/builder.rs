@@ -53,12 +53,6 @@ impl Builder {
         self
     }
 
-    /// Takes a variable out again.
-    pub fn unset(mut self, name: &str) -> Self {
-        self.settings.remove(name);
-        self
-    }
-
     /// Puts a file into the working directory, such as `.env`.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.dir().join(name);

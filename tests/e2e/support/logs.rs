@@ -57,7 +57,18 @@ impl Logs {
         }
     }
 
-    /// The same; nothing if the process ends without it.
+    /// Waits until this many lines are wanted.
+    pub async fn wait_for_count(&self, what: &str, wanted: impl Fn(&Value) -> bool, count: usize) {
+        // Each line is looked at once.
+        let found = std::cell::Cell::new(0);
+        let enough = |line: &Value| {
+            found.set(found.get() + usize::from(wanted(line)));
+            count <= found.get()
+        };
+        self.wait_for(what, enough).await;
+    }
+
+    /// Like [`wait_for`](Self::wait_for); nothing if the process ends without it.
     pub async fn wait_for_or_end(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let mut changes = self.0.subscribe();
         let mut seen = 0;

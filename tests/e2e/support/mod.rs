@@ -20,6 +20,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 pub use self::app::App;
+pub use self::builder::Builder;
 pub use self::client::Answer;
 pub use self::raw::Raw;
 pub use self::sse::EventStream;

@@ -17,8 +17,6 @@ pub struct EventStream {
     /// Bytes of an event that isn't whole yet.
     pending: Vec<u8>,
     ready: VecDeque<Block>,
-    /// Comments read so far.
-    comments: usize,
 }
 
 #[derive(Debug)]
@@ -36,7 +34,7 @@ impl EventStream {
             panic!("this should be a stream: {:?}", Answer::read(response).await);
         }
         let (headers, pending, ready) = (response.headers().clone(), Vec::new(), VecDeque::new());
-        Self { headers, response, pending, ready, comments: 0 }
+        Self { headers, response, pending, ready }
     }
 
     /// The id by which the server knows this request.
@@ -63,11 +61,6 @@ impl EventStream {
             Some(Block::Comment) => {}
             other => panic!("a comment should have come, not {other:?}"),
         }
-    }
-
-    /// How many comments were read.
-    pub fn comments(&self) -> usize {
-        self.comments
     }
 
     /// The next event, which has to be a delta of text.
@@ -119,7 +112,6 @@ impl EventStream {
     async fn block(&mut self) -> Option<Block> {
         loop {
             if let Some(block) = self.ready.pop_front() {
-                self.comments += usize::from(matches!(block, Block::Comment));
                 return Some(block);
             }
             match self.response.chunk().await.expect("the stream isn't cut") {
