@@ -267,7 +267,7 @@ async fn callers_with_other_keys_get_answers_of_their_own() {
 async fn a_damaged_file_is_set_aside_and_the_server_starts() {
     let app = App::with_echo().start().await;
     app.chat(question("Hello")).await.ok();
-    let dir = app.builder().dir().join("data");
+    let dir = app.data_dir();
     fs::write(dir.join("cache.redb"), b"this is no database").unwrap();
 
     let app = app.kill_and_restart().await;

@@ -199,7 +199,6 @@ fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
     Some(serde_json::Value::Object(all).to_string())
 }
 
-/// The text of an event, in bytes.
 /// About how much memory a whole answer takes.
 pub(crate) fn bytes(completion: &Completion) -> usize {
     let Completion { id, model, parts, usage, native, extra, finish_reason: _ } = completion;
@@ -208,6 +207,7 @@ pub(crate) fn bytes(completion: &Completion) -> usize {
     id.len() + model.len() + parts + length(usage.extra.as_ref()) + native + length(extra.as_ref())
 }
 
+/// The text of an event, in bytes.
 fn size(event: &Event) -> usize {
     match event {
         Event::Start(start) => start.id.len() + start.model.len() + length(start.extra.as_ref()),

@@ -46,6 +46,9 @@ pub(crate) trait Attempt {
     /// What a successful attempt gives.
     type Answer;
 
+    /// Who is asked, for the log.
+    fn provider(&self) -> &str;
+
     /// Tries, for the `number`th time, from 1.
     fn attempt(&mut self, number: u32) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
 }
@@ -65,7 +68,13 @@ pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Instant, mut call:
                 return Err(error);
             }
             let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            info!(attempt = number, kind = error.kind(), delay_ms, "Attempt failed; trying again");
+            info!(
+                provider = call.provider(),
+                attempt = number,
+                kind = error.kind(),
+                delay_ms,
+                "Attempt failed; trying again"
+            );
             sleep(wait).await;
         }
         Err(CallError::Host("ran out of numbers for attempts".into()))
@@ -172,6 +181,10 @@ mod tests {
 
     impl Attempt for Scripted<'_> {
         type Answer = u32;
+
+        fn provider(&self) -> &str {
+            "test"
+        }
 
         async fn attempt(&mut self, number: u32) -> Result<u32, Failed> {
             *self.made = number;

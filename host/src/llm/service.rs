@@ -14,7 +14,7 @@ use super::key::{Key, KeyParts};
 use super::retry::{self, Attempt, Failed, Policy};
 use super::{Completion, Event, Request};
 use crate::config::LlmConfig;
-use crate::plugin::{Instance, Provider};
+use crate::plugin::{CallError, Instance, Provider};
 
 /// The wrap around every provider.
 pub struct Llm {
@@ -265,6 +265,10 @@ struct Attempts<'a> {
 
 impl Attempt for Attempts<'_> {
     type Answer = Completion;
+
+    fn provider(&self) -> &str {
+        self.upstream.provider.id()
+    }
 
     async fn attempt(&mut self, number: u32) -> Result<Completion, Failed> {
         self.effort.attempts = number;

@@ -65,6 +65,11 @@ impl App {
         self.child.id()
     }
 
+    /// Where it keeps its files.
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self.builder.dir().join("data")
+    }
+
     /// Sends a request without a body.
     pub async fn get(&self, path: &str) -> Answer {
         client::send(client::request(Method::GET, self.url(path))).await
