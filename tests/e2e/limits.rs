@@ -1,9 +1,8 @@
 //! What the door bounds: slow clients, large heads, too many at once.
 
-use serde_json::json;
 use upstream::{Gate, Reply, Upstream, claude};
 
-use crate::support::{App, Raw, ask, question, raw};
+use crate::support::{App, Raw, question, raw};
 
 #[tokio::test]
 async fn a_client_that_is_slow_with_its_head_is_cut() {
