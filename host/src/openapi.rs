@@ -22,8 +22,8 @@ const DESCRIPTION: &str = "\
 An LLM backend: one HTTP API for every provider.
 
 **Failures** are problems in the sense of RFC 9457, `application/problem+json`, whatever went wrong: `code` is for \
-programs, `detail` for people, `errors` names every field at fault at once. A method that a route doesn't have is a 405 \
-with `allow`; a route that isn't there is a 404.
+programs, `detail` for people, `errors` names every field at fault at once. A method that a route doesn't have is a \
+405 with `allow`; a route that isn't there is a 404.
 
 **Requests** may bring an `x-request-id` of 1 to 128 visible ASCII characters. The answer carries it, or one of the \
 server's own, and so does the server's log. Fields that a route doesn't know are refused.

@@ -1,5 +1,5 @@
 //! The API's description, held against the running server, and the page that shows it. That the document is valid, and
-//! that no answer is one it doesn't tell of, is checked by tools of others: `tests/openapi/run.sh`.
+//! that no answer is one it doesn't tell of, is checked by tools of others: `tests/openapi/run.py`.
 
 use std::collections::BTreeSet;
 

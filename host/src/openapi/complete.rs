@@ -181,17 +181,29 @@ fn unsigned(value: &mut Value) {
     }
 }
 
-/// OpenAPI 3.1 has no words for events: their bodies are named beside the stream.
+/// OpenAPI 3.1 has no words for a stream of events. Its readers take the schema for that of each event.
 fn stream(document: &mut Value) {
-    let place = "/paths/~1api~1llm~1chat/post/responses/200/content/text~1event-stream";
-    let event = |schema: &str| json!({ "$ref": format!("#/components/schemas/{schema}") });
-    if let Some(media) = document.pointer_mut(place) {
-        media["x-events"] = json!({
-            "start": event("StreamStart"),
-            "delta": event("StreamDelta"),
-            "done": event("StreamDone"),
-            "error": event("Problem"),
-        });
+    let event = |name: &str, data: &str| {
+        let schema = json!({ "$ref": format!("#/components/schemas/{data}") });
+        let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema });
+        json!({
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": { "event": { "type": "string", "const": name }, "data": data },
+        })
+    };
+    document["components"]["schemas"]["StreamEvent"] = json!({
+        "description": "An event of a stream: `start`, then `delta`s, then `done`, or `error` when it breaks off.",
+        "oneOf": [
+            event("start", "StreamStart"),
+            event("delta", "StreamDelta"),
+            event("done", "StreamDone"),
+            event("error", "Problem"),
+        ],
+    });
+    let place = "/paths/~1api~1llm~1chat/post/responses/200/content/text~1event-stream/schema";
+    if let Some(schema) = document.pointer_mut(place) {
+        *schema = json!({ "$ref": "#/components/schemas/StreamEvent" });
     }
 }
 

@@ -23,6 +23,9 @@ use crate::body::Json;
 use crate::error::{FieldError, Problem};
 use crate::store::users::{Page, User, UserChanges};
 
+/// What the header says, for those who read the description.
+const IF_MATCH: &str = "Only if the user still has one of these entity tags. `*`: any.";
+
 /// Lists users in the order of their creation
 ///
 /// Following `nextCursor` to the end meets every user that was there all along exactly once, whatever is created or
@@ -105,7 +108,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, UserId(id): UserId) -> Resu
     operation_id = "updateUser",
     params(
         ("id" = Uuid, Path, description = "The user's id."),
-        ("if-match" = Option<String>, Header, description = "Only if the user still has one of these entity tags. `*`: any."),
+        ("if-match" = Option<String>, Header, description = IF_MATCH),
     ),
     request_body(content = UpdateBody, example = json!({"role": "admin"})),
     responses(
@@ -141,7 +144,7 @@ pub(crate) async fn update(
     operation_id = "deleteUser",
     params(
         ("id" = Uuid, Path, description = "The user's id."),
-        ("if-match" = Option<String>, Header, description = "Only if the user still has one of these entity tags. `*`: any."),
+        ("if-match" = Option<String>, Header, description = IF_MATCH),
     ),
     responses(
         (status = 204, description = "The user is gone."),

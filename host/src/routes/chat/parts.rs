@@ -151,7 +151,7 @@ impl ContentBody {
             }
         };
         if parts.is_empty() {
-            errors.add(place, "must not be empty");
+            errors.add(place, "must have at least one part");
         }
         parts
     }

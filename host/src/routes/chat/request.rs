@@ -122,6 +122,7 @@ pub(crate) enum RoleBody {
 #[schema(as = Tool)]
 pub(crate) struct ToolBody {
     /// Its name.
+    #[schema(min_length = 1)]
     name: String,
     /// What it does and when to use it.
     #[serde(default)]

@@ -14,11 +14,17 @@ use crate::store::users::{Email, Name, NewUser, Role, UserChanges};
 pub(crate) struct CreateBody {
     /// Unique among users without regard to case; kept as written.
     #[serde(default)]
-    #[schema(value_type = String, required, max_length = 254, pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$", example = "ada@example.com")]
+    #[schema(
+        value_type = String, required, max_length = 254, example = "ada@example.com",
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$"
+    )]
     email: Field<Email>,
     /// What to call the user; not only white space.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 1, max_length = 200, pattern = r"\S", example = "Ada Lovelace")]
+    #[schema(
+        value_type = String, required, min_length = 1, max_length = 200, pattern = r"\S",
+        example = "Ada Lovelace"
+    )]
     name: Field<Name>,
     /// What the user may do. Default: `user`.
     #[serde(default)]
@@ -36,7 +42,10 @@ pub(crate) struct CreateBody {
 pub(crate) struct UpdateBody {
     /// Unique among users without regard to case; kept as written.
     #[serde(default)]
-    #[schema(value_type = String, required = false, max_length = 254, pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$", example = "ada@example.com")]
+    #[schema(
+        value_type = String, required = false, max_length = 254, example = "ada@example.com",
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$"
+    )]
     email: Field<Email>,
     /// What to call the user; not only white space.
     #[serde(default)]

@@ -21,9 +21,9 @@ pub(crate) enum IfMatch {
 }
 
 impl IfMatch {
-    /// Does `write` if the user has a version that is demanded. The store compares and writes in one step, and takes one
-    /// version at a time: it says which one there is, and if that is another of those demanded, it is asked again.
-    /// Versions only grow, so that ends.
+    /// Does `write` if the user has a version that is demanded. The store compares and writes in one step, and takes
+    /// one version at a time: it says which one there is, and if that is another of those demanded, it is asked
+    /// again. Versions only grow, so that ends.
     pub(super) async fn attempt<T, F: Future<Output = Result<T, StoreError>>>(
         self,
         write: impl Fn(Option<u64>) -> F,
@@ -61,8 +61,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// The versions in a list of tags; `None` if it isn't one. Weak tags don't match here, as the RFC has it. A tag may hold
-/// commas, so they don't tell tags apart by themselves.
+/// The versions in a list of tags; `None` if it isn't one. Weak tags don't match here, as the RFC has it. A tag may
+/// hold commas, so they don't tell tags apart by themselves.
 fn strong_tags(mut list: &str) -> Option<Vec<u64>> {
     let space_or_comma = |c: char| matches!(c, ' ' | '\t' | ',');
     let mut versions = vec![];
