@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 
+mod bench;
 mod ci;
 mod deny;
 mod plugins;
@@ -19,6 +20,7 @@ Usage: cargo xtask <COMMAND>
   test            all tests, the plugins' included
   tidy            the rules that no compiler knows
   plugins         compiles the bundled plugins; prints path, size and SHA-256
+  bench [--help]  speed against the same mapping compiled natively; release build, takes minutes
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
         ("plugins", []) => plugins::run(),
+        ("bench", _) => bench::run(&args),
         ("" | "help" | "-h" | "--help", _) => {
             print!("{HELP}\nSteps of ci: {}\n", ci::names().join(", "));
             return ExitCode::SUCCESS;
