@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::builder::Builder;
+use super::builder::{self, Builder};
 use super::client::{self, Answer};
 use super::logs::Logs;
 use super::sse::EventStream;
@@ -23,15 +23,18 @@ pub struct App {
 
 impl App {
     pub(super) async fn spawn(builder: Builder) -> Self {
+        let _turn = builder::turn().await;
         let mut child = builder.command().spawn().expect("the binary starts");
         let logs = Logs::read(child.stderr.take().expect("its standard error is piped"));
-        let listening = logs.wait_for_or_end("the server to listen", |line| line["message"] == "Listening").await;
+        // Whole before anything is waited for, so that a process that never listens is killed too.
+        let mut app = Self { builder, child, address: SocketAddr::from(([0, 0, 0, 0], 0)), logs };
+        let listening = app.logs.wait_for_or_end("the server to listen", |line| line["message"] == "Listening").await;
         let Some(listening) = listening else {
-            let status = child.wait().expect("a process that ended has a status");
-            panic!("the server didn't start ({status}):\n{}", logs.text());
+            let status = app.child.wait().expect("a process that ended has a status");
+            panic!("the server didn't start ({status})");
         };
-        let address = listening["address"].as_str().and_then(|text| text.parse().ok()).expect("an address to talk to");
-        Self { builder, child, address, logs }
+        app.address = listening["address"].as_str().and_then(|text| text.parse().ok()).expect("an address to talk to");
+        app
     }
 
     /// A server that asks nobody and is changed by nobody, shared by the tests that run at the same time.

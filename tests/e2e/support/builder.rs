@@ -1,12 +1,15 @@
 //! How a test sets the server up before it starts.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, LazyLock};
+use std::{fs, thread};
 
 use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 use upstream::Upstream;
 
 use super::{App, KEY, within};
@@ -91,15 +94,13 @@ impl Builder {
 
     /// Runs the process until it ends by itself.
     pub async fn run(&self) -> Run {
-        let mut command = self.command();
-        command.stdout(Stdio::piped());
-        let output = tokio::task::spawn_blocking(move || command.output());
-        let output = within("the process to end", output).await.expect("not cancelled").expect("the binary runs");
-        Run {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let _turn = turn().await;
+        let mut child = Killed(self.command().stdout(Stdio::piped()).spawn().expect("the binary starts"));
+        let stdout = read(child.0.stdout.take().expect("its standard output is piped"));
+        let stderr = read(child.0.stderr.take().expect("its standard error is piped"));
+        let (stdout, stderr) = within("the process to end", async { (stdout.await, stderr.await) }).await;
+        let status = child.0.wait().expect("a process that ended has a status");
+        Run { status, stdout: stdout.expect("not cancelled"), stderr: stderr.expect("not cancelled") }
     }
 
     pub(super) fn command(&self) -> Command {
@@ -110,4 +111,32 @@ impl Builder {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }
+}
+
+/// A process that doesn't outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Fails only for a process that has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// All that comes out of a pipe until the process ends.
+fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// A start keeps a core busy: no more of them at once than there are cores, however many tests run. Waiting for one's
+/// turn isn't part of what a start may take.
+pub(super) async fn turn() -> SemaphorePermit<'static> {
+    static TURNS: LazyLock<Semaphore> =
+        LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, usize::from)));
+    TURNS.acquire().await.expect("the semaphore is never closed")
 }
