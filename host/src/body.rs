@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
+use serde_json::value::RawValue;
 
 use crate::error::{Code, FieldError, Problem};
 
@@ -35,17 +36,20 @@ pub(crate) enum Field<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The body is syntactically valid JSON by now: what is left to go wrong is types.
-        let value = serde_json::Value::deserialize(deserializer)?;
-        if value.is_null() {
+        // As text: a tree would already have dropped the first of two equal keys.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        if text == "null" {
             return Ok(Self::Null);
         }
-        Ok(match serde_path_to_error::deserialize(value) {
+        Ok(match serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)) {
             Ok(value) => Self::Given(value),
             Err(error) => {
                 let path = error.path().to_string();
                 let path = if path == "." { String::new() } else { path };
-                Self::Wrong(path, humane(&error.into_inner().to_string()))
+                // The path tells where; a line and column within the field would mislead.
+                let message = error.into_inner().to_string();
+                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+                Self::Wrong(path, humane(message))
             }
         })
     }
@@ -67,6 +71,7 @@ fn humane(message: &str) -> String {
         ("invalid type: floating point ", "is the number "),
         ("invalid value: ", "is "),
         ("unknown variant ", "is "),
+        ("duplicate field ", "has twice the field "),
         ("missing field `type`", "needs a field `type`"),
         ("a sequence", "an array"),
         ("a map", "an object"),
@@ -299,6 +304,12 @@ mod tests {
         let found = mistakes(r#"{"name": "a", "list": "a \"secret\", expected prompt"}"#);
         assert_eq!(found, ["list: is a string, must be an array"]);
         assert_eq!(humane("invalid type: string \"x\", expected a JSON object"), "is a string, must be a JSON object");
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_a_mistake_on_every_level() {
+        let found = mistakes(r#"{"name": "a", "list": [{"n": 1, "n": 2}]}"#);
+        assert_eq!(found, ["list[0]: has twice the field `n`"]);
     }
 
     #[test]

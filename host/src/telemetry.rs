@@ -9,6 +9,9 @@ use crate::config::{LogConfig, LogFormat};
 /// Lines that may wait to be written.
 const QUEUE_LINES: usize = 16_384;
 
+/// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who wants them names them.
+const QUIET: &str = "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
+
 /// Starts logging to standard error. Lines are written until the guard is dropped.
 pub fn init(config: &LogConfig) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
@@ -16,8 +19,8 @@ pub fn init(config: &LogConfig) -> WorkerGuard {
         .buffered_lines_limit(QUEUE_LINES)
         .thread_name("log")
         .finish(std::io::stderr());
-    // The filter was checked with the other settings.
-    let filter = EnvFilter::builder().parse_lossy(&config.filter);
+    // The filter was checked with the other settings. What it names wins over what comes before it.
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", config.filter));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // A second call, as tests in one process make, changes nothing.
     let _ = match config.format {

@@ -16,8 +16,7 @@ const CALLER_KEY: &str = "marker-of-the-caller-key-31c4";
 async fn no_log_line_holds_a_key_a_prompt_or_an_answer() {
     let vendor = Upstream::start().await;
     let app = App::with_vendor(&vendor)
-        // The compiler of guests has nothing to tell but what guests are made of, in hundreds of megabytes.
-        .set("RUST_LOG", "trace,cranelift_codegen=off,wasmtime_internal_cranelift=off,cranelift_frontend=off")
+        .set("RUST_LOG", "trace")
         .set("ANTHROPIC_API_KEY", VENDOR_KEY)
         .set("ARETE_API_KEYS", format!("team:{CALLER_KEY}"))
         .plugin(arete_artifacts::TRAP)

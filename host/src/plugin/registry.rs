@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures_util::StreamExt;
 use http::HeaderName;
 use tracing::{error, info, warn};
 
@@ -12,6 +13,9 @@ use super::engine::Runtime;
 use super::outbound::{self, Grant, OutboundLimits};
 use super::provider::{Definition, Limits, Provider, Source};
 use crate::config::{AnthropicConfig, Config, PluginConfig};
+
+/// Providers that are compiled at once: each takes memory while it is.
+const LOADS_AT_ONCE: u32 = 8;
 
 mod bundled {
     //! The components compiled into the binary, by the build script.
@@ -56,7 +60,10 @@ impl Providers {
                 (id, slot)
             }
         });
-        Ok(Self(futures_util::future::join_all(loads).await.into_iter().collect()))
+        // Compiling is work for all cores; and no more may be probed at once than may be called.
+        let at_once = config.plugins.max_calls.min(LOADS_AT_ONCE) as usize;
+        let slots = futures_util::stream::iter(loads).buffer_unordered(at_once);
+        Ok(Self(slots.collect().await))
     }
 
     /// The provider of this name, if there is one.
