@@ -15,6 +15,7 @@ mod error;
 
 pub(crate) mod bindings;
 
+pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
 pub(crate) use provider::Instance;
 pub use provider::{Provider, Sha256Digest};

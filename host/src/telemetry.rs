@@ -5,12 +5,10 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
+use crate::plugin::QUIET_LOGS;
 
 /// Lines that may wait to be written.
 const QUEUE_LINES: usize = 16_384;
-
-/// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who wants them names them.
-const QUIET: &str = "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
 
 /// Starts logging to standard error. Lines are written until the guard is dropped.
 pub fn init(config: &LogConfig) -> WorkerGuard {
@@ -20,7 +18,7 @@ pub fn init(config: &LogConfig) -> WorkerGuard {
         .thread_name("log")
         .finish(std::io::stderr());
     // The filter was checked with the other settings. What it names wins over what comes before it.
-    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", config.filter));
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET_LOGS},{}", config.filter));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // A second call, as tests in one process make, changes nothing.
     let _ = match config.format {

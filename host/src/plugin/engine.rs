@@ -10,6 +10,9 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::PluginConfig;
 
+/// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who wants them names them.
+pub(crate) const QUIET_LOGS: &str =
+    "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
 /// How often guests that compute are interrupted: the longest one holds a thread between two awaits of others.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
