@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use guest_build::TARGET;
 
 use crate::repository::{GUESTS, cargo, guests, program, root, run as run_command, target_dir};
@@ -130,5 +130,7 @@ fn openapi() -> Result<Outcome> {
     // The binary that the tests have made, not one with other features.
     run_command(cargo().args(["test", "--quiet", "--locked", "--workspace", "--no-run"]))?;
     let script = root().join("tests/openapi/run.py");
-    run_command(program("python3").arg(script).arg(target_dir()?.join("debug/arete"))).map(passed)
+    run_command(program("python3").arg(script).arg(target_dir()?.join("debug/arete")))
+        .context("needs python3 with venv; --skip openapi leaves it out")
+        .map(passed)
 }
