@@ -41,7 +41,7 @@ impl Assembly {
             Event::Part(PartDelta { index, part }) => {
                 self.parts.insert(*index, part.clone());
             }
-            Event::Usage(usage) => merge(self.usage.get_or_insert_with(unknown_usage), usage),
+            Event::Usage(usage) => merge(self.usage.get_or_insert_default(), usage),
             Event::Finish(finish) => self.finish = Some(finish.clone()),
             Event::Other(_) => {}
         }
@@ -71,7 +71,7 @@ impl Assembly {
             model: start.model,
             parts,
             finish_reason: finish.reason,
-            usage: self.usage.unwrap_or_else(unknown_usage),
+            usage: self.usage.unwrap_or_default(),
             native: None,
             extra: merged(start.extra, finish.extra),
         })
@@ -166,17 +166,6 @@ fn mixed(index: u32) -> String {
     format!("block {index} changed its kind")
 }
 
-fn unknown_usage() -> Usage {
-    Usage {
-        input_tokens: None,
-        output_tokens: None,
-        cache_read_tokens: None,
-        cache_write_tokens: None,
-        reasoning_tokens: None,
-        extra: None,
-    }
-}
-
 /// Totals are set, never added; what isn't said stays.
 fn merge(known: &mut Usage, said: &Usage) {
     let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra } = said;
@@ -260,7 +249,7 @@ mod tests {
                 Part::Other(OtherPart { kind: "redacted_thinking".into(), json: r#"{"data":"x"}"#.into() }),
             ],
             finish_reason: FinishReason::ToolUse,
-            usage: Usage { input_tokens: Some(5), output_tokens: Some(7), extra: extra(), ..unknown_usage() },
+            usage: Usage { input_tokens: Some(5), output_tokens: Some(7), extra: extra(), ..Usage::default() },
             native: None,
             extra: extra(),
         }
@@ -274,7 +263,7 @@ mod tests {
     #[test]
     fn totals_are_set_and_never_added() {
         let usage =
-            |input, output| Event::Usage(Usage { input_tokens: input, output_tokens: output, ..unknown_usage() });
+            |input, output| Event::Usage(Usage { input_tokens: input, output_tokens: output, ..Usage::default() });
         let mut events = replay(&full());
         events.truncate(1);
         events.extend([usage(Some(10), Some(1)), usage(None, Some(9))]);

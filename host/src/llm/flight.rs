@@ -237,20 +237,12 @@ mod tests {
     }
 
     fn answer() -> Landing {
-        let usage = Usage {
-            input_tokens: None,
-            output_tokens: None,
-            cache_read_tokens: None,
-            cache_write_tokens: None,
-            reasoning_tokens: None,
-            extra: None,
-        };
         let completion = Completion {
             id: "1".into(),
             model: "m".into(),
             parts: vec![],
             finish_reason: FinishReason::EndTurn,
-            usage,
+            usage: Usage::default(),
             native: None,
             extra: None,
         };
