@@ -7,6 +7,7 @@ mod registry;
 
 mod framing;
 mod guest_log;
+mod meter;
 mod outbound;
 mod state;
 
@@ -17,6 +18,7 @@ pub(crate) mod bindings;
 
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
+pub(crate) use meter::Meter;
 pub(crate) use provider::Instance;
 pub use provider::{Provider, Sha256Digest};
 pub use registry::{Providers, Slot};

@@ -171,6 +171,9 @@ async fn the_deadline_bounds_everything() {
     answer.problem(504, "deadline-exceeded");
     assert_eq!(answer.header("x-should-retry"), Some("false"));
     vendor.wait_for_disconnect().await;
+    // The log says where the time went, although the call was cut while it waited.
+    let line = app.request_line(answer.id()).await;
+    assert!(line["upstream_ms"].as_u64() >= Some(200), "{line}");
 
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
     app.stream(question("Hello")).await.fail(504, "deadline-exceeded").await;

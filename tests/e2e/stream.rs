@@ -20,6 +20,7 @@ async fn echo_streams_word_by_word() {
     assert_eq!(stream.headers["x-arete-cache"], "miss");
     assert_eq!(stream.headers["cache-control"], "no-cache");
     assert_eq!(stream.headers["x-accel-buffering"], "no");
+    assert!(stream.headers["server-timing"].to_str().unwrap().starts_with("total;dur="));
 
     let (name, start) = stream.next().await.unwrap();
     assert_eq!((name.as_str(), &start["model"], &start["provider"]), ("start", &json!("echo"), &json!("echo")));

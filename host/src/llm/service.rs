@@ -14,7 +14,7 @@ use super::key::{Key, KeyParts};
 use super::retry::{self, Attempt, Failed, Policy};
 use super::{Completion, Event, Request};
 use crate::config::LlmConfig;
-use crate::plugin::{CallError, Instance, Provider};
+use crate::plugin::{CallError, Instance, Meter, Provider};
 
 /// The wrap around every provider.
 pub struct Llm {
@@ -191,23 +191,20 @@ impl Upstream {
 
     /// Attempts until an answer comes, or no further attempt is worth it, or the deadline passes.
     async fn landing(&self, recorder: &Recorder) -> Landing {
-        let mut effort = Effort::default();
-        let attempts = Attempts { upstream: self, recorder, effort: &mut effort };
-        let result = retry::run(self.policy, self.deadline, attempts).await.map(Arc::new);
+        let (meter, mut attempts) = (Meter::default(), 0);
+        let call = Attempts { upstream: self, recorder, meter: &meter, attempts: &mut attempts };
+        let result = retry::run(self.policy, self.deadline, call).await.map(Arc::new);
+        let effort = Effort { attempts, upstream: meter.upstream(), plugin: meter.plugin() };
         Landing { result, cached: false, effort }
     }
 
     /// One attempt, in an instance of its own.
-    async fn attempt(&self, recorder: &Recorder, effort: &mut Effort) -> Result<Completion, Failed> {
-        let mut instance = self.provider.instantiate().await.map_err(Failed::unheard)?;
-        let result = match self.mode {
+    async fn attempt(&self, recorder: &Recorder, meter: &Meter) -> Result<Completion, Failed> {
+        let mut instance = self.provider.instantiate(meter).await.map_err(Failed::unheard)?;
+        match self.mode {
             Mode::Whole => self.whole(&mut instance).await.map_err(Failed::unheard),
             Mode::Stream => self.stream(&mut instance, recorder).await,
-        };
-        let upstream = instance.upstream();
-        effort.upstream += upstream;
-        effort.plugin += instance.total().saturating_sub(upstream);
-        result
+        }
     }
 
     /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.
@@ -260,7 +257,8 @@ impl Upstream {
 struct Attempts<'a> {
     upstream: &'a Upstream,
     recorder: &'a Recorder,
-    effort: &'a mut Effort,
+    meter: &'a Meter,
+    attempts: &'a mut u32,
 }
 
 impl Attempt for Attempts<'_> {
@@ -271,8 +269,8 @@ impl Attempt for Attempts<'_> {
     }
 
     async fn attempt(&mut self, number: u32) -> Result<Completion, Failed> {
-        self.effort.attempts = number;
-        self.upstream.attempt(self.recorder, self.effort).await
+        *self.attempts = number;
+        self.upstream.attempt(self.recorder, self.meter).await
     }
 }
 

@@ -5,13 +5,14 @@
 mod reply;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 use url::{Origin, Url};
 
+use super::Meter;
 use super::bindings::arete::provider::http::{Body, Header, HttpError, HttpRequest};
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use reply::Reply;
@@ -67,8 +68,7 @@ pub(crate) struct Outbound {
     provider: Arc<str>,
     grants: Arc<[Grant]>,
     limits: OutboundLimits,
-    /// How long this call has waited for the vendor.
-    pub(crate) waited: Duration,
+    meter: Meter,
 }
 
 impl Outbound {
@@ -77,8 +77,9 @@ impl Outbound {
         provider: Arc<str>,
         grants: Arc<[Grant]>,
         limits: OutboundLimits,
+        meter: Meter,
     ) -> Self {
-        Self { client, provider, grants, limits, waited: Duration::ZERO }
+        Self { client, provider, grants, limits, meter }
     }
 
     /// Sends a request of the guest and waits for the head of the answer.
@@ -97,11 +98,11 @@ impl Outbound {
             None => outgoing,
         };
 
-        let began = Instant::now();
+        let waiting = self.meter.waiting();
         let answer = tokio::time::timeout(self.limits.idle, outgoing.send()).await;
-        self.waited += began.elapsed();
+        drop(waiting);
         match answer {
-            Ok(Ok(response)) => Ok(Reply::new(response, self.limits, self.secrets())),
+            Ok(Ok(response)) => Ok(Reply::new(response, self.limits, self.secrets(), self.meter.clone())),
             Ok(Err(error)) => Err(unsent(&error)),
             Err(_) => Err(HttpError::Timeout(format!("the vendor sent no answer within {:?}", self.limits.idle))),
         }
@@ -224,7 +225,7 @@ mod tests {
 
     fn outbound(origin: &str) -> Outbound {
         let limits = OutboundLimits { idle: Duration::from_secs(1), response_bytes: 1_000, event_bytes: 1_000 };
-        Outbound::new(client().unwrap(), "test".into(), Arc::from([grant(origin)]), limits)
+        Outbound::new(client().unwrap(), "test".into(), Arc::from([grant(origin)]), limits, Meter::default())
     }
 
     async fn send(origin: &str, url: &str) -> HttpError {

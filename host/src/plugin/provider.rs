@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use super::check::{self, Checked};
 use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
+use super::meter::{Meter, Stopwatch};
 use super::outbound::{Grant, Outbound, OutboundLimits};
 use super::state::CallState;
 use crate::llm::{Completion, Delta, Info, Request};
@@ -176,20 +177,20 @@ impl Provider {
     }
 
     /// An instance of its own for one attempt.
-    pub(crate) async fn instantiate(&self) -> Result<Instance, CallError> {
+    pub(crate) async fn instantiate(&self, meter: &Meter) -> Result<Instance, CallError> {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
         }
         let waiting = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = waiting else { return Err(CallError::Busy { provider: self.id().to_string() }) };
-        self.fresh(permit, self.definition.grants.clone()).await
+        self.fresh(permit, self.definition.grants.clone(), meter).await
     }
 
     /// Asks without a grant: nothing leaves because a component is loaded.
     async fn describe(&self) -> anyhow::Result<Info> {
         let permit = self.permits.clone().acquire_owned().await?;
         let probe = async {
-            let mut instance = self.fresh(permit, Arc::from([])).await?;
+            let mut instance = self.fresh(permit, Arc::from([]), &Meter::default()).await?;
             instance.store.data_mut().resume();
             let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
             let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
@@ -200,10 +201,16 @@ impl Provider {
         info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
     }
 
-    async fn fresh(&self, permit: OwnedSemaphorePermit, grants: Arc<[Grant]>) -> Result<Instance, CallError> {
-        let began = Instant::now();
+    async fn fresh(
+        &self,
+        permit: OwnedSemaphorePermit,
+        grants: Arc<[Grant]>,
+        meter: &Meter,
+    ) -> Result<Instance, CallError> {
+        let living = meter.living();
         let log = GuestLog::new(self.id().clone());
-        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, self.definition.limits.outbound);
+        let limits = self.definition.limits.outbound;
+        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, limits, meter.clone());
         let state = CallState::new(self.definition.clone(), outbound, log);
         let mut store = Store::new(&self.runtime.engine, state);
         store.limiter(|state| state);
@@ -212,7 +219,7 @@ impl Provider {
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         match self.pre.instantiate_async(&mut store).await {
             Ok(bindings) => {
-                Ok(Instance { store, bindings, plugin: self.plugin(), deltas: None, began, _permit: permit })
+                Ok(Instance { store, bindings, plugin: self.plugin(), deltas: None, _living: living, _permit: permit })
             }
             Err(error) => Err(CallError::from_trap(self.plugin(), &error, store.data())),
         }
@@ -260,7 +267,7 @@ pub(crate) struct Instance {
     bindings: bindings::Provider,
     plugin: String,
     deltas: Option<ResourceAny>,
-    began: Instant,
+    _living: Stopwatch,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -287,16 +294,6 @@ impl Instance {
         self.store.data_mut().resume();
         let said = self.bindings.arete_provider_chat().deltas().call_next(&mut self.store, deltas).await;
         self.settle(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(check::delta))
-    }
-
-    /// How long this instance has waited for the vendor.
-    pub(crate) fn upstream(&self) -> Duration {
-        self.store.data().outbound.waited
-    }
-
-    /// How long it has lived.
-    pub(crate) fn total(&self) -> Duration {
-        self.began.elapsed()
     }
 
     /// Turns the three ways a call can fail into one.

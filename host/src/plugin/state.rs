@@ -171,45 +171,36 @@ impl http::HostReply for CallState {
 
     async fn read_text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
         let text = self.reply(&this)?.text().await;
-        self.after_reading(&this)?;
+        self.resume();
         Ok(text)
     }
 
     async fn read_bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
         let bytes = self.reply(&this)?.bytes().await;
-        self.after_reading(&this)?;
+        self.resume();
         Ok(bytes)
     }
 
     async fn read(&mut self, this: Resource<Reply>, max: u32) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
         let bytes = self.reply(&this)?.read(max).await;
-        self.after_reading(&this)?;
+        self.resume();
         Ok(bytes)
     }
 
     async fn next_event(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<SseEvent>, HttpError>> {
         let event = self.reply(&this)?.next_event().await;
-        self.after_reading(&this)?;
+        self.resume();
         Ok(event)
     }
 
     async fn next_line(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<String>, HttpError>> {
         let line = self.reply(&this)?.next_line().await;
-        self.after_reading(&this)?;
+        self.resume();
         Ok(line)
     }
 
     fn drop(&mut self, this: Resource<Reply>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
-        Ok(())
-    }
-}
-
-impl CallState {
-    fn after_reading(&mut self, this: &Resource<Reply>) -> Result<(), ResourceTableError> {
-        let waited = self.reply(this)?.take_waited();
-        self.outbound.waited += waited;
-        self.resume();
         Ok(())
     }
 }

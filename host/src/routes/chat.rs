@@ -102,13 +102,13 @@ async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> 
     };
     log.landed(&landing, ticket.state(Some(&landing)));
     let cache = cache_header(ticket.state(Some(&landing)).as_str());
+    let timing = (SERVER_TIMING, server_timing(Some(landing.effort), log));
     match &landing.result {
         Ok(completion) => {
             let answer = ChatAnswer::new(completion, &provider.info.vendor, landing.cached);
-            let timing = (SERVER_TIMING, server_timing(landing.effort, log));
             Ok(([cache, timing], axum::Json(answer)).into_response())
         }
-        Err(error) => Err(Problem::from(error).header(cache.0, cache.1)),
+        Err(error) => Err(Problem::from(error).header(cache.0, cache.1).header(timing.0, timing.1)),
     }
 }
 
@@ -145,10 +145,12 @@ pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderVa
     (CACHE_HEADER, HeaderValue::from_static(state))
 }
 
-/// Milliseconds in all, waiting for the vendor, and in the plugin.
-fn server_timing(effort: Effort, log: &RequestLog) -> HeaderValue {
+/// Milliseconds so far and, of a call that has ended, those spent waiting for the vendor and in the plugin.
+fn server_timing(effort: Option<Effort>, log: &RequestLog) -> HeaderValue {
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
-    let (total, upstream, plugin) = (ms(log.elapsed()), ms(effort.upstream), ms(effort.plugin));
-    let text = format!("total;dur={total:.1}, upstream;dur={upstream:.1}, plugin;dur={plugin:.1}");
+    let mut text = format!("total;dur={:.1}", ms(log.elapsed()));
+    if let Some(effort) = effort {
+        text += &format!(", upstream;dur={:.1}, plugin;dur={:.1}", ms(effort.upstream), ms(effort.plugin));
+    }
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("total"))
 }

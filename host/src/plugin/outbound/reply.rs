@@ -1,10 +1,9 @@
 //! A vendor's answer as the guest reads it: bounded in size, in time between pieces, and free of the host's secrets.
 
-use std::time::{Duration, Instant};
-
 use http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::super::Meter;
 use super::super::bindings::arete::provider::http::{Header, HttpError, SseEvent};
 use super::super::framing::{Framer, TooLarge};
 use super::OutboundLimits;
@@ -24,14 +23,18 @@ pub struct Reply {
     secrets: Vec<SecretString>,
     /// Bytes of the body that have come.
     received: usize,
-    /// How long the guest has waited for this body since [`Reply::take_waited`].
-    waited: Duration,
+    meter: Meter,
 }
 
 impl Reply {
-    pub(super) fn new(response: reqwest::Response, limits: OutboundLimits, secrets: Vec<SecretString>) -> Self {
+    pub(super) fn new(
+        response: reqwest::Response,
+        limits: OutboundLimits,
+        secrets: Vec<SecretString>,
+        meter: Meter,
+    ) -> Self {
         let framer = Framer::new(limits.event_bytes);
-        Self { response, framer, limits, secrets, received: 0, waited: Duration::ZERO }
+        Self { response, framer, limits, secrets, received: 0, meter }
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -111,19 +114,14 @@ impl Reply {
         }
     }
 
-    /// How long the guest has waited for this body since this was last asked.
-    pub(crate) fn take_waited(&mut self) -> Duration {
-        std::mem::take(&mut self.waited)
-    }
-
     /// Waits for the next piece of the body; false at its end.
     async fn receive(&mut self) -> Result<bool, HttpError> {
         if self.framer.ended() {
             return Ok(false);
         }
-        let began = Instant::now();
+        let waiting = self.meter.waiting();
         let chunk = tokio::time::timeout(self.limits.idle, self.response.chunk()).await;
-        self.waited += began.elapsed();
+        drop(waiting);
         match chunk {
             Ok(Ok(Some(chunk))) => {
                 self.received = self.received.saturating_add(chunk.len());

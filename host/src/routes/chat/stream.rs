@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::answer::{DeltaBody, DoneBody, StartBody};
-use super::{CACHE_HEADER, cache_header};
+use super::{CACHE_HEADER, SERVER_TIMING, cache_header};
 use crate::app::App;
 use crate::error::Problem;
 use crate::llm::{Call, Event, Landing, Mode, Step, Ticket, replay};
@@ -37,6 +37,8 @@ pub(super) async fn answer(app: &App, call: Call, log: RequestLog) -> Result<Res
     }
     let cache = answer.log.cache_state();
     answer.log.streaming();
+    // Until here: the rest of the time is still to come, and the log tells it.
+    let timing = super::server_timing(None, &answer.log);
     let keep_alive = KeepAlive::new().interval(app.heartbeat);
     let events = stream::unfold(answer, |mut answer| async move {
         let event = answer.next().await?;
@@ -44,6 +46,7 @@ pub(super) async fn answer(app: &App, call: Call, log: RequestLog) -> Result<Res
     });
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(CACHE_HEADER, cache_header(cache).1);
+    response.headers_mut().insert(SERVER_TIMING, timing);
     // Proxies that buffer would hold back what is meant to be seen at once.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     Ok(response)
