@@ -90,3 +90,29 @@ async fn a_method_that_a_route_lacks_is_told_those_it_has() {
     answer.problem(405, "method-not-allowed");
     assert_eq!(answer.header("allow"), Some("GET,HEAD,POST"));
 }
+
+/// What a browser asks before it lets a page of this origin send a question with a key.
+async fn preflight(app: &App, origin: &str) -> Answer {
+    let request = client::request(Method::OPTIONS, app.url("/api/llm/chat"))
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,content-type");
+    client::send(request).await
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_call_only_where_the_operator_says_so() {
+    let page = "https://app.example.com";
+    let closed = App::shared().await;
+    assert_eq!(preflight(&closed, page).await.header("access-control-allow-origin"), None);
+
+    let app = App::with_echo().set("CORS_ORIGINS", page).set("ARETE_API_KEYS", "team:0123456789abcdef").start().await;
+    let allowed = preflight(&app, page).await;
+    assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, Some(page)));
+    assert!(allowed.header("access-control-allow-headers").is_some_and(|names| names.contains("authorization")));
+    assert_eq!(preflight(&app, "https://evil.example").await.header("access-control-allow-origin"), None);
+    // A page may read why it was refused.
+    let refused =
+        client::send(client::request(Method::GET, app.url("/api/llm/providers")).header("origin", page)).await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(page)));
+}
