@@ -1,5 +1,8 @@
 //! Each mistake in a question is found where it is, and what isn't given isn't set.
 
+use proptest::prelude::*;
+use serde_json::json;
+
 use super::*;
 
 fn check(json: &str) -> Result<ChatRequest, Vec<String>> {
@@ -89,4 +92,68 @@ fn numbers_are_kept_as_typed() {
     assert_eq!(with(r#""temperature": 0.7"#).unwrap().request.temperature, Some(0.7));
     let chat = with(r#""extra": {"b": 0.1, "a": {"z": 1, "y": 2.50}}"#).unwrap();
     assert_eq!(chat.request.extra.as_deref(), Some(r#"{"b":0.1,"a":{"z":1,"y":2.5}}"#));
+}
+
+/// Any JSON, mostly made of the words that questions are made of.
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop_oneof![
+        Just("text"),
+        Just("image"),
+        Just("tool_use"),
+        Just("tool_result"),
+        Just("thinking"),
+        Just("other"),
+        Just("user"),
+        Just("system"),
+        Just("auto"),
+        Just("aGk="),
+        Just("")
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    let key = prop_oneof![
+        Just("type"),
+        Just("role"),
+        Just("content"),
+        Just("text"),
+        Just("mediaType"),
+        Just("data"),
+        Just("url"),
+        Just("id"),
+        Just("name"),
+        Just("input"),
+        Just("toolUseId"),
+        Just("isError"),
+        Just("kind"),
+        Just("json"),
+        Just("inputSchema"),
+        Just("extra")
+    ];
+    leaf.prop_recursive(5, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..5)
+                .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_question_makes_the_server_fail(field in any_json(), name in "(messages|tools|toolChoice|extra|maxTokens|cacheTTL)") {
+        let mut body = json!({ "messages": [{ "role": "user", "content": "hi" }] });
+        body[name.as_str()] = field;
+        let body: ChatBody = serde_json::from_str(&body.to_string()).unwrap();
+        if let Err(problem) = body.validate() {
+            let said = problem.body(None);
+            prop_assert_eq!(said.status, 400);
+            prop_assert!(!said.errors.is_empty());
+        }
+    }
 }
