@@ -58,8 +58,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// The largest request head. `HTTP_HEADER_LIMIT` in bytes, default 32 KiB.
     pub header_limit: usize,
-    /// How long a client may take to send a request's head, and between two pieces of a body. `HTTP_READ_TIMEOUT`,
-    /// default 30 s.
+    /// How long a client may take to send a request's head, between two pieces of a body, and to read on in an answer
+    /// that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
     pub read_timeout: Duration,
     /// How many requests are worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`, default 4,096.
     pub max_requests: usize,

@@ -10,6 +10,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
 use crate::app::App;
@@ -55,7 +56,8 @@ pub async fn run(
         };
         no_delay(&stream);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Box::pin(read_by_client(stream, config.read_timeout)));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // A client that left, or sent what isn't HTTP: its own affair.
@@ -92,6 +94,14 @@ fn no_delay(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!("TCP_NODELAY could not be set: {error}");
     }
+}
+
+/// A client that asks and then doesn't read would hold its connection, and the answer in memory, for as long as it likes.
+fn read_by_client(stream: TcpStream, timeout: Duration) -> TimeoutStream<TcpStream> {
+    let mut stream = TimeoutStream::new(stream);
+    // Runs only while something waits to be written.
+    stream.set_write_timeout(Some(timeout));
+    stream
 }
 
 fn millis(duration: Duration) -> u64 {

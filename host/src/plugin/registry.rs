@@ -120,7 +120,8 @@ fn folder(dir: &Path, plugins: &PluginConfig) -> anyhow::Result<BTreeMap<String,
     let mut definitions = BTreeMap::new();
     for entry in std::fs::read_dir(dir).with_context(unreadable)? {
         let path = entry.with_context(unreadable)?.path();
-        if path.extension().is_none_or(|extension| extension != "wasm") {
+        // What isn't a file, a pipe for one, could be waited for without end.
+        if path.extension().is_none_or(|extension| extension != "wasm") || !path.is_file() {
             continue;
         }
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
