@@ -9,12 +9,12 @@ use std::{env, error};
 fn main() -> Result<(), Box<dyn error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the host is a folder of the repository")?;
     let folder = guest_build::build(root, &guest_build::BUNDLED.map(|name| ["--package", name]).concat());
-    let mut bundled = String::new();
+    let mut bundled = format!("pub(super) const COMPONENTS: [(&str, &[u8]); {}] = [\n", guest_build::BUNDLED.len());
     for name in guest_build::BUNDLED {
         let path = folder.join(format!("{name}.wasm"));
-        let constant = name.to_uppercase();
-        bundled += &format!("pub(super) const {constant}: &[u8] = include_bytes!({path:?});\n");
+        bundled += &format!("    ({name:?}, include_bytes!({path:?})),\n");
     }
+    bundled += "];\n";
     let out_dir = env::var("OUT_DIR")?;
     guest_build::write_if_changed(&Path::new(&out_dir).join("bundled.rs"), &bundled)?;
     version(root);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::auth::Keys;
 use crate::config::{Config, Mistakes};
 use crate::llm::{Cache, Llm};
-use crate::plugin::Providers;
+use crate::plugin::{Loader, Providers};
 use crate::store::users::UserStore;
 use crate::store::users::redb::RedbUsers;
 
@@ -51,7 +51,8 @@ impl App {
             anyhow::Ok(RedbUsers::open(&data_dir, Timestamp::now)?)
         });
         let users = users.await??;
-        let providers = Providers::load(config).await?;
+        let loader = Loader::start(&config.plugins).await?;
+        let providers = loader.providers();
         let default_provider = config.llm.default_provider.clone();
         if providers.get(&default_provider).is_none() {
             let known = providers.ids().join(", ");
@@ -60,6 +61,8 @@ impl App {
         }
         let (cache, data_dir) = (config.llm.cache.clone(), config.data_dir.clone());
         let cache = tokio::task::spawn_blocking(move || Cache::open(&cache, &data_dir)).await?;
+        let stopping = watch::Sender::new(false);
+        tokio::spawn(loader.run(stopping.subscribe()));
         Ok(Arc::new(Self {
             llm: Llm::new(&config.llm, Arc::new(cache)),
             providers,
@@ -70,7 +73,7 @@ impl App {
             heartbeat: config.server.heartbeat,
             started: Instant::now(),
             cut: watch::Sender::new(false),
-            stopping: watch::Sender::new(false),
+            stopping,
         }))
     }
 

@@ -3,6 +3,7 @@
 //! Parsing is a function from strings to [`Config`]. All settings are read before any mistake is reported, so that an
 //! operator sees every one at once. No message shows a secret's text.
 
+mod limits;
 mod vars;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use http::HeaderValue;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::limits::{Limit, Limits};
 pub use self::vars::Vars;
 
 const KIB: u64 = 1 << 10;
@@ -35,8 +37,6 @@ pub struct Config {
     pub llm: LlmConfig,
     /// The engine that runs providers.
     pub plugins: PluginConfig,
-    /// The bundled provider `claude`.
-    pub anthropic: AnthropicConfig,
     /// Logs.
     pub log: LogConfig,
     /// Where the service keeps its files. `DATA_DIR`, default `data` in the working directory.
@@ -88,8 +88,6 @@ pub struct LlmConfig {
     pub max_retries: u32,
     /// The wait before the first retry; doubled for each one after. `LLM_RETRY_DELAY`, default 1 s.
     pub retry_delay: Duration,
-    /// The whole call, all attempts and a stream's end included. `LLM_TIMEOUT`, default 10 min.
-    pub timeout: Duration,
     /// The answers kept.
     pub cache: CacheConfig,
 }
@@ -109,37 +107,17 @@ pub struct CacheConfig {
     pub max_bytes: u64,
 }
 
-/// The engine that runs providers, and what one call of theirs may use.
+/// The engine that runs providers, and what they are made of.
 #[derive(Debug, Clone)]
 pub struct PluginConfig {
-    /// A folder of providers; each `<id>.wasm` in it becomes a provider without any grants. `LLM_PLUGIN_DIR`, default
-    /// none.
+    /// A folder of providers: `<id>.toml` files and components. `LLM_PLUGIN_DIR`, default none.
     pub dir: Option<PathBuf>,
-    /// How many calls of one provider run at once. `LLM_MAX_CALLS`, default 1,024; what comes beyond waits a second and
-    /// is then answered 503.
-    pub max_calls: u32,
-    /// How long the vendor may be silent: before its answer, or between two pieces of it. `LLM_IDLE_TIMEOUT`, default
-    /// 60 s.
-    pub idle_timeout: Duration,
-    /// Memory of one call, over all its memories. `LLM_PLUGIN_MEMORY` in bytes, default 256 MiB: Python starts at 13.
-    pub memory_bytes: usize,
-    /// Computing time of one call; waiting for the vendor isn't counted. `LLM_PLUGIN_CPU`, default 5 s.
-    pub cpu: Duration,
-    /// The largest answer of a vendor. `LLM_RESPONSE_LIMIT` in bytes, default 64 MiB.
-    pub response_bytes: usize,
-    /// The largest single event or line of a vendor's stream. `LLM_EVENT_LIMIT` in bytes, default 1 MiB.
-    pub event_bytes: usize,
-}
-
-/// The bundled provider `claude`.
-#[derive(Debug)]
-pub struct AnthropicConfig {
-    /// The key, attached by the host. `ANTHROPIC_API_KEY`; without it `claude` answers 503.
-    pub api_key: Option<SecretString>,
-    /// The model for callers who name none. `ANTHROPIC_MODEL`, default `claude-sonnet-5`.
-    pub model: String,
-    /// Where the API is. `ANTHROPIC_BASE_URL`, default `https://api.anthropic.com`.
-    pub base_url: Url,
+    /// Whether the folder is watched, so that changes there take effect at once. `LLM_PLUGIN_WATCH`, default true.
+    pub watch: bool,
+    /// What one call may use, where the provider's file doesn't say otherwise.
+    pub limits: Limits,
+    /// What `${NAME}` stands for in a provider's file.
+    pub vars: Vars,
 }
 
 /// Logs.
@@ -149,6 +127,14 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Which lines are written, in tracing's filter language. `RUST_LOG`, default `info`.
     pub filter: String,
+}
+
+impl LogConfig {
+    /// The same for a command that says itself what is to be said: only what is broken.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Self { filter: "off".into(), ..*self }
+    }
 }
 
 /// How log lines look.
@@ -167,11 +153,11 @@ impl Config {
     /// All mistakes, each with the setting's name and what would be right.
     pub fn parse(vars: &Vars) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
+        check_anthropic(vars, &mut mistakes);
         let config = Self {
             server: ServerConfig::parse(vars, &mut mistakes),
             llm: LlmConfig::parse(vars, &mut mistakes),
             plugins: PluginConfig::parse(vars, &mut mistakes),
-            anthropic: AnthropicConfig::parse(vars, &mut mistakes),
             log: LogConfig::parse(vars, &mut mistakes),
             data_dir: vars.get("DATA_DIR").unwrap_or("data").into(),
         };
@@ -219,7 +205,6 @@ impl LlmConfig {
             default_provider: vars.get("LLM_DEFAULT_PROVIDER").unwrap_or("claude").into(),
             max_retries: u32::try_from(max_retries).unwrap_or(u32::MAX),
             retry_delay: vars.duration("LLM_RETRY_DELAY", SECOND, Duration::ZERO..=30 * SECOND, mistakes),
-            timeout: vars.duration("LLM_TIMEOUT", 600 * SECOND, SECOND / 100..=DAY, mistakes),
             cache: CacheConfig {
                 enabled: vars.switch("LLM_CACHE_ENABLED", true, mistakes),
                 ttl: vars.duration("LLM_CACHE_TTL", HOUR, CACHE_TTL, mistakes),
@@ -235,33 +220,21 @@ impl PluginConfig {
     fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
         Self {
             dir: vars.get("LLM_PLUGIN_DIR").map(PathBuf::from),
-            max_calls: u32::try_from(vars.count("LLM_MAX_CALLS", 1_024, 1..=16_384, mistakes)).unwrap_or(u32::MAX),
-            idle_timeout: vars.duration("LLM_IDLE_TIMEOUT", 60 * SECOND, SECOND / 100..=DAY, mistakes),
-            memory_bytes: size(vars, "LLM_PLUGIN_MEMORY", 256 * MIB, MIB..=4 * GIB, mistakes),
-            cpu: vars.duration("LLM_PLUGIN_CPU", 5 * SECOND, SECOND / 100..=HOUR, mistakes),
-            response_bytes: size(vars, "LLM_RESPONSE_LIMIT", 64 * MIB, KIB..=GIB, mistakes),
-            event_bytes: size(vars, "LLM_EVENT_LIMIT", MIB, KIB..=GIB, mistakes),
+            watch: vars.switch("LLM_PLUGIN_WATCH", true, mistakes),
+            limits: Limits::parse(vars, mistakes),
+            vars: vars.clone(),
         }
     }
 }
 
-impl AnthropicConfig {
-    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
-        const DEFAULT: &str = "https://api.anthropic.com";
-        let text = vars.get("ANTHROPIC_BASE_URL").unwrap_or(DEFAULT);
-        let api_key = vars.get("ANTHROPIC_API_KEY");
-        if api_key.is_some_and(|key| HeaderValue::from_str(key).is_err()) {
-            mistakes.add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
-        }
-        Self {
-            api_key: api_key.map(SecretString::from),
-            model: vars.get("ANTHROPIC_MODEL").unwrap_or("claude-sonnet-5").into(),
-            base_url: base_url(text).unwrap_or_else(|problem| {
-                mistakes.add("ANTHROPIC_BASE_URL", problem);
-                #[allow(clippy::expect_used, reason = "the text is a constant")]
-                Url::parse(DEFAULT).expect("the default is a URL")
-            }),
-        }
+/// The settings that the bundled provider `claude` is made of. Its file reads them; what is wrong with them is told
+/// here, with everything else, before the port opens.
+fn check_anthropic(vars: &Vars, mistakes: &mut Mistakes) {
+    if vars.get("ANTHROPIC_API_KEY").is_some_and(|key| HeaderValue::from_str(key).is_err()) {
+        mistakes.add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
+    }
+    if let Some(Err(problem)) = vars.get("ANTHROPIC_BASE_URL").map(base_url) {
+        mistakes.add("ANTHROPIC_BASE_URL", problem);
     }
 }
 
@@ -295,7 +268,7 @@ fn size(
 }
 
 /// A URL that a vendor's API can be reached at. The message never shows the URL, which may hold a password.
-fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("must be a URL such as https://api.anthropic.com: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("must begin with http:// or https://".into());

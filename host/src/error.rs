@@ -295,7 +295,7 @@ impl From<&CallError> for Problem {
             CallError::Exceeded { .. } | CallError::Invalid { .. } => Self::new(Code::PluginFailed, detail),
             CallError::Unconfigured(_) => Self::new(Code::ProviderUnavailable, detail),
             CallError::Busy { .. } => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
-            CallError::Deadline => Self::new(Code::DeadlineExceeded, detail),
+            CallError::Deadline { .. } => Self::new(Code::DeadlineExceeded, detail),
             CallError::Host(cause) => Self::internal(cause.clone()),
         };
         Self { given_up: true, ..problem }

@@ -20,6 +20,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
 
+// Beside serving.
+pub mod cli;
+
 // Built once.
 pub mod config;
 pub mod telemetry;

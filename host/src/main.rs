@@ -5,17 +5,15 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, Mistakes, Vars};
 use arete::{app::App, router, server, shutdown, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
-use tracing::{error, info};
+use tracing::info;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// `EX_USAGE` of sysexits.h: the operator's input is wrong, so a restart won't help.
-const EX_USAGE: u8 = 64;
 
 /// An LLM backend: one HTTP API, every provider a sandboxed WebAssembly component.
 ///
@@ -33,6 +31,9 @@ enum Command {
     Serve,
     /// Says whether the settings are right, and serves nothing.
     CheckConfig,
+    /// For operators and authors of plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
 }
 
 #[tokio::main]
@@ -43,21 +44,27 @@ async fn main() -> ExitCode {
         Ok(config) => config,
         Err(mistakes) => return wrong_settings(&mistakes),
     };
-    if matches!(cli.command, Some(Command::CheckConfig)) {
-        say("The settings are right.");
-        return ExitCode::SUCCESS;
-    }
-    let _logging = telemetry::init(&config.log);
-    match serve(&config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<Mistakes>() {
-            Some(mistakes) => wrong_settings(mistakes),
-            None => {
-                error!("Arete can't run: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
-    }
+    let done = match cli.command.unwrap_or(Command::Serve) {
+        Command::CheckConfig => {
+            say("The settings are right.");
+            return ExitCode::SUCCESS;
+        }
+        Command::Plugin(command) => {
+            let _logging = telemetry::init(&config.log.quiet());
+            cli::plugin(command, &config).await
+        }
+        Command::Serve => {
+            let _logging = telemetry::init(&config.log);
+            serve(&config).await.map(|()| ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|error| match error.downcast_ref::<Mistakes>() {
+        Some(mistakes) => wrong_settings(mistakes),
+        None => {
+            say(&format!("Arete can't run: {error:#}"));
+            ExitCode::FAILURE
+        }
+    })
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {

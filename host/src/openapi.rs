@@ -15,6 +15,8 @@ use utoipa::OpenApi;
 
 use crate::error::ProblemBody;
 use crate::routes::chat::{DeltaBody, DoneBody, StartBody};
+use crate::routes::providers::ProviderDetail;
+use crate::routes::providers::events::ProviderGone;
 use crate::routes::{cache, chat, health, providers, users};
 
 /// What concerns all routes.
@@ -37,6 +39,7 @@ server's own, and so does the server's log. Fields that a route doesn't know are
     paths(
         chat::chat,
         providers::providers,
+        providers::events::events,
         cache::stats,
         cache::clear,
         users::list,
@@ -49,7 +52,7 @@ server's own, and so does the server's log. Fields that a route doesn't know are
         health::live,
         document,
     ),
-    components(schemas(ProblemBody, StartBody, DeltaBody, DoneBody)),
+    components(schemas(ProblemBody, StartBody, DeltaBody, DoneBody, ProviderDetail, ProviderGone)),
     tags(
         (name = "chat", description = "Questions to models, and who answers them."),
         (name = "users", description = "People and programs that the operator keeps record of."),

@@ -1,9 +1,23 @@
 //! Providers as components: the only part of Arete that knows wasmtime. A provider is admitted once and called many
 //! times, each time in a fresh instance with nothing but what the operator granted.
 
-mod engine;
-mod provider;
+// Which providers there shall be.
+mod bundled;
+mod definition;
+mod file;
+mod folder;
+mod loader;
 mod registry;
+mod watch;
+
+// From bytes to a provider.
+mod admission;
+mod engine;
+mod inspect;
+mod report;
+
+// One call.
+mod provider;
 
 mod framing;
 mod guest_log;
@@ -16,12 +30,16 @@ mod error;
 
 pub(crate) mod bindings;
 
+pub use definition::{Definition, Sha256Digest};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
+pub use inspect::{Anatomy, Import};
+pub use loader::Loader;
 pub(crate) use meter::Meter;
 pub(crate) use provider::Instance;
-pub use provider::{Provider, Sha256Digest};
-pub use registry::{Providers, Slot};
+pub use provider::Provider;
+pub use registry::{Change, Providers, Slot, SlotState};
+pub use report::{Report, examine};
 
 use crate::llm::ErrorKind;
 

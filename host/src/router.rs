@@ -32,6 +32,7 @@ pub fn router(app: Arc<App>, config: &ServerConfig) -> Router {
     let guarded = Router::new()
         .route("/api/llm/chat", post(chat::chat))
         .route("/api/llm/providers", get(providers::providers))
+        .route("/api/llm/providers/events", get(providers::events::events))
         .route("/api/llm/cache/stats", get(cache::stats))
         .route("/api/llm/cache", delete(cache::clear))
         .route("/api/users", get(users::list).post(users::create))

@@ -7,6 +7,8 @@ pub(crate) mod health;
 pub(crate) mod providers;
 pub(crate) mod users;
 
+use axum::response::sse::Event as SseEvent;
+use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -27,4 +29,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
+}
+
+/// An event of a stream, with a JSON body. Line ends in it are escaped by JSON, so no event can forge another.
+fn event(name: &'static str, body: &impl Serialize) -> SseEvent {
+    SseEvent::default().event(name).data(serde_json::to_string(body).unwrap_or_default())
 }

@@ -2,15 +2,24 @@
 //! the environment and tests pass a map of their own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Mistakes;
 
 /// Settings by name. Empty values count as not set.
-#[derive(Default)]
-pub struct Vars(BTreeMap<String, String>);
+#[derive(Clone, Default)]
+pub struct Vars {
+    /// Of the process: they win.
+    process: Arc<BTreeMap<String, String>>,
+    /// Of the file.
+    file: Arc<BTreeMap<String, String>>,
+    /// Where the file is, if there may be one.
+    path: Option<PathBuf>,
+}
 
 impl Vars {
     /// The process environment, and beneath it the file `.env` in the working directory, if there is one.
@@ -18,18 +27,25 @@ impl Vars {
     /// # Errors
     /// A sentence, without the file's contents, when `.env` can't be read.
     pub fn load() -> Result<Self, String> {
-        let mut vars = Self::from_file(Path::new(".env"))?;
         // Names and values that aren't UTF-8 can't be settings of ours.
-        vars.0.extend(
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        );
-        Ok(vars)
+        let process =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self { process: Arc::new(process.collect()), path: Some(".env".into()), ..Self::default() }.read_again()
     }
 
-    fn from_file(path: &Path) -> Result<Self, String> {
+    /// The same with the file as it is now: a provider's file may name a variable that was put there since.
+    ///
+    /// # Errors
+    /// A sentence, without the file's contents, when `.env` can't be read.
+    pub fn read_again(&self) -> Result<Self, String> {
+        let Some(path) = &self.path else { return Ok(self.clone()) };
+        Ok(Self { file: Arc::new(Self::from_file(path)?), ..self.clone() })
+    }
+
+    fn from_file(path: &Path) -> Result<BTreeMap<String, String>, String> {
         let lines = match dotenvy::from_path_iter(path) {
             Ok(lines) => lines,
-            Err(error) if error.not_found() => return Ok(Self::default()),
+            Err(error) if error.not_found() => return Ok(BTreeMap::new()),
             Err(dotenvy::Error::Io(error)) => return Err(format!(".env can't be read: {error}")),
             Err(_) => return Err(".env can't be read".into()),
         };
@@ -47,12 +63,13 @@ impl Vars {
                 }
             };
         }
-        Ok(Self(vars))
+        Ok(vars)
     }
 
     /// The value of a setting, without white space around it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        let value = self.process.get(name).or_else(|| self.file.get(name));
+        value.map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// A value parsed by its type's own rules, or `default`.
@@ -119,12 +136,20 @@ impl Vars {
 
 impl<const N: usize> From<[(&str, &str); N]> for Vars {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let process = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { process: Arc::new(process), ..Self::default() }
+    }
+}
+
+/// Values may be secrets.
+impl fmt::Debug for Vars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vars")
     }
 }
 
 /// A bare number is milliseconds, as the original service had it; `ms`, `s`, `m`, `h` and `d` say otherwise.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
@@ -137,6 +162,22 @@ fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// A bare number is bytes; `KiB`, `MiB` and `GiB` say otherwise.
+pub(super) fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let bytes = match unit.trim() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(bytes)
 }
 
 #[cfg(test)]
@@ -157,9 +198,35 @@ mod tests {
 
     #[test]
     fn the_example_shows_the_defaults() {
-        let example = Vars::from_file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"))).unwrap();
-        let shown = Config::parse(&example).unwrap();
+        let shown = Config::parse(&example()).unwrap();
         assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::parse(&Vars::default()).unwrap()));
+    }
+
+    /// `.env.example` as a process has it that reads it.
+    pub(crate) fn example() -> Vars {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"));
+        Vars { path: Some(path), ..Vars::default() }.read_again().unwrap()
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("65536"), Some(65_536));
+        assert_eq!(parse_size("64 KiB"), Some(65_536));
+        assert_eq!(parse_size("1GiB"), Some(1 << 30));
+        assert_eq!(parse_size("1 GB"), None);
+        assert_eq!(parse_size("-1"), None);
+        assert_eq!(parse_size("18446744073709551615 GiB"), None);
+    }
+
+    #[test]
+    fn the_process_wins_over_the_file_which_may_change() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let process = Arc::new(BTreeMap::from([("A".to_owned(), "process".to_owned())]));
+        let vars = Vars { process, path: Some(file.path().to_owned()), ..Vars::default() };
+        std::fs::write(&file, "A=file\nB=file\n").unwrap();
+        assert_eq!(vars.get("B"), None);
+        let vars = vars.read_again().unwrap();
+        assert_eq!((vars.get("A"), vars.get("B")), (Some("process"), Some("file")));
     }
 
     #[test]

@@ -25,6 +25,21 @@ pub(crate) struct Policy {
     pub(crate) delay: Duration,
 }
 
+/// When a call is given up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    at: Instant,
+    /// How long the call may take: for whoever is told that it took longer.
+    allowed: Duration,
+}
+
+impl Deadline {
+    /// Counted from now.
+    pub(crate) fn after(allowed: Duration) -> Self {
+        Self { at: Instant::now() + allowed, allowed }
+    }
+}
+
 /// An attempt that failed.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -54,7 +69,7 @@ pub(crate) trait Attempt {
 }
 
 /// Attempts until one succeeds, or another isn't worth it, or the deadline passes.
-pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Instant, mut call: A) -> Result<A::Answer, CallError> {
+pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Deadline, mut call: A) -> Result<A::Answer, CallError> {
     let attempts = async {
         for number in 1.. {
             let error = match call.attempt(number).await {
@@ -63,7 +78,7 @@ pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Instant, mut call:
                 Err(Failed { error, heard: false }) => error,
             };
             let Some(wait) = policy.wait(number, &error, fastrand::f64()) else { return Err(error) };
-            if deadline.saturating_duration_since(Instant::now()) <= wait {
+            if deadline.at.saturating_duration_since(Instant::now()) <= wait {
                 // The caller learns more from this failure than from the deadline's.
                 return Err(error);
             }
@@ -79,7 +94,7 @@ pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Instant, mut call:
         }
         Err(CallError::Host("ran out of numbers for attempts".into()))
     };
-    timeout_at(deadline, attempts).await.unwrap_or(Err(CallError::Deadline))
+    timeout_at(deadline.at, attempts).await.unwrap_or(Err(CallError::Deadline { allowed: deadline.allowed }))
 }
 
 impl Policy {
@@ -123,7 +138,7 @@ fn may_pass(error: &CallError) -> bool {
         | CallError::Invalid { .. }
         | CallError::Unconfigured(_)
         | CallError::Busy { .. }
-        | CallError::Deadline
+        | CallError::Deadline { .. }
         | CallError::Host(_) => false,
     }
 }
@@ -200,7 +215,7 @@ mod tests {
         let began = Instant::now();
         let mut made = 0;
         let call = Scripted { outcomes: outcomes.into_iter(), made: &mut made };
-        let result = run(POLICY, began + Duration::from_secs(seconds), call).await;
+        let result = run(POLICY, Deadline::after(Duration::from_secs(seconds)), call).await;
         (result, made, began.elapsed())
     }
 
@@ -240,7 +255,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_deadline_bounds_all_attempts_and_their_waits() {
         let (result, made, took) = attempts(5, vec![unheard(overloaded())]).await;
-        assert!(matches!(result, Err(CallError::Deadline)));
+        assert!(matches!(result, Err(CallError::Deadline { .. })));
         assert_eq!((made, took.as_secs()), (2, 5));
 
         // A wait that would outlast it isn't begun: the vendor's failure says more than the deadline's.

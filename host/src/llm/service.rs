@@ -4,16 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::debug;
 
 use super::assemble::{self, Assembly};
 use super::cache::Cache;
 use super::flight::{Effort, Flights, Landing, Recorder, Seat};
 use super::key::{Key, KeyParts};
-use super::retry::{self, Attempt, Failed, Policy};
+use super::retry::{self, Attempt, Deadline, Failed, Policy};
 use super::{Completion, Event, Request};
-use crate::config::LlmConfig;
+use crate::config::{Limit, LlmConfig};
 use crate::plugin::{CallError, Instance, Meter, Provider};
 
 /// The wrap around every provider.
@@ -21,7 +20,6 @@ pub struct Llm {
     cache: Arc<Cache>,
     flights: Flights,
     policy: Policy,
-    timeout: Duration,
     cache_enabled: bool,
     cache_ttl: Duration,
 }
@@ -94,7 +92,6 @@ impl Llm {
             cache,
             flights: Flights::default(),
             policy: Policy { max_retries: config.max_retries, delay: config.retry_delay },
-            timeout: config.timeout,
             cache_enabled: config.cache.enabled,
             cache_ttl: config.cache.ttl,
         }
@@ -107,7 +104,7 @@ impl Llm {
 
     /// Begins to answer.
     pub(crate) fn call(&self, call: Call, mode: Mode) -> Ticket {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Deadline::after(call.provider.definition.limits.time(Limit::Timeout));
         let upstream = Upstream { provider: call.provider, request: call.request, policy: self.policy, mode, deadline };
         if !call.use_cache || !self.cache_enabled {
             let seat = Flights::alone(|recorder| async move { upstream.landing(&recorder).await });
@@ -174,7 +171,7 @@ struct Upstream {
     request: Request,
     policy: Policy,
     mode: Mode,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl Upstream {
@@ -210,8 +207,8 @@ impl Upstream {
     /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.
     async fn whole(&self, instance: &mut Instance) -> Result<Completion, CallError> {
         let completion = instance.complete(&self.request).await?;
-        if self.provider.definition.limits.outbound.response_bytes < assemble::bytes(&completion) {
-            return Err(instance.exceeded("space for its answer"));
+        if self.provider.definition.limits.size(Limit::ResponseBytes) < assemble::bytes(&completion) {
+            return Err(instance.exceeded(Limit::ResponseBytes));
         }
         Ok(completion)
     }
@@ -237,8 +234,8 @@ impl Upstream {
                 heard |= is_content(&delta.event);
                 held.push(delta.event);
             }
-            if self.provider.definition.limits.outbound.response_bytes < assembly.bytes() {
-                return Err(Failed { error: instance.exceeded("space for its answer"), heard });
+            if self.provider.definition.limits.size(Limit::ResponseBytes) < assembly.bytes() {
+                return Err(Failed { error: instance.exceeded(Limit::ResponseBytes), heard });
             }
             if finished {
                 // What is still held goes with the end, so that a whole that isn't right is never half told.

@@ -4,17 +4,20 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::state::TABLE_ELEMENTS_MAX;
-use crate::config::PluginConfig;
+use crate::config::{Limit, PluginConfig};
 
 /// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who wants them names them.
 pub(crate) const QUIET_LOGS: &str =
     "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
 /// How often guests that compute are interrupted: the longest one holds a thread between two awaits of others.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+/// Components that are compiled at once. Each keeps several cores busy by itself.
+const COMPILES_AT_ONCE: usize = 2;
 /// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
 /// call on average; one component alone may use [`PARTS_PER_COMPONENT`].
 const CORE_INSTANCES_PER_CALL: u32 = 8;
@@ -29,8 +32,10 @@ const TABLE_RESIDENT: usize = 16 << 10;
 
 /// The engine, and the thread that ticks for it until the last clone is dropped.
 #[derive(Clone)]
-pub struct Runtime {
+pub(super) struct Runtime {
     pub(super) engine: Engine,
+    /// Compiling keeps all cores busy and takes memory while it lasts.
+    compiling: Arc<Semaphore>,
     _ticker: Arc<Ticker>,
 }
 
@@ -39,7 +44,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When this machine can't run WebAssembly at all.
-    pub fn new(config: &PluginConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &PluginConfig) -> anyhow::Result<Self> {
         // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
         // small address space), memory is mapped for each call: slower, and otherwise the same.
         let engine = Engine::new(&engine_config(config, true)).or_else(|error| {
@@ -48,7 +53,12 @@ impl Runtime {
         });
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, _ticker: Arc::new(ticker) })
+        Ok(Self { engine, compiling: Arc::new(Semaphore::new(COMPILES_AT_ONCE)), _ticker: Arc::new(ticker) })
+    }
+
+    /// Waits for leave to compile.
+    pub(super) async fn compiling(&self) -> Option<OwnedSemaphorePermit> {
+        self.compiling.clone().acquire_owned().await.ok()
     }
 }
 
@@ -59,7 +69,7 @@ fn engine_config(config: &PluginConfig, pooled: bool) -> Config {
     engine.concurrency_support(false);
     engine.epoch_interruption(true);
     engine.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
-    let memory = (config.memory_bytes as u64).next_multiple_of(64 << 10);
+    let memory = config.limits.get(Limit::Memory).next_multiple_of(64 << 10);
     engine.memory_reservation(memory);
     engine.memory_guard_size(GUARD);
     engine.memory_reservation_for_growth(GUARD);
@@ -70,8 +80,8 @@ fn engine_config(config: &PluginConfig, pooled: bool) -> Config {
 }
 
 fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
-    // Each provider may have `max_calls` under way; with twice the room, one that stalls doesn't starve the others.
-    let calls = config.max_calls.saturating_mul(2);
+    // Each provider may have `LLM_MAX_CALLS` under way; with twice the room, one that stalls doesn't starve the others.
+    let calls = u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls);
     pool.total_stacks(calls);
@@ -81,7 +91,7 @@ fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
     pool.max_core_instances_per_component(PARTS_PER_COMPONENT);
     pool.max_memories_per_component(PARTS_PER_COMPONENT);
     pool.max_tables_per_component(PARTS_PER_COMPONENT);
-    pool.max_memory_size(config.memory_bytes.next_multiple_of(64 << 10));
+    pool.max_memory_size(config.limits.size(Limit::Memory).next_multiple_of(64 << 10));
     pool.table_elements(TABLE_ELEMENTS_MAX);
     // Without the kernel's help (Linux 6.7), keeping pages costs more than it saves.
     if PoolingAllocationConfig::is_pagemap_scan_available() {

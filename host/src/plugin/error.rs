@@ -1,8 +1,12 @@
 //! How a call to a provider fails: what the provider said, and what only the host can know.
 
+use std::time::Duration;
+
+use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-use super::state::{CallState, Exceeded};
+use super::state::CallState;
+use crate::config::{Limit, Limits};
 use crate::llm::ProviderError;
 
 /// A call that failed.
@@ -24,7 +28,9 @@ pub enum CallError {
         /// Provider and version.
         plugin: String,
         /// Of what.
-        limit: &'static str,
+        limit: Limit,
+        /// How much it may.
+        allowed: u64,
     },
     /// The guest's answer breaks the contract.
     Invalid {
@@ -35,13 +41,18 @@ pub enum CallError {
     },
     /// The operator has to set something first.
     Unconfigured(String),
-    /// All places of this provider are taken.
+    /// All places of this provider are taken, and as many calls wait for one as may.
     Busy {
         /// The provider.
         provider: String,
+        /// How many places it has.
+        places: u64,
     },
-    /// The caller's deadline passed.
-    Deadline,
+    /// The call took longer than it may.
+    Deadline {
+        /// How long it may take.
+        allowed: Duration,
+    },
     /// A fault of the host.
     Host(String),
 }
@@ -49,20 +60,23 @@ pub enum CallError {
 impl CallError {
     /// What a failed call of wasmtime's means.
     pub(super) fn from_trap(plugin: String, error: &wasmtime::Error, state: &CallState) -> Self {
+        let limits = state.limits();
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-            return Self::Busy { provider: plugin };
+            return Self::Busy { provider: plugin, places: limits.get(Limit::Calls) };
         }
-        match state.exceeded {
-            Some(Exceeded::Memory) => Self::Exceeded { plugin, limit: "memory" },
-            Some(Exceeded::Cpu) => Self::Exceeded { plugin, limit: "computing time" },
-            None => {
-                let trap = match error.downcast_ref::<Trap>() {
-                    Some(trap) => trap.to_string(),
-                    None => error.root_cause().to_string(),
-                };
-                Self::Trapped { plugin, trap, stderr: state.log.tail() }
-            }
+        if let Some(limit) = state.exceeded.or_else(|| exceeded(error)) {
+            return Self::exceeded(plugin, limit, limits);
         }
+        let trap = match error.downcast_ref::<Trap>() {
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        Self::Trapped { plugin, trap, stderr: state.log.tail() }
+    }
+
+    /// The guest used more of something than it may.
+    pub(super) fn exceeded(plugin: String, limit: Limit, limits: &Limits) -> Self {
+        Self::Exceeded { plugin, limit, allowed: limits.get(limit) }
     }
 
     /// What happened, for the caller.
@@ -70,13 +84,22 @@ impl CallError {
         match self {
             Self::Provider(error) => error.message.clone(),
             Self::Trapped { plugin, trap, .. } => format!("the plugin {plugin} crashed ({trap})"),
-            Self::Exceeded { plugin, limit } => format!("the plugin {plugin} used more {limit} than one call may"),
+            Self::Exceeded { plugin, limit, allowed } => {
+                let (of, allowed, raise) = (limit.of(), limit.show(*allowed), raise(*limit));
+                format!("the plugin {plugin} used more {of} than one call may ({allowed}; {raise})")
+            }
             Self::Invalid { plugin, problem } => {
                 format!("the plugin {plugin} gave an answer that isn't valid: {problem}")
             }
             Self::Unconfigured(missing) => missing.clone(),
-            Self::Busy { provider } => format!("provider {provider} is at its limit of concurrent calls"),
-            Self::Deadline => "the deadline passed before the answer was complete".into(),
+            Self::Busy { provider, places } => {
+                let raise = raise(Limit::Calls);
+                format!("provider {provider} is at its limit of {places} concurrent calls ({raise})")
+            }
+            Self::Deadline { allowed } => {
+                let raise = raise(Limit::Timeout);
+                format!("the deadline passed before the answer was complete ({allowed:?}; {raise})")
+            }
             Self::Host(_) => "something went wrong in the server".into(),
         }
     }
@@ -90,10 +113,33 @@ impl CallError {
             Self::Invalid { .. } => "invalid-answer",
             Self::Unconfigured(_) => "unconfigured",
             Self::Busy { .. } => "busy",
-            Self::Deadline => "deadline",
+            Self::Deadline { .. } => "deadline",
             Self::Host(_) => "internal",
         }
     }
+}
+
+/// Where an operator raises a limit.
+fn raise(limit: Limit) -> String {
+    let (key, setting) = (limit.key(), limit.setting());
+    if limit.is_ceiling() {
+        format!("`{key}` under [limits] in the provider's file raises it, up to {setting}")
+    } else {
+        format!("`{key}` under [limits] in the provider's file raises it, or {setting}")
+    }
+}
+
+/// The limits that the engine itself holds.
+fn exceeded(error: &wasmtime::Error) -> Option<Limit> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return Some(Limit::Handles);
+    }
+    // These two have no public type.
+    let cause = error.root_cause().to_string();
+    if cause.contains("store handle limit exceeded") {
+        return Some(Limit::Handles);
+    }
+    cause.contains("fuel allocated for hostcalls").then_some(Limit::HostCallBytes)
 }
 
 impl From<ProviderError> for CallError {

@@ -13,9 +13,8 @@ use tracing::{debug, error, info, trace, warn};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use super::bindings::arete::provider::log::{Field, Level};
+use crate::config::{Limit, Limits};
 
-/// What one call may write to the log in all. A panic's message with a backtrace is about 2 KiB.
-const BYTES_MAX: usize = 64 << 10;
 /// The longest line.
 const LINE_MAX: usize = 4 << 10;
 /// How much of the end of standard error is kept to explain a trap.
@@ -29,14 +28,16 @@ pub(crate) struct GuestLog {
 }
 
 struct Shared {
+    lines_left: usize,
     bytes_left: usize,
     /// The end of standard error.
     tail: VecDeque<u8>,
 }
 
 impl GuestLog {
-    pub(crate) fn new(provider: Arc<str>) -> Self {
-        let shared = Shared { bytes_left: BYTES_MAX, tail: VecDeque::new() };
+    pub(crate) fn new(provider: Arc<str>, limits: &Limits) -> Self {
+        let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
+        let shared = Shared { lines_left, bytes_left, tail: VecDeque::new() };
         Self { provider, shared: Arc::new(Mutex::new(shared)) }
     }
 
@@ -72,12 +73,24 @@ impl GuestLog {
             line.trim_end().chars().take(LINE_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
         // Short critical section, nothing awaits in it.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.bytes_left == 0 {
+        if shared.lines_left == 0 || shared.bytes_left == 0 {
             return None;
         }
+        shared.lines_left -= 1;
         shared.bytes_left = shared.bytes_left.saturating_sub(line.len().max(1));
-        if shared.bytes_left == 0 {
-            warn!(target: "plugin", provider = &*self.provider, "The provider logged more than {BYTES_MAX} bytes in one call; the rest is dropped");
+        let met = match &*shared {
+            Shared { lines_left: 0, .. } => Some(Limit::LogLines),
+            Shared { bytes_left: 0, .. } => Some(Limit::LogBytes),
+            _ => None,
+        };
+        if let Some(limit) = met {
+            let (of, key, setting) = (limit.of(), limit.key(), limit.setting());
+            warn!(
+                target: "plugin",
+                provider = &*self.provider,
+                "The provider wrote more {of} than one call may, and the rest is dropped; `{key}` under [limits] in its \
+                 file raises it, or {setting}"
+            );
         }
         Some(line)
     }
@@ -161,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_end_of_standard_error_is_kept_and_bounded() {
-        let log = GuestLog::new("test".into());
+        let log = GuestLog::new("test".into(), &Limits::default());
         let mut stream = log.stream("stderr");
         stream.take(&vec![b'x'; 10 * TAIL_MAX]);
         stream.take(b"\nthe reason\n");
@@ -171,15 +184,23 @@ mod tests {
 
     #[test]
     fn a_call_cannot_log_for_ever() {
-        let log = GuestLog::new("test".into());
+        let log = GuestLog::new("test".into(), &Limits::default());
         let admitted = (0..1_000_000).take_while(|_| log.admit(&"x".repeat(1_000)).is_some()).count();
-        assert!(admitted <= BYTES_MAX / 1_000 + 1, "{admitted}");
+        assert!(admitted <= (64 << 10) / 1_000 + 1, "{admitted}");
         assert_eq!(log.admit("more"), None);
     }
 
     #[test]
+    fn lines_are_counted_too() {
+        let mut limits = Limits::default();
+        limits.set(Limit::LogLines, 3);
+        let log = GuestLog::new("test".into(), &limits);
+        assert_eq!((0..10).filter(|_| log.admit("x").is_some()).count(), 3);
+    }
+
+    #[test]
     fn a_line_cannot_forge_another() {
-        let log = GuestLog::new("test".into());
+        let log = GuestLog::new("test".into(), &Limits::default());
         assert_eq!(log.admit("a\nb\u{1b}[31m").as_deref(), Some("a b [31m"));
     }
 }

@@ -14,6 +14,7 @@ use url::{Origin, Url};
 
 use super::Meter;
 use super::bindings::arete::provider::http::{Body, Header, HttpError, HttpRequest};
+use crate::config::{Limit, Limits};
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use reply::Reply;
 
@@ -24,17 +25,29 @@ pub struct Grant {
     pub origin: Origin,
     /// Headers the host attaches, credentials as a rule. They replace the guest's.
     pub headers: Vec<(HeaderName, SecretString)>,
+    /// Whether its name may stand for an address of the inside: a private network, this machine.
+    pub private: bool,
 }
 
 /// Bounds on one exchange with a vendor.
 #[derive(Debug, Clone, Copy)]
-pub struct OutboundLimits {
+pub(crate) struct OutboundLimits {
     /// How long the vendor may be silent: before its answer, and between two pieces of it.
     pub idle: Duration,
     /// The largest answer in bytes.
     pub response_bytes: usize,
     /// The largest single line or event in bytes.
     pub event_bytes: usize,
+}
+
+impl From<&Limits> for OutboundLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            idle: limits.time(Limit::IdleTimeout),
+            response_bytes: limits.size(Limit::ResponseBytes),
+            event_bytes: limits.size(Limit::EventBytes),
+        }
+    }
 }
 
 /// How long connecting may take: TCP and TLS.
@@ -152,6 +165,11 @@ const OF_THE_HOST: [HeaderName; 11] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// Whether neither guests nor grants may set this header.
+pub(super) fn is_of_the_host(name: &HeaderName) -> bool {
+    OF_THE_HOST.contains(name)
+}
+
 /// Headers by which a guest could pass a credential of its own making.
 const CREDENTIALS: [HeaderName; 8] = [
     header::AUTHORIZATION,
@@ -220,7 +238,7 @@ mod tests {
 
     fn grant(origin: &str) -> Grant {
         let key = (HeaderName::from_static("x-api-key"), SecretString::from("sk-granted"));
-        Grant { origin: Url::parse(origin).unwrap().origin(), headers: vec![key] }
+        Grant { origin: Url::parse(origin).unwrap().origin(), headers: vec![key], private: false }
     }
 
     fn outbound(origin: &str) -> Outbound {

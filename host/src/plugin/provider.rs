@@ -1,127 +1,27 @@
-//! A provider: what the operator defined, compiled and admitted; and one call of it.
+//! A provider that was admitted, and one call of it.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, Linker, ResourceAny};
+use wasmtime::component::ResourceAny;
 
 use super::bindings;
 use super::check::{self, Checked};
+use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
 use super::meter::{Meter, Stopwatch};
-use super::outbound::{Grant, Outbound, OutboundLimits};
+use super::outbound::{Grant, Outbound};
 use super::state::CallState;
+use crate::config::Limit;
 use crate::llm::{Completion, Delta, Info, Request};
 
-/// How long a call waits for one of its provider's places before it is turned away.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The largest component. StarlingMonkey and Python make some of 12 to 22 MiB.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
-/// What one call of a guest into the host may carry: the largest request that vendors take, and some.
-const HOST_CALL_BYTES_MAX: usize = 64 << 20;
 /// How long `describe` may take. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What an operator defined: which component, and what it is given.
-pub struct Definition {
-    /// The name callers use.
-    pub id: Arc<str>,
-    /// Where the component comes from.
-    pub component: Source,
-    /// What its `config` import answers.
-    pub config: BTreeMap<String, String>,
-    /// What it may reach.
-    pub grants: Arc<[Grant]>,
-    /// What the operator has to set before the provider can answer, as a sentence. Calls are refused with it.
-    pub missing: Option<String>,
-    /// What one call may use.
-    pub limits: Limits,
-}
-
-impl Definition {
-    /// Over all settings and origins: what an answer may depend on beside the question. Credentials are left out; they
-    /// change who pays, not what is said.
-    fn config_digest(&self) -> Sha256Digest {
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        };
-        self.config.iter().for_each(|(key, value)| {
-            add(key);
-            add(value);
-        });
-        add("");
-        self.grants.iter().for_each(|grant| add(&grant.origin.ascii_serialization()));
-        Sha256Digest(hash.finalize().into())
-    }
-}
-
-/// Where a component comes from.
-pub enum Source {
-    /// From within this binary.
-    Bundled(&'static [u8]),
-    /// From a file.
-    File(PathBuf),
-}
-
-impl Source {
-    async fn read(&self) -> anyhow::Result<Cow<'static, [u8]>> {
-        match self {
-            Self::Bundled(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::File(path) => {
-                let unreadable = || format!("{} can't be read", path.display());
-                let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
-                let mut bytes = Vec::new();
-                file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).await.with_context(unreadable)?;
-                if COMPONENT_BYTES_MAX < bytes.len() as u64 {
-                    return Err(anyhow!("{} is larger than {COMPONENT_BYTES_MAX} bytes", path.display()));
-                }
-                Ok(Cow::Owned(bytes))
-            }
-        }
-    }
-}
-
-/// What one call may use.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes over all memories.
-    pub memory_bytes: usize,
-    /// Computing time, waiting not counted.
-    pub cpu: Duration,
-    /// Calls at once.
-    pub calls: usize,
-    /// Bounds on each exchange with the vendor.
-    pub outbound: OutboundLimits,
-}
-
-/// The SHA-256 of something.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Sha256Digest(pub [u8; 32]);
-
-impl Sha256Digest {
-    fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// A provider that was admitted and can be called.
 pub struct Provider {
@@ -136,39 +36,34 @@ pub struct Provider {
     runtime: Runtime,
     client: reqwest::Client,
     pre: bindings::ProviderPre<CallState>,
-    permits: Arc<Semaphore>,
+    /// A permit is a call at work.
+    places: Arc<Semaphore>,
+    /// A permit is a call that waits for a place.
+    queue: Arc<Semaphore>,
 }
 
 impl Provider {
-    /// Reads, compiles and probes a component. What passes here can be called: a component whose records differ from
-    /// the contract's, for one, is only found out when it is really instantiated.
-    ///
-    /// # Errors
-    /// What is wrong with the component, for its operator.
-    pub async fn admit(
+    /// What was compiled, before it has described itself.
+    pub(super) fn new(
         runtime: &Runtime,
         client: &reqwest::Client,
-        definition: Definition,
-    ) -> anyhow::Result<Arc<Self>> {
-        let bytes = definition.component.read().await?;
-        let digest = Sha256Digest::of(&bytes);
-        let engine = runtime.clone();
-        // Compiling keeps a core busy for a tenth of a second or, for Python, several.
-        let pre = tokio::task::spawn_blocking(move || compile(&engine, &bytes)).await??;
-        let permits = Arc::new(Semaphore::new(definition.limits.calls));
-        let config_digest = definition.config_digest();
-        let mut provider = Self {
-            definition: Arc::new(definition),
+        definition: Arc<Definition>,
+        digest: Sha256Digest,
+        pre: bindings::ProviderPre<CallState>,
+    ) -> Self {
+        let limits = &definition.limits;
+        let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
+        Self {
             info: unknown(),
             digest,
-            config_digest,
+            config_digest: definition.config_digest(),
             runtime: runtime.clone(),
             client: client.clone(),
             pre,
-            permits,
-        };
-        provider.info = provider.describe().await?;
-        Ok(Arc::new(provider))
+            places: Arc::new(Semaphore::new(places)),
+            queue: Arc::new(Semaphore::new(queue)),
+            definition,
+        }
     }
 
     /// The provider's name.
@@ -181,14 +76,26 @@ impl Provider {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
         }
-        let waiting = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = waiting else { return Err(CallError::Busy { provider: self.id().to_string() }) };
+        let permit = self.place().await?;
         self.fresh(permit, self.definition.grants.clone(), meter).await
     }
 
+    /// One of the provider's places. A short queue forms before them; who finds it full, or waits too long, is turned
+    /// away.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let limits = &self.definition.limits;
+        let busy = || CallError::Busy { provider: self.id().to_string(), places: limits.get(Limit::Calls) };
+        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        let place = tokio::time::timeout(limits.time(Limit::QueueTimeout), self.places.clone().acquire_owned());
+        place.await.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+
     /// Asks without a grant: nothing leaves because a component is loaded.
-    async fn describe(&self) -> anyhow::Result<Info> {
-        let permit = self.permits.clone().acquire_owned().await?;
+    pub(super) async fn describe(&self) -> anyhow::Result<Info> {
+        let permit = self.places.clone().acquire_owned().await?;
         let probe = async {
             let mut instance = self.fresh(permit, Arc::from([]), &Meter::default()).await?;
             instance.store.data_mut().resume();
@@ -208,13 +115,14 @@ impl Provider {
         meter: &Meter,
     ) -> Result<Instance, CallError> {
         let living = meter.living();
-        let log = GuestLog::new(self.id().clone());
-        let limits = self.definition.limits.outbound;
-        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, limits, meter.clone());
+        let limits = &self.definition.limits;
+        let log = GuestLog::new(self.id().clone(), limits);
+        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, limits.into(), meter.clone());
         let state = CallState::new(self.definition.clone(), outbound, log);
         let mut store = Store::new(&self.runtime.engine, state);
         store.limiter(|state| state);
-        store.set_hostcall_fuel(HOST_CALL_BYTES_MAX);
+        store.set_hostcall_fuel(limits.size(Limit::HostCallBytes));
+        store.set_max_component_handles(limits.size(Limit::Handles));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         match self.pre.instantiate_async(&mut store).await {
@@ -229,24 +137,6 @@ impl Provider {
     fn plugin(&self) -> String {
         format!("{} {}", self.id(), self.info.version)
     }
-}
-
-fn compile(runtime: &Runtime, bytes: &[u8]) -> anyhow::Result<bindings::ProviderPre<CallState>> {
-    let engine = &runtime.engine;
-    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        return Err(anyhow!("this is machine code, not a component: machine code from outside can't be trusted"));
-    }
-    let component = Component::new(engine, bytes).map_err(|error| anyhow!("this is no component: {error:#}"))?;
-    let mut linker = Linker::<CallState>::new(engine);
-    // Files, sockets, environment and arguments are linked, because every toolchain imports them, and empty.
-    let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
-        .and_then(|()| bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state));
-    linked.map_err(|error| anyhow!("{error:#}"))?;
-    let pre = linker
-        .instantiate_pre(&component)
-        .map_err(|error| anyhow!("it asks for something that no provider is given: {error:#}"))?;
-    bindings::ProviderPre::new(pre)
-        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))
 }
 
 /// Until the provider has described itself.
@@ -317,7 +207,7 @@ impl Instance {
     }
 
     /// The guest used more of something than it may.
-    pub(crate) fn exceeded(&self, limit: &'static str) -> CallError {
-        CallError::Exceeded { plugin: self.plugin.clone(), limit }
+    pub(crate) fn exceeded(&self, limit: Limit) -> CallError {
+        CallError::exceeded(self.plugin.clone(), limit, self.store.data().limits())
     }
 }

@@ -10,26 +10,16 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::arete::provider::http::{Header, HttpError, HttpRequest, SseEvent};
 use super::bindings::arete::provider::{config, http, llm, log};
+use super::definition::Definition;
 use super::engine::TICK;
 use super::guest_log::GuestLog;
 use super::outbound::{Outbound, Reply};
-use super::provider::Definition;
+use crate::config::{Limit, Limits};
 
-/// Things a guest may hold at once: replies, streams, pollables. Rust's standard library needs about five.
-const HANDLES_MAX: usize = 256;
 /// Instances, memories and tables of one component. Python, the largest, has 25 instances.
-const PARTS_MAX: usize = 64;
+pub(super) const PARTS_MAX: usize = 64;
 /// Entries of one table: what the pool allots. Python has 5,674, StarlingMonkey 7,692.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
-
-/// Why the host ended a call that the guest would have gone on with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exceeded {
-    /// More memory than `LLM_PLUGIN_MEMORY`.
-    Memory,
-    /// More computing time than `LLM_PLUGIN_CPU`.
-    Cpu,
-}
 
 /// One call's own.
 pub(crate) struct CallState {
@@ -44,13 +34,14 @@ pub(crate) struct CallState {
     resumed: Instant,
     /// The limit that was met. A guest that may not grow its memory ends in the same trap as one that panics; this
     /// tells them apart.
-    pub(super) exceeded: Option<Exceeded>,
+    pub(super) exceeded: Option<Limit>,
 }
 
 impl CallState {
     pub(super) fn new(definition: Arc<Definition>, outbound: Outbound, log: GuestLog) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES_MAX);
+        let limits = &definition.limits;
+        table.set_max_capacity(limits.size(Limit::Handles));
         let wasi = WasiCtx::builder()
             .stdout(log.stream("stdout"))
             .stderr(log.stream("stderr"))
@@ -59,8 +50,8 @@ impl CallState {
             .allow_ip_name_lookup(false)
             .build();
         Self {
-            memory_left: definition.limits.memory_bytes,
-            cpu_left: definition.limits.cpu,
+            memory_left: limits.size(Limit::Memory),
+            cpu_left: limits.time(Limit::Cpu),
             definition,
             wasi,
             table,
@@ -69,6 +60,11 @@ impl CallState {
             resumed: Instant::now(),
             exceeded: None,
         }
+    }
+
+    /// What the call may use.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.definition.limits
     }
 
     /// The guest begins, or goes on, to compute.
@@ -83,7 +79,7 @@ impl CallState {
         self.cpu_left = self.cpu_left.saturating_sub(self.resumed.elapsed().min(TICK));
         self.resume();
         if self.cpu_left.is_zero() {
-            self.exceeded = Some(Exceeded::Cpu);
+            self.exceeded = Some(Limit::Cpu);
             return Ok(UpdateDeadline::Interrupt);
         }
         // Lets other requests on this thread go on before the guest does.
@@ -100,7 +96,7 @@ impl ResourceLimiter for CallState {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
         let Some(left) = self.memory_left.checked_sub(more) else {
-            self.exceeded = Some(Exceeded::Memory);
+            self.exceeded = Some(Limit::Memory);
             return Ok(false);
         };
         self.memory_left = left;

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::body::Json;
 use crate::error::{Code, Problem};
 use crate::llm::{Call, Effort, Mode};
-use crate::plugin::{Provider, Slot};
+use crate::plugin::{Provider, SlotState};
 use crate::request_log::RequestLog;
 use crate::routes::Caller;
 
@@ -115,15 +115,19 @@ async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> 
 /// The provider a caller means.
 fn provider(app: &App, named: Option<&str>) -> Result<Arc<Provider>, Problem> {
     let id = named.unwrap_or(&app.default_provider);
-    match app.providers.get(id) {
-        Some(Slot::Ready(provider)) => Ok(provider.clone()),
-        Some(Slot::Failed(_)) => {
+    let Some(slot) = app.providers.get(id) else {
+        let known = app.providers.ids().join(", ");
+        return Err(Problem::new(Code::NotFound, format!("there is no provider {id:?}; there are: {known}")));
+    };
+    match &slot.state {
+        SlotState::Ready(provider) | SlotState::Stale(provider, _) => Ok(provider.clone()),
+        SlotState::Loading => {
+            let problem = Problem::new(Code::ProviderUnavailable, format!("provider {id} is still being loaded"));
+            Err(problem.retry_after_default())
+        }
+        SlotState::Failed(_) => {
             let detail = format!("provider {id} could not be loaded; GET /api/llm/providers says why");
             Err(Problem::new(Code::ProviderUnavailable, detail))
-        }
-        None => {
-            let known = app.providers.ids().join(", ");
-            Err(Problem::new(Code::NotFound, format!("there is no provider {id:?}; there are: {known}")))
         }
     }
 }

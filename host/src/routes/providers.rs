@@ -1,5 +1,7 @@
 //! `GET /api/llm/providers`: who can be asked, and how each one is.
 
+pub(crate) mod events;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::llm::Feature;
-use crate::plugin::Slot;
+use crate::plugin::{Slot, SlotState};
 
 /// Who can be asked.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,7 +48,10 @@ pub(crate) struct ProviderDetail {
     models: Vec<String>,
     /// What it can do beyond plain text.
     features: Vec<String>,
-    /// Why it can't be called.
+    /// Since when it is in this state.
+    #[schema(format = DateTime)]
+    changed_at: String,
+    /// Why it can't be called, or why its newest version can't be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
 }
@@ -59,7 +64,11 @@ pub(crate) enum ProviderState {
     Ready,
     /// The operator has to set something first.
     Unconfigured,
-    /// It could not be loaded.
+    /// Its first version is being loaded.
+    Loading,
+    /// Its newest version could not be loaded; the last good one answers.
+    Stale,
+    /// It could not be loaded, and nobody answers.
     Failed,
 }
 
@@ -72,41 +81,37 @@ pub(crate) enum ProviderState {
     responses((status = 200, description = "Who can be asked, and how each one is.", body = ProviderList))
 )]
 pub(crate) async fn providers(State(app): State<Arc<App>>) -> Json<ProviderList> {
+    let all = app.providers.all();
     Json(ProviderList {
-        providers: app.providers.ids().into_iter().map(str::to_owned).collect(),
+        providers: all.keys().cloned().collect(),
         default: app.default_provider.clone(),
-        details: app.providers.iter().map(|(id, slot)| detail(id, slot)).collect(),
+        details: all.iter().map(|(id, slot)| detail(id, slot)).collect(),
     })
 }
 
 fn detail(id: &str, slot: &Slot) -> ProviderDetail {
-    match slot {
-        Slot::Ready(provider) => {
-            let info = &provider.info;
-            let missing = provider.definition.missing.clone();
-            ProviderDetail {
-                id: id.to_owned(),
-                state: if missing.is_none() { ProviderState::Ready } else { ProviderState::Unconfigured },
-                vendor: Some(info.vendor.clone()),
-                version: Some(info.version.clone()),
-                sha256: Some(provider.digest.to_string()),
-                default_model: info.default_model.clone(),
-                models: info.models.clone(),
-                features: info.features.iter().map(feature).collect(),
-                last_error: missing,
-            }
-        }
-        Slot::Failed(reason) => ProviderDetail {
-            id: id.to_owned(),
-            state: ProviderState::Failed,
-            vendor: None,
-            version: None,
-            sha256: None,
-            default_model: None,
-            models: vec![],
-            features: vec![],
-            last_error: Some(reason.clone()),
+    let (state, last_error) = match &slot.state {
+        SlotState::Loading => (ProviderState::Loading, None),
+        SlotState::Ready(provider) => match &provider.definition.missing {
+            None => (ProviderState::Ready, None),
+            Some(missing) => (ProviderState::Unconfigured, Some(missing.clone())),
         },
+        SlotState::Stale(_, reason) => (ProviderState::Stale, Some(reason.clone())),
+        SlotState::Failed(reason) => (ProviderState::Failed, Some(reason.clone())),
+    };
+    let provider = slot.serving();
+    let info = provider.map(|provider| &provider.info);
+    ProviderDetail {
+        id: id.to_owned(),
+        state,
+        vendor: info.map(|info| info.vendor.clone()),
+        version: info.map(|info| info.version.clone()),
+        sha256: provider.map(|provider| provider.digest.to_string()),
+        default_model: info.and_then(|info| info.default_model.clone()),
+        models: info.map(|info| info.models.clone()).unwrap_or_default(),
+        features: info.map(|info| info.features.iter().map(feature).collect()).unwrap_or_default(),
+        changed_at: slot.since.to_string(),
+        last_error,
     }
 }
 

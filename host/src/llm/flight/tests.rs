@@ -120,7 +120,13 @@ async fn the_first_to_leave_hurts_no_one_and_the_last_ends_the_flight() {
 #[tokio::test]
 async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
     let flights = Flights::default();
-    let fail = || async { Landing { result: Err(CallError::Deadline), cached: false, effort: Effort::default() } };
+    let fail = || async {
+        Landing {
+            result: Err(CallError::Deadline { allowed: std::time::Duration::ZERO }),
+            cached: false,
+            effort: Effort::default(),
+        }
+    };
     let (one, _) = flights.board(key(), |_| fail());
     let (two, joined) = flights.board(key(), |_| fail());
     assert!(joined);

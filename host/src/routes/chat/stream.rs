@@ -10,7 +10,6 @@ use std::sync::Arc;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Serialize;
 
 use super::answer::{DeltaBody, DoneBody, StartBody};
 use super::{CACHE_HEADER, SERVER_TIMING, cache_header};
@@ -18,6 +17,7 @@ use crate::app::App;
 use crate::error::Problem;
 use crate::llm::{Call, Event, Landing, Mode, Step, Ticket, replay};
 use crate::request_log::RequestLog;
+use crate::routes::event;
 
 /// Answers with a stream.
 pub(super) async fn answer(app: &App, call: Call, log: RequestLog) -> Result<Response, Problem> {
@@ -137,9 +137,4 @@ impl Answer {
             }
         }
     }
-}
-
-/// An event with a JSON body. Line ends in it are escaped by JSON, so no event can forge another.
-fn event(name: &'static str, body: &impl Serialize) -> SseEvent {
-    SseEvent::default().event(name).data(serde_json::to_string(body).unwrap_or_default())
 }

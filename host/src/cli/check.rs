@@ -1,0 +1,68 @@
+//! `arete plugin check`: the server's own admission, told in full.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{EX_USAGE, say};
+use crate::config::PluginConfig;
+use crate::plugin::{Report, examine};
+
+/// Checks a component.
+pub(super) async fn run(config: &PluginConfig, file: &Path, provider: Option<&Path>) -> anyhow::Result<ExitCode> {
+    if !file.is_file() {
+        say(&format!("{} is no file", file.display()));
+        return Ok(ExitCode::from(EX_USAGE));
+    }
+    let report = examine(config, file, provider).await?;
+    say(&render(file, &report));
+    Ok(if report.outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn render(file: &Path, report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a String doesn't fail.
+    let _ = write_report(&mut text, file, report);
+    text.trim_end().to_owned()
+}
+
+fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Result {
+    writeln!(text, "{}", file.display())?;
+    if let Some((size, digest)) = &report.read {
+        writeln!(text, "  size        {size} bytes")?;
+        writeln!(text, "  sha256      {digest}")?;
+    }
+    if let Some(anatomy) = &report.anatomy {
+        let contract = anatomy.contract.as_deref().unwrap_or("none");
+        writeln!(text, "  contract    arete:provider {contract}")?;
+        writeln!(text, "  exports     {}", anatomy.exports.join(", "))?;
+        for (index, import) in anatomy.imports.iter().enumerate() {
+            let label = if index == 0 { "imports" } else { "" };
+            let given = if import.given { "" } else { "   <- not given to any provider" };
+            writeln!(text, "  {label:<11} {}{given}", import.name)?;
+        }
+        let ((memories, initial), (tables, elements)) = (anatomy.memories, anatomy.tables);
+        writeln!(text, "  memory      {memories}, the largest beginning with {} KiB; {}", initial >> 10, report.room)?;
+        writeln!(text, "  tables      {tables}, the largest beginning with {elements} elements")?;
+        writeln!(text, "  compiled    in {} ms", report.compiled_in.as_millis())?;
+    }
+    if let Ok(provider) = &report.outcome {
+        let info = &provider.info;
+        writeln!(text, "  describes   {} {}", info.vendor, info.version)?;
+        let model = info.default_model.as_deref().unwrap_or("none");
+        writeln!(text, "  models      {} (default {model})", info.models.join(", "))?;
+        let grants = &provider.definition.grants;
+        let origins: Vec<String> = grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
+        writeln!(text, "  may reach   {}", if origins.is_empty() { "nobody".into() } else { origins.join(", ") })?;
+        if let Some(missing) = &provider.definition.missing {
+            writeln!(text, "  note        {missing}")?;
+        }
+    }
+    for advice in &report.advice {
+        writeln!(text, "  note        {}", advice.replace('\n', "\n              "))?;
+    }
+    match &report.outcome {
+        Ok(_) => writeln!(text, "The server would take it."),
+        Err(reason) => writeln!(text, "The server would not take it: {reason:#}"),
+    }
+}

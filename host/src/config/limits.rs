@@ -1,0 +1,321 @@
+//! What one call of a provider may use. Each limit has a setting, which is the default for all providers, and a key under
+//! `[limits]` in a provider's file.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::vars::{Vars, parse_duration, parse_size};
+use super::{DAY, GIB, HOUR, KIB, MIB, Mistakes, SECOND};
+
+/// Something that a call may use only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Bytes over all memories of the component. Python alone starts at 13 MiB.
+    Memory,
+    /// Computing time; waiting isn't counted.
+    Cpu,
+    /// The whole call, all attempts and a stream's end included.
+    Timeout,
+    /// Calls of one provider at once.
+    Calls,
+    /// Calls that wait for a place, beyond those at once.
+    Queue,
+    /// How long they wait.
+    QueueTimeout,
+    /// Connecting to the vendor: TCP and TLS.
+    ConnectTimeout,
+    /// From the end of connecting to the head of the vendor's answer. 0: the same as [`Limit::IdleTimeout`].
+    FirstByteTimeout,
+    /// The vendor's silence within an answer.
+    IdleTimeout,
+    /// Exchanges with vendors.
+    Requests,
+    /// Bytes of the body sent to the vendor.
+    RequestBytes,
+    /// Bytes of the vendor's answer, and of the answer made of it.
+    ResponseBytes,
+    /// Bytes of one event or line of the vendor's stream.
+    EventBytes,
+    /// Headers of one request or answer, in number.
+    Headers,
+    /// The same in bytes.
+    HeaderBytes,
+    /// Lines in the log.
+    LogLines,
+    /// Bytes in the log.
+    LogBytes,
+    /// Replies, streams and the like that the guest holds at once.
+    Handles,
+    /// Bytes that the guest hands to the host in one call.
+    HostCallBytes,
+}
+
+/// How a limit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Milliseconds,
+    Number,
+}
+
+/// A limit's names, default and bounds.
+struct Rule {
+    key: &'static str,
+    setting: &'static str,
+    unit: Unit,
+    default: u64,
+    range: RangeInclusive<u64>,
+    /// What a guest that breaks it used more of than it may.
+    of: &'static str,
+}
+
+impl Rule {
+    const fn bytes(key: &'static str, setting: &'static str, default: u64, max: u64, of: &'static str) -> Self {
+        Self { key, setting, unit: Unit::Bytes, default, range: KIB..=max, of }
+    }
+
+    const fn time(
+        key: &'static str,
+        setting: &'static str,
+        default: Duration,
+        max: Duration,
+        of: &'static str,
+    ) -> Self {
+        let (default, max) = (default.as_millis() as u64, max.as_millis() as u64);
+        Self { key, setting, unit: Unit::Milliseconds, default, range: 10..=max, of }
+    }
+
+    const fn number(key: &'static str, setting: &'static str, default: u64, max: u64, of: &'static str) -> Self {
+        Self { key, setting, unit: Unit::Number, default, range: 1..=max, of }
+    }
+}
+
+impl Limit {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 19] = [
+        Self::Memory,
+        Self::Cpu,
+        Self::Timeout,
+        Self::Calls,
+        Self::Queue,
+        Self::QueueTimeout,
+        Self::ConnectTimeout,
+        Self::FirstByteTimeout,
+        Self::IdleTimeout,
+        Self::Requests,
+        Self::RequestBytes,
+        Self::ResponseBytes,
+        Self::EventBytes,
+        Self::Headers,
+        Self::HeaderBytes,
+        Self::LogLines,
+        Self::LogBytes,
+        Self::Handles,
+        Self::HostCallBytes,
+    ];
+
+    const fn rule(self) -> Rule {
+        match self {
+            Self::Memory => {
+                Rule { range: MIB..=4 * GIB, ..Rule::bytes("memory", "LLM_PLUGIN_MEMORY", 256 * MIB, GIB, "memory") }
+            }
+            Self::Cpu => Rule::time("cpu", "LLM_PLUGIN_CPU", Duration::from_secs(5), HOUR, "computing time"),
+            Self::Timeout => Rule::time("timeout", "LLM_TIMEOUT", Duration::from_secs(600), DAY, "time"),
+            Self::Calls => Rule::number("calls", "LLM_MAX_CALLS", 1_024, 16_384, "calls"),
+            Self::Queue => {
+                Rule { range: 0..=65_536, ..Rule::number("queue", "LLM_MAX_QUEUE", 256, 65_536, "places to wait") }
+            }
+            Self::QueueTimeout => Rule::time("queue-timeout", "LLM_QUEUE_TIMEOUT", SECOND, HOUR, "time to wait"),
+            Self::ConnectTimeout => {
+                Rule::time("connect-timeout", "LLM_CONNECT_TIMEOUT", Duration::from_secs(10), HOUR, "time to connect")
+            }
+            Self::FirstByteTimeout => {
+                Rule::time("first-byte-timeout", "LLM_FIRST_BYTE_TIMEOUT", Duration::ZERO, DAY, "time to answer")
+            }
+            Self::IdleTimeout => {
+                Rule::time("idle-timeout", "LLM_IDLE_TIMEOUT", Duration::from_secs(60), DAY, "time to be silent")
+            }
+            Self::Requests => Rule::number("requests", "LLM_REQUESTS_PER_CALL", 16, 10_000, "requests to vendors"),
+            Self::RequestBytes => {
+                Rule::bytes("request-bytes", "LLM_REQUEST_LIMIT", 64 * MIB, GIB, "space for its request")
+            }
+            Self::ResponseBytes => {
+                Rule::bytes("response-bytes", "LLM_RESPONSE_LIMIT", 64 * MIB, GIB, "space for its answer")
+            }
+            Self::EventBytes => Rule::bytes("event-bytes", "LLM_EVENT_LIMIT", MIB, GIB, "space for an event"),
+            Self::Headers => Rule::number("headers", "LLM_HEADERS_LIMIT", 100, 10_000, "headers"),
+            Self::HeaderBytes => {
+                Rule::bytes("header-bytes", "LLM_HEADER_BYTES_LIMIT", 64 * KIB, 16 * MIB, "space for headers")
+            }
+            Self::LogLines => Rule::number("log-lines", "LLM_PLUGIN_LOG_LINES", 1_000, 1_000_000, "lines of log"),
+            Self::LogBytes => Rule::bytes("log-bytes", "LLM_PLUGIN_LOG_BYTES", 64 * KIB, GIB, "log"),
+            Self::Handles => Rule::number("handles", "LLM_PLUGIN_HANDLES", 256, 100_000, "handles"),
+            Self::HostCallBytes => Rule::bytes(
+                "host-call-bytes",
+                "LLM_PLUGIN_HOST_CALL_BYTES",
+                64 * MIB,
+                GIB,
+                "space for what it hands to the host",
+            ),
+        }
+    }
+
+    /// Its key under `[limits]` in a provider's file.
+    pub fn key(self) -> &'static str {
+        self.rule().key
+    }
+
+    /// Its setting, for all providers.
+    pub fn setting(self) -> &'static str {
+        self.rule().setting
+    }
+
+    /// What a guest that breaks it used more of than it may, as a word or two.
+    pub fn of(self) -> &'static str {
+        self.rule().of
+    }
+
+    /// The limit of this key.
+    pub fn named(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.key() == key)
+    }
+
+    /// Whether a provider's file can't go beyond the setting, because the room for all providers is made at the start.
+    pub fn is_ceiling(self) -> bool {
+        matches!(self, Self::Memory | Self::Calls)
+    }
+
+    /// A value with its unit, for people.
+    pub fn show(self, value: u64) -> String {
+        match self.rule().unit {
+            Unit::Bytes => show_bytes(value),
+            Unit::Milliseconds => format!("{:?}", Duration::from_millis(value)),
+            Unit::Number => value.to_string(),
+        }
+    }
+
+    /// Reads a value as it stands in a file: a number of bytes, milliseconds or things, or text with a unit.
+    ///
+    /// # Errors
+    /// What it must be.
+    pub fn read(self, text: &str) -> Result<u64, String> {
+        let Rule { unit, range, .. } = self.rule();
+        let (value, example) = match unit {
+            Unit::Bytes => (parse_size(text), "a size such as 65536, \"64 KiB\" or \"16 MiB\""),
+            Unit::Milliseconds => (
+                parse_duration(text).and_then(|time| u64::try_from(time.as_millis()).ok()),
+                "a time such as 500, \"30s\", \"10m\" or \"1h\"",
+            ),
+            Unit::Number => (text.trim().parse().ok(), "a whole number"),
+        };
+        let value = value.ok_or_else(|| format!("must be {example}, not {text:?}"))?;
+        if range.contains(&value) {
+            return Ok(value);
+        }
+        Err(format!("must be from {} to {}, not {text}", self.show(*range.start()), self.show(*range.end())))
+    }
+}
+
+/// What one call may use, and how many calls there may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits([u64; Limit::ALL.len()]);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self(Limit::ALL.map(|limit| limit.rule().default))
+    }
+}
+
+impl Limits {
+    pub(super) fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        let mut limits = Self::default();
+        for limit in Limit::ALL {
+            match vars.get(limit.setting()).map(|text| limit.read(text)) {
+                Some(Ok(value)) => limits.set(limit, value),
+                Some(Err(problem)) => mistakes.add(limit.setting(), problem),
+                None => {}
+            }
+        }
+        limits
+    }
+
+    /// Sets one.
+    pub fn set(&mut self, limit: Limit, value: u64) {
+        // A variant's number is its place in `ALL`: a test holds the two together.
+        if let Some(slot) = self.0.get_mut(limit as usize) {
+            *slot = value;
+        }
+    }
+
+    /// One of them, in bytes, milliseconds or things.
+    pub fn get(&self, limit: Limit) -> u64 {
+        let value = self.0.get(limit as usize).copied().unwrap_or_default();
+        match limit {
+            Limit::FirstByteTimeout if value == 0 => self.get(Limit::IdleTimeout),
+            _ => value,
+        }
+    }
+
+    /// One of them as a count or size in memory.
+    pub fn size(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+
+    /// One of them as a time.
+    pub fn time(&self, limit: Limit) -> Duration {
+        Duration::from_millis(self.get(limit))
+    }
+}
+
+fn show_bytes(bytes: u64) -> String {
+    match bytes {
+        0 => "0 bytes".into(),
+        _ if bytes % GIB == 0 => format!("{} GiB", bytes / GIB),
+        _ if bytes % MIB == 0 => format!("{} MiB", bytes / MIB),
+        _ if bytes % KIB == 0 => format!("{} KiB", bytes / KIB),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limits_number_is_its_place_and_its_names_are_its_own() {
+        for (place, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, place);
+            assert_eq!(Limit::named(limit.key()), Some(limit));
+            assert_eq!(Limit::ALL.iter().filter(|other| other.setting() == limit.setting()).count(), 1);
+            let Rule { default, range, .. } = limit.rule();
+            assert!(range.contains(&default) || limit == Limit::FirstByteTimeout, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_with_and_without_units() {
+        assert_eq!(Limit::Memory.read("16777216"), Ok(16 * MIB));
+        assert_eq!(Limit::Memory.read("16 MiB"), Ok(16 * MIB));
+        assert_eq!(Limit::Cpu.read("300ms"), Ok(300));
+        assert_eq!(Limit::Calls.read("7"), Ok(7));
+        for (limit, text, part) in [
+            (Limit::Memory, "lots", "must be a size"),
+            (Limit::Memory, "1 KiB", "from 1 MiB to 4 GiB"),
+            (Limit::Cpu, "0", "from 10ms to 3600s"),
+            (Limit::Calls, "1.5", "a whole number"),
+            (Limit::Calls, "0", "from 1 to 16384"),
+        ] {
+            let problem = limit.read(text).unwrap_err();
+            assert!(problem.contains(part), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_first_byte_may_take_as_long_as_silence_may() {
+        let mut limits = Limits::default();
+        limits.set(Limit::IdleTimeout, 5_000);
+        assert_eq!(limits.time(Limit::FirstByteTimeout), Duration::from_secs(5));
+        limits.set(Limit::FirstByteTimeout, 100);
+        assert_eq!(limits.time(Limit::FirstByteTimeout), Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,222 @@
+//! Loads providers, at the start and whenever the folder changes. The newest version of a provider wins; one that can't
+//! be loaded changes nothing but what is said of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::{error, info, warn};
+
+use super::admission::{self, Admission, Candidate};
+use super::definition::{Definition, Sha256Digest};
+use super::engine::Runtime;
+use super::folder::{Folder, Wanted};
+use super::outbound;
+use super::provider::Provider;
+use super::registry::{Providers, SlotState};
+use super::watch::Watch;
+use crate::config::PluginConfig;
+
+/// How often the folder is looked at even if nothing was heard of it: networked file systems tell nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Keeps the providers as the folder wants them.
+pub struct Loader {
+    providers: Providers,
+    runtime: Runtime,
+    client: reqwest::Client,
+    config: PluginConfig,
+    /// Taken while it looks at the disk.
+    folder: Option<Folder>,
+    /// What was last tried of each provider, whatever came of it.
+    tried: BTreeMap<String, Tried>,
+    admissions: JoinSet<Admitted>,
+    generation: u64,
+    /// What is wrong with the folder, if it was told already.
+    trouble: Option<String>,
+}
+
+struct Tried {
+    fingerprint: Sha256Digest,
+    generation: u64,
+    /// Ends an admission that has been overtaken.
+    admission: Option<AbortHandle>,
+}
+
+/// An admission that has ended.
+struct Admitted {
+    id: String,
+    generation: u64,
+    outcome: Result<Arc<Provider>, String>,
+    advice: Vec<String>,
+}
+
+impl Loader {
+    /// Loads all providers that are wanted now. One that fails is a place that says so, not an end of the start.
+    ///
+    /// # Errors
+    /// When no provider could ever run, or the folder can't be read.
+    pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
+        let mut loader = Self {
+            providers: Providers::new(),
+            runtime: Runtime::new(config).context("starting the WebAssembly engine")?,
+            client: outbound::client().context("building the HTTP client")?,
+            config: config.clone(),
+            folder: Some(Folder::new(config)),
+            tried: BTreeMap::new(),
+            admissions: JoinSet::new(),
+            generation: 0,
+            trouble: None,
+        };
+        loader.look().await?;
+        while let Some(admitted) = loader.admissions.join_next().await {
+            loader.land(admitted);
+        }
+        Ok(loader)
+    }
+
+    /// The providers, as they are at each moment.
+    pub fn providers(&self) -> Providers {
+        self.providers.clone()
+    }
+
+    /// Follows the folder until the server stops. Returns at once if there is nothing to follow.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let Some(path) = self.config.dir.clone().filter(|_| self.config.watch) else { return };
+        let watch = Watch::new(&path).map_err(|error| {
+            warn!("LLM_PLUGIN_DIR can't be watched ({error}); it is looked at every {LOOK_AGAIN:?} instead");
+        });
+        let watch = watch.ok();
+        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        tokio::pin!(stopped);
+        loop {
+            let changed = async {
+                match &watch {
+                    Some(watch) => {
+                        tokio::select! { () = watch.changed() => {}, () = tokio::time::sleep(LOOK_AGAIN) => {} }
+                    }
+                    None => tokio::time::sleep(LOOK_AGAIN).await,
+                }
+            };
+            tokio::select! {
+                () = &mut stopped => return,
+                Some(admitted) = self.admissions.join_next() => self.land(admitted),
+                () = changed => match self.look().await {
+                    Ok(()) => self.trouble = None,
+                    // What is loaded stays: a folder that can't be read isn't an empty one.
+                    Err(error) => self.complain(format!("{error:#}")),
+                },
+            }
+        }
+    }
+
+    fn complain(&mut self, trouble: String) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            error!("{trouble}; the providers stay as they are");
+            self.trouble = Some(trouble);
+        }
+    }
+
+    /// Compares what is wanted with what was tried, and begins what is new.
+    async fn look(&mut self) -> anyhow::Result<()> {
+        let Some(mut folder) = self.folder.take() else { return Ok(()) };
+        let looked = tokio::task::spawn_blocking(move || (folder.scan(), folder)).await;
+        let (wanted, folder) = looked.context("looking at the providers' folder")?;
+        self.folder = Some(folder);
+        let wanted = wanted?;
+
+        let gone: Vec<String> = self.tried.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        for id in gone {
+            if let Some(Tried { admission: Some(admission), .. }) = self.tried.remove(&id) {
+                admission.abort();
+            }
+            info!(provider = id, "The provider is gone; its calls under way go on");
+            self.providers.remove(&id);
+        }
+        for (id, Wanted { definition, fingerprint }) in wanted {
+            if self.tried.get(&id).is_some_and(|tried| tried.fingerprint == fingerprint) {
+                continue;
+            }
+            self.begin(id, definition, fingerprint);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: String, definition: Result<Definition, String>, fingerprint: Sha256Digest) {
+        self.generation += 1;
+        let generation = self.generation;
+        if self.providers.get(&id).is_none() {
+            self.providers.set(&id, SlotState::Loading);
+        }
+        let mut tried = Tried { fingerprint, generation, admission: None };
+        let overtaken = match definition {
+            Ok(definition) => {
+                let (runtime, client) = (self.runtime.clone(), self.client.clone());
+                let name = id.clone();
+                tried.admission = Some(self.admissions.spawn(async move {
+                    let (outcome, advice) = match Candidate::read(Arc::new(definition)).await {
+                        Ok(candidate) => {
+                            let Admission { outcome, advice, .. } =
+                                admission::admit(&runtime, &client, candidate).await;
+                            (outcome, advice)
+                        }
+                        Err(error) => (Err(error), vec![]),
+                    };
+                    Admitted { id: name, generation, outcome: outcome.map_err(|error| format!("{error:#}")), advice }
+                }));
+                self.tried.insert(id, tried)
+            }
+            Err(problem) => {
+                let overtaken = self.tried.insert(id.clone(), tried);
+                self.settle(Admitted { id, generation, outcome: Err(problem), advice: vec![] });
+                overtaken
+            }
+        };
+        if let Some(Tried { admission: Some(admission), .. }) = overtaken {
+            admission.abort();
+        }
+    }
+
+    fn land(&mut self, admitted: Result<Admitted, tokio::task::JoinError>) {
+        match admitted {
+            Ok(admitted) => self.settle(admitted),
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => error!("Loading a provider failed in the host itself: {error}"),
+        }
+    }
+
+    /// Puts what came of an admission in its place, unless it was overtaken.
+    fn settle(&mut self, Admitted { id, generation, outcome, advice }: Admitted) {
+        match self.tried.get_mut(&id) {
+            Some(tried) if tried.generation == generation => tried.admission = None,
+            _ => return,
+        }
+        let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
+        match outcome {
+            Ok(provider) => {
+                let (version, sha256) = (&provider.info.version, &provider.digest);
+                match before {
+                    None => info!(provider = id, %version, %sha256, "Loaded provider"),
+                    Some(_) => info!(provider = id, %version, %sha256, "Loaded a new version of the provider"),
+                }
+                for advice in provider.definition.missing.iter().chain(&advice) {
+                    warn!(provider = id, "{advice}");
+                }
+                self.providers.set(&id, SlotState::Ready(provider));
+            }
+            Err(reason) => match before {
+                Some(serving) => {
+                    error!(provider = id, "The new version can't be loaded, and the last good one goes on: {reason}");
+                    self.providers.set(&id, SlotState::Stale(serving, reason));
+                }
+                None => {
+                    error!(provider = id, "The provider can't be loaded: {reason}");
+                    self.providers.set(&id, SlotState::Failed(reason));
+                }
+            },
+        }
+    }
+}

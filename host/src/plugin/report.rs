@@ -1,0 +1,91 @@
+//! Admission for a person who asks: everything that is known of a component, whether or not it is taken.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+
+use super::admission::{self, Candidate};
+use super::definition::{Definition, Sha256Digest, Source};
+use super::engine::Runtime;
+use super::file::{self, Parsed, Surroundings};
+use super::folder;
+use super::inspect::Anatomy;
+use super::outbound;
+use super::provider::Provider;
+use crate::config::{Limit, PluginConfig};
+
+/// What admission found.
+pub struct Report {
+    /// The component's size and digest, if it could be read.
+    pub read: Option<(usize, Sha256Digest)>,
+    /// What it is made of, if it is a component.
+    pub anatomy: Option<Anatomy>,
+    /// How much memory it may have, in words.
+    pub room: String,
+    /// How long compiling took.
+    pub compiled_in: Duration,
+    /// What an operator should look at.
+    pub advice: Vec<String>,
+    /// The provider, or why there is none.
+    pub outcome: anyhow::Result<Arc<Provider>>,
+}
+
+/// Admits a component as the server would, under the name of its provider's file or, without one, its own.
+///
+/// # Errors
+/// When nothing could be checked: the engine doesn't start, a file can't be read.
+pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Report> {
+    let runtime = Runtime::new(config).context("starting the WebAssembly engine")?;
+    let client = outbound::client().context("building the HTTP client")?;
+    let mut report = Report {
+        read: None,
+        anatomy: None,
+        room: String::new(),
+        compiled_in: Duration::ZERO,
+        advice: vec![],
+        outcome: Err(anyhow!("not tried")),
+    };
+    let definition = match define(config, component, file) {
+        Ok(definition) => definition,
+        Err(problem) => {
+            report.outcome = Err(problem);
+            return Ok(report);
+        }
+    };
+    report.room = format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
+    match Candidate::read(Arc::new(definition)).await {
+        Ok(candidate) => {
+            report.read = Some((candidate.size(), candidate.digest));
+            let admission = admission::admit(&runtime, &client, candidate).await;
+            report.anatomy = admission.anatomy;
+            report.compiled_in = admission.compiled_in;
+            report.advice = admission.advice;
+            report.outcome = admission.outcome;
+        }
+        Err(problem) => report.outcome = Err(problem),
+    }
+    Ok(report)
+}
+
+/// The component is the one that was named, whatever the file says: it may not be in its place yet.
+fn define(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Definition> {
+    let source = Source::File(component.to_owned());
+    let named = file.unwrap_or(component);
+    let id = named.file_stem().and_then(|stem| stem.to_str()).filter(|id| folder::is_id(id));
+    let id = id.with_context(|| format!("{} can't be the name of a provider's file", named.display()))?;
+    let Some(file) = file else { return Ok(Definition::ungranted(id, source, &config.limits)) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+    ensure!(text.len() <= file::BYTES_MAX, "{} is too large", file.display());
+    let around = Surroundings {
+        id,
+        folder: Some(file.parent().unwrap_or(Path::new(""))),
+        vars: &config.vars,
+        limits: &config.limits,
+    };
+    match file::parse(&text, &around).map_err(|problems| anyhow!("{}: {problems}", file.display()))? {
+        Parsed::Enabled(definition) => Ok(Definition { component: source, ..*definition }),
+        Parsed::Disabled => Err(anyhow!("{} turns the provider off", file.display())),
+    }
+}
