@@ -12,6 +12,7 @@ mod watch;
 
 // From bytes to a provider.
 mod admission;
+mod compiled;
 mod engine;
 mod inspect;
 mod report;

@@ -24,6 +24,7 @@ mod limits;
 mod openapi;
 mod plugins;
 mod problems;
+mod reload;
 mod retry;
 mod secrets;
 mod stop;

@@ -66,6 +66,13 @@ impl Vars {
         Ok(vars)
     }
 
+    /// `.env.example` as a process has it that reads it.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"));
+        Self { path: Some(path), ..Self::default() }.read_again().unwrap()
+    }
+
     /// The value of a setting, without white space around it.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.process.get(name).or_else(|| self.file.get(name));
@@ -198,14 +205,8 @@ mod tests {
 
     #[test]
     fn the_example_shows_the_defaults() {
-        let shown = Config::parse(&example()).unwrap();
+        let shown = Config::parse(&Vars::example()).unwrap();
         assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::parse(&Vars::default()).unwrap()));
-    }
-
-    /// `.env.example` as a process has it that reads it.
-    pub(crate) fn example() -> Vars {
-        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"));
-        Vars { path: Some(path), ..Vars::default() }.read_again().unwrap()
     }
 
     #[test]

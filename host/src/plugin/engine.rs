@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::compiled::Shelf;
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::{Limit, PluginConfig};
 
@@ -36,6 +37,8 @@ pub(super) struct Runtime {
     pub(super) engine: Engine,
     /// Compiling keeps all cores busy and takes memory while it lasts.
     compiling: Arc<Semaphore>,
+    /// What is compiled.
+    pub(super) shelf: Arc<Shelf>,
     _ticker: Arc<Ticker>,
 }
 
@@ -53,7 +56,8 @@ impl Runtime {
         });
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, compiling: Arc::new(Semaphore::new(COMPILES_AT_ONCE)), _ticker: Arc::new(ticker) })
+        let compiling = Arc::new(Semaphore::new(COMPILES_AT_ONCE));
+        Ok(Self { engine, compiling, shelf: Arc::default(), _ticker: Arc::new(ticker) })
     }
 
     /// Waits for leave to compile.

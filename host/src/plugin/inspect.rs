@@ -90,7 +90,7 @@ impl Anatomy {
     ///
     /// # Errors
     /// The first reason, and what to do.
-    pub(super) fn check(&self, limits: &Limits) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         match self.contract.as_deref() {
             Some(version) if version.starts_with(CONTRACT_TRACK) => {}
             Some(version) => {
@@ -112,7 +112,22 @@ impl Anatomy {
                 "it asks for what no provider is given: {foreign}; wit/provider.wit says what there is"
             ));
         }
-        let (memories, initial) = self.memories;
+        let ((memories, _), (tables, elements)) = (self.memories, self.tables);
+        if PARTS_MAX < memories as usize || PARTS_MAX < tables as usize {
+            return Err(format!("it has {memories} memories and {tables} tables, and may have {PARTS_MAX} of each"));
+        }
+        if (TABLE_ELEMENTS_MAX as u64) < elements {
+            return Err(format!("one of its tables has {elements} elements, and may have {TABLE_ELEMENTS_MAX}"));
+        }
+        Ok(())
+    }
+
+    /// Whether it can begin with what it may use.
+    ///
+    /// # Errors
+    /// What is too little, and what raises it.
+    pub(super) fn fits(&self, limits: &Limits) -> Result<(), String> {
+        let (_, initial) = self.memories;
         let memory = limits.get(Limit::Memory);
         if memory < initial {
             let (initial, memory) = (Limit::Memory.show(initial), Limit::Memory.show(memory));
@@ -121,13 +136,6 @@ impl Anatomy {
                 "it begins with {initial} of memory, and may have {memory}: `{key}` under [limits] in its file raises \
                  that, up to {setting}"
             ));
-        }
-        let (tables, elements) = self.tables;
-        if PARTS_MAX < memories as usize || PARTS_MAX < tables as usize {
-            return Err(format!("it has {memories} memories and {tables} tables, and may have {PARTS_MAX} of each"));
-        }
-        if (TABLE_ELEMENTS_MAX as u64) < elements {
-            return Err(format!("one of its tables has {elements} elements, and may have {TABLE_ELEMENTS_MAX}"));
         }
         Ok(())
     }

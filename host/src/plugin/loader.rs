@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
-use super::admission::{self, Admission, Candidate};
+use super::admission::{self, Admission};
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::folder::{Folder, Wanted};
@@ -157,14 +157,7 @@ impl Loader {
                 let (runtime, client) = (self.runtime.clone(), self.client.clone());
                 let name = id.clone();
                 tried.admission = Some(self.admissions.spawn(async move {
-                    let (outcome, advice) = match Candidate::read(Arc::new(definition)).await {
-                        Ok(candidate) => {
-                            let Admission { outcome, advice, .. } =
-                                admission::admit(&runtime, &client, candidate).await;
-                            (outcome, advice)
-                        }
-                        Err(error) => (Err(error), vec![]),
-                    };
+                    let Admission { outcome, advice, .. } = admission::admit(&runtime, &client, definition).await;
                     Admitted { id: name, generation, outcome: outcome.map_err(|error| format!("{error:#}")), advice }
                 }));
                 self.tried.insert(id, tried)

@@ -10,6 +10,7 @@ use wasmtime::component::ResourceAny;
 
 use super::bindings;
 use super::check::{self, Checked};
+use super::compiled::Compiled;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::error::CallError;
@@ -36,6 +37,8 @@ pub struct Provider {
     runtime: Runtime,
     client: reqwest::Client,
     pre: bindings::ProviderPre<CallState>,
+    /// Keeps it on the shelf for the next provider that is made of it.
+    _compiled: Arc<Compiled>,
     /// A permit is a call at work.
     places: Arc<Semaphore>,
     /// A permit is a call that waits for a place.
@@ -44,16 +47,20 @@ pub struct Provider {
 
 impl Provider {
     /// What was compiled, before it has described itself.
+    ///
+    /// # Errors
+    /// Why it can't be linked.
     pub(super) fn new(
         runtime: &Runtime,
         client: &reqwest::Client,
         definition: Arc<Definition>,
         digest: Sha256Digest,
-        pre: bindings::ProviderPre<CallState>,
-    ) -> Self {
+        compiled: Arc<Compiled>,
+    ) -> anyhow::Result<Self> {
+        let pre = compiled.pre.clone().map_err(anyhow::Error::msg)?;
         let limits = &definition.limits;
         let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
-        Self {
+        Ok(Self {
             info: unknown(),
             digest,
             config_digest: definition.config_digest(),
@@ -63,7 +70,8 @@ impl Provider {
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
             definition,
-        }
+            _compiled: compiled,
+        })
     }
 
     /// The provider's name.

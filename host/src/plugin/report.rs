@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 
-use super::admission::{self, Candidate};
+use super::admission;
 use super::definition::{Definition, Sha256Digest, Source};
 use super::engine::Runtime;
 use super::file::{self, Parsed, Surroundings};
@@ -55,17 +55,12 @@ pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path
         }
     };
     report.room = format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
-    match Candidate::read(Arc::new(definition)).await {
-        Ok(candidate) => {
-            report.read = Some((candidate.size(), candidate.digest));
-            let admission = admission::admit(&runtime, &client, candidate).await;
-            report.anatomy = admission.anatomy;
-            report.compiled_in = admission.compiled_in;
-            report.advice = admission.advice;
-            report.outcome = admission.outcome;
-        }
-        Err(problem) => report.outcome = Err(problem),
-    }
+    let admission = admission::admit(&runtime, &client, definition).await;
+    report.read = admission.read;
+    report.anatomy = admission.anatomy;
+    report.compiled_in = admission.compiled_in;
+    report.advice = admission.advice;
+    report.outcome = admission.outcome;
     Ok(report)
 }
 

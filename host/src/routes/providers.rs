@@ -110,7 +110,7 @@ fn detail(id: &str, slot: &Slot) -> ProviderDetail {
         default_model: info.and_then(|info| info.default_model.clone()),
         models: info.map(|info| info.models.clone()).unwrap_or_default(),
         features: info.map(|info| info.features.iter().map(feature).collect()).unwrap_or_default(),
-        changed_at: slot.since.to_string(),
+        changed_at: format!("{:.3}", slot.since),
         last_error,
     }
 }

@@ -68,6 +68,11 @@ impl App {
         self.child.id()
     }
 
+    /// The working directory.
+    pub fn dir(&self) -> std::path::PathBuf {
+        self.builder.dir()
+    }
+
     /// Where it keeps its files.
     pub fn data_dir(&self) -> std::path::PathBuf {
         self.builder.dir().join("data")

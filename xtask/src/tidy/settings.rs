@@ -1,28 +1,35 @@
 //! `.env.example` names the settings that the code reads, all of them and no others.
 //!
-//! A setting's name is a string literal of capitals in `host/src/config.rs`, above its tests. That the example's values
-//! are the defaults is a test beside the parser.
+//! A setting's name is a string literal of capitals in `host/src/config.rs` or below it, above its tests, or a variable
+//! `${NAME}` in the file of a bundled provider. That the example's values are the defaults is a test beside the parser.
 
 use std::collections::BTreeSet;
 
 use super::File;
 
 const EXAMPLE: &str = ".env.example";
-const CODE: &str = "host/src/config.rs";
+const CODE: &str = "host/src/config";
+const BUNDLED: &str = "host/src/plugin/bundled";
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
-    let text = |path| files.iter().find(|file| file.path == path).map_or("", |file| file.text.as_str());
-    let code = text(CODE).split("#[cfg(test)]").next().unwrap_or_default();
-    let read: BTreeSet<_> = code.split('"').filter(|literal| is_name(literal)).collect();
-    let lines = text(EXAMPLE).lines().map(|line| line.trim_start_matches(['#', ' ']));
+    let code = files.iter().filter(|file| file.is("rs") && file.within(&[CODE]));
+    let code = code.map(|file| file.text.split("#[cfg(test)]").next().unwrap_or_default());
+    let literals = code.flat_map(|code| code.split('"'));
+    let bundled = files.iter().filter(|file| file.is("toml") && file.within(&[BUNDLED]));
+    let variables = bundled.flat_map(|file| file.text.split("${").skip(1));
+    let variables = variables.filter_map(|rest| rest.split([':', '}']).next());
+    let read: BTreeSet<_> = literals.chain(variables).filter(|literal| is_name(literal)).collect();
+    let example = files.iter().find(|file| file.path == EXAMPLE).map_or("", |file| file.text.as_str());
+    let lines = example.lines().map(|line| line.trim_start_matches(['#', ' ']));
     let shown: BTreeSet<_> = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     let shown: BTreeSet<_> = shown.into_iter().filter(|name| is_name(name)).collect();
 
     let missing = read.difference(&shown).map(|name| {
-        format!("{EXAMPLE}: says nothing of {name}, which {CODE} reads; add it with meaning, unit and default")
+        format!("{EXAMPLE}: says nothing of {name}, which {CODE} or a bundled provider reads; add it with meaning, unit and default")
     });
-    let unknown =
-        shown.difference(&read).map(|name| format!("{EXAMPLE}: has {name}, which {CODE} doesn't read; take it out"));
+    let unknown = shown
+        .difference(&read)
+        .map(|name| format!("{EXAMPLE}: has {name}, which neither {CODE} nor a bundled provider reads; take it out"));
     missing.chain(unknown).collect()
 }
 

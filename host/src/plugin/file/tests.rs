@@ -129,3 +129,24 @@ fn all_mistakes_are_told_at_once_and_no_secret_is() {
     assert_eq!(problems.matches("line ").count(), 3, "{problems}");
     assert!(!problems.contains("gsk-1"), "{problems}");
 }
+
+#[test]
+fn bundled_files_are_right_and_the_example_of_settings_shows_their_defaults() {
+    for (id, text) in bundled::FILES {
+        let read = |vars: &Vars| {
+            let around = Surroundings { id, folder: None, vars, limits: &Limits::default() };
+            format!("{:?}", parse(text, &around).unwrap())
+        };
+        assert_eq!(read(&Vars::example()), read(&Vars::default()));
+        let given = [
+            ("ANTHROPIC_API_KEY", "sk-1"),
+            ("ANTHROPIC_MODEL", "claude-other"),
+            ("ANTHROPIC_BASE_URL", "https://gateway.example/anthropic"),
+        ];
+        if id == "claude" {
+            let read = read(&Vars::from(given));
+            assert!(read.contains("missing: None") && read.contains("claude-other"), "{read}");
+            assert!(read.contains("https://gateway.example/anthropic"), "{read}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Components in machine code. However many providers are made of one, it is compiled once and in memory once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use anyhow::anyhow;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use super::bindings;
+use super::definition::Sha256Digest;
+use super::engine::Runtime;
+use super::inspect::{self, Anatomy};
+use super::state::CallState;
+
+/// A component, compiled and linked.
+pub(super) struct Compiled {
+    /// What it is made of.
+    pub(super) anatomy: Anatomy,
+    /// Ready to be instantiated, or why it can't be linked.
+    pub(super) pre: Result<bindings::ProviderPre<CallState>, String>,
+}
+
+impl Compiled {
+    /// Keeps cores busy for a tenth of a second or, for Python, several seconds: not for threads that serve.
+    ///
+    /// # Errors
+    /// When the bytes are no component.
+    pub(super) fn new(runtime: &Runtime, bytes: &[u8]) -> anyhow::Result<Self> {
+        inspect::is_component(bytes).map_err(anyhow::Error::msg)?;
+        let component = Component::new(&runtime.engine, bytes)
+            .map_err(|error| anyhow!("the component is broken or cut off: {error:#}"))?;
+        let anatomy = Anatomy::of(&runtime.engine, &component);
+        let pre = anatomy.check().and_then(|()| link(runtime, &component).map_err(|error| format!("{error:#}")));
+        Ok(Self { anatomy, pre })
+    }
+}
+
+fn link(runtime: &Runtime, component: &Component) -> anyhow::Result<bindings::ProviderPre<CallState>> {
+    let mut linker = Linker::<CallState>::new(&runtime.engine);
+    // Files, sockets, environment and arguments are linked, because every toolchain imports them, and empty.
+    let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
+        .and_then(|()| bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state));
+    linked.map_err(|error| anyhow!("{error:#}"))?;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| anyhow!("it asks for something that no provider is given: {error:#}"))?;
+    bindings::ProviderPre::new(pre)
+        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))
+}
+
+/// The components in use, by digest. One that no provider is made of any more is forgotten.
+#[derive(Default)]
+pub(super) struct Shelf(Mutex<HashMap<Sha256Digest, Weak<Compiled>>>);
+
+impl Shelf {
+    /// The component of this digest, if a provider is made of it.
+    pub(super) fn get(&self, digest: &Sha256Digest) -> Option<Arc<Compiled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()
+    }
+
+    /// Remembers a component as long as somebody uses it.
+    pub(super) fn put(&self, digest: Sha256Digest, compiled: &Arc<Compiled>) {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.retain(|_, compiled| compiled.strong_count() != 0);
+        shelf.insert(digest, Arc::downgrade(compiled));
+    }
+}
