@@ -115,6 +115,9 @@ pub struct PluginConfig {
     /// A folder of providers; each `<id>.wasm` in it becomes a provider without any grants. `LLM_PLUGIN_DIR`, default
     /// none.
     pub dir: Option<PathBuf>,
+    /// How much compiled code is kept on disk, in `code` below `DATA_DIR`. `LLM_CODE_CACHE_MAX_BYTES`, default 1 GiB; 0
+    /// keeps none.
+    pub code_cache_bytes: u64,
     /// How many calls of one provider run at once. `LLM_MAX_CALLS`, default 1,024; what comes beyond waits a second and
     /// is then answered 503.
     pub max_calls: u32,
@@ -235,6 +238,7 @@ impl PluginConfig {
     fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
         Self {
             dir: vars.get("LLM_PLUGIN_DIR").map(PathBuf::from),
+            code_cache_bytes: vars.count("LLM_CODE_CACHE_MAX_BYTES", GIB, 0..=1024 * GIB, mistakes),
             max_calls: u32::try_from(vars.count("LLM_MAX_CALLS", 1_024, 1..=16_384, mistakes)).unwrap_or(u32::MAX),
             idle_timeout: vars.duration("LLM_IDLE_TIMEOUT", 60 * SECOND, SECOND / 100..=DAY, mistakes),
             memory_bytes: size(vars, "LLM_PLUGIN_MEMORY", 256 * MIB, MIB..=4 * GIB, mistakes),

@@ -1,6 +1,7 @@
 //! Providers as components: the only part of Arete that knows wasmtime. A provider is admitted once and called many
 //! times, each time in a fresh instance with nothing but what the operator granted.
 
+mod code_cache;
 mod engine;
 mod provider;
 mod registry;
@@ -16,6 +17,7 @@ mod error;
 
 pub(crate) mod bindings;
 
+pub use code_cache::Origin;
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
 pub(crate) use meter::Meter;

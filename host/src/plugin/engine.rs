@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::code_cache::CodeCache;
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::PluginConfig;
 
@@ -27,10 +28,11 @@ const GUARD: u64 = 32 << 20;
 const MEMORY_RESIDENT: usize = 128 << 10;
 const TABLE_RESIDENT: usize = 16 << 10;
 
-/// The engine, and the thread that ticks for it until the last clone is dropped.
+/// The engine, where it keeps code, and the thread that ticks for it until the last clone is dropped.
 #[derive(Clone)]
 pub struct Runtime {
     pub(super) engine: Engine,
+    pub(super) code: Arc<CodeCache>,
     _ticker: Arc<Ticker>,
 }
 
@@ -39,7 +41,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When this machine can't run WebAssembly at all.
-    pub fn new(config: &PluginConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &PluginConfig, code: CodeCache) -> anyhow::Result<Self> {
         // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
         // small address space), memory is mapped for each call: slower, and otherwise the same.
         let engine = Engine::new(&engine_config(config, true)).or_else(|error| {
@@ -48,7 +50,7 @@ impl Runtime {
         });
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, _ticker: Arc::new(ticker) })
+        Ok(Self { engine, code: Arc::new(code), _ticker: Arc::new(ticker) })
     }
 }
 

@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, Linker, ResourceAny};
+use wasmtime::component::{HasSelf, Linker, ResourceAny};
 
 use super::bindings;
 use super::check::{self, Checked};
+use super::code_cache::Origin;
 use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
@@ -133,6 +134,8 @@ pub struct Provider {
     pub digest: Sha256Digest,
     /// Of the settings: answers of before aren't those of a provider that was set up otherwise.
     pub config_digest: Sha256Digest,
+    /// Where its machine code came from, and how long that took.
+    pub code: (Origin, Duration),
     runtime: Runtime,
     client: reqwest::Client,
     pre: bindings::ProviderPre<CallState>,
@@ -153,8 +156,8 @@ impl Provider {
         let bytes = definition.component.read().await?;
         let digest = Sha256Digest::of(&bytes);
         let engine = runtime.clone();
-        // Compiling keeps a core busy for a tenth of a second or, for Python, several.
-        let pre = tokio::task::spawn_blocking(move || compile(&engine, &bytes)).await??;
+        // Compiling keeps all cores busy for a tenth of a second or, for Python, several.
+        let (pre, code) = tokio::task::spawn_blocking(move || compile(&engine, &bytes, &digest)).await??;
         let permits = Arc::new(Semaphore::new(definition.limits.calls));
         let config_digest = definition.config_digest();
         let mut provider = Self {
@@ -162,6 +165,7 @@ impl Provider {
             info: unknown(),
             digest,
             config_digest,
+            code,
             runtime: runtime.clone(),
             client: client.clone(),
             pre,
@@ -231,22 +235,27 @@ impl Provider {
     }
 }
 
-fn compile(runtime: &Runtime, bytes: &[u8]) -> anyhow::Result<bindings::ProviderPre<CallState>> {
+fn compile(
+    runtime: &Runtime,
+    bytes: &[u8],
+    digest: &Sha256Digest,
+) -> anyhow::Result<(bindings::ProviderPre<CallState>, (Origin, Duration))> {
     let engine = &runtime.engine;
     if wasmtime::Engine::detect_precompiled(bytes).is_some() {
         return Err(anyhow!("this is machine code, not a component: machine code from outside can't be trusted"));
     }
-    let component = Component::new(engine, bytes).map_err(|error| anyhow!("this is no component: {error:#}"))?;
+    let loaded = runtime.code.component(engine, bytes, digest).context("this is no component")?;
     let mut linker = Linker::<CallState>::new(engine);
     // Files, sockets, environment and arguments are linked, because every toolchain imports them, and empty.
     let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
         .and_then(|()| bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state));
     linked.map_err(|error| anyhow!("{error:#}"))?;
     let pre = linker
-        .instantiate_pre(&component)
+        .instantiate_pre(&loaded.component)
         .map_err(|error| anyhow!("it asks for something that no provider is given: {error:#}"))?;
-    bindings::ProviderPre::new(pre)
-        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))
+    let pre = bindings::ProviderPre::new(pre)
+        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))?;
+    Ok((pre, (loaded.from, loaded.took)))
 }
 
 /// Until the provider has described itself.

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use http::HeaderName;
 use tracing::{error, info, warn};
 
+use super::code_cache::CodeCache;
 use super::engine::Runtime;
 use super::outbound::{self, Grant, OutboundLimits};
 use super::provider::{Definition, Limits, Provider, Source};
@@ -39,7 +40,9 @@ impl Providers {
     /// # Errors
     /// When no provider could ever run, or the folder can't be read.
     pub async fn load(config: &Config) -> anyhow::Result<Self> {
-        let runtime = Runtime::new(&config.plugins).context("starting the WebAssembly engine")?;
+        let (code_dir, code_bytes) = (config.data_dir.join("code"), config.plugins.code_cache_bytes);
+        let code = tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
+        let runtime = Runtime::new(&config.plugins, code).context("starting the WebAssembly engine")?;
         let client = outbound::client().context("building the HTTP client")?;
         let mut definitions = BTreeMap::new();
         for definition in bundled(&config.anthropic, &config.plugins) {
@@ -87,7 +90,9 @@ impl Slot {
         match self {
             Self::Ready(provider) => {
                 let version = &provider.info.version;
-                info!(provider = id, %version, sha256 = %provider.digest, "Loaded provider");
+                let (code, took) = provider.code;
+                let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                info!(provider = id, %version, sha256 = %provider.digest, %code, ms, "Loaded provider");
                 if let Some(missing) = &provider.definition.missing {
                     warn!(provider = id, "{missing}");
                 }
