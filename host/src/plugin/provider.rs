@@ -84,7 +84,9 @@ impl Source {
             Self::File(path) => {
                 let unreadable = || format!("{} can't be read", path.display());
                 let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
-                let mut bytes = Vec::new();
+                // As large as the file says, up to the bound: growing would touch twice as much memory.
+                let len = file.metadata().await.with_context(unreadable)?.len().min(COMPONENT_BYTES_MAX) + 1;
+                let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
                 file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).await.with_context(unreadable)?;
                 if COMPONENT_BYTES_MAX < bytes.len() as u64 {
                     return Err(anyhow!("{} is larger than {COMPONENT_BYTES_MAX} bytes", path.display()));
