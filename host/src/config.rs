@@ -114,6 +114,10 @@ pub struct PluginConfig {
     pub dir: Option<PathBuf>,
     /// Whether the folder is watched, so that changes there take effect at once. `LLM_PLUGIN_WATCH`, default true.
     pub watch: bool,
+    /// Where compiled code is kept: `code` below `DATA_DIR`.
+    pub code_dir: PathBuf,
+    /// How much of it, in bytes. `LLM_CODE_CACHE_MAX_BYTES`, default 1 GiB; 0 keeps none.
+    pub code_cache_bytes: u64,
     /// What one call may use, where the provider's file doesn't say otherwise.
     pub limits: Limits,
     /// What `${NAME}` stands for in a provider's file.
@@ -159,7 +163,7 @@ impl Config {
             llm: LlmConfig::parse(vars, &mut mistakes),
             plugins: PluginConfig::parse(vars, &mut mistakes),
             log: LogConfig::parse(vars, &mut mistakes),
-            data_dir: vars.get("DATA_DIR").unwrap_or("data").into(),
+            data_dir: data_dir(vars),
         };
         if mistakes.0.is_empty() { Ok(config) } else { Err(mistakes) }
     }
@@ -221,10 +225,16 @@ impl PluginConfig {
         Self {
             dir: vars.get("LLM_PLUGIN_DIR").map(PathBuf::from),
             watch: vars.switch("LLM_PLUGIN_WATCH", true, mistakes),
+            code_dir: data_dir(vars).join("code"),
+            code_cache_bytes: vars.count("LLM_CODE_CACHE_MAX_BYTES", GIB, 0..=1024 * GIB, mistakes),
             limits: Limits::parse(vars, mistakes),
             vars: vars.clone(),
         }
     }
+}
+
+fn data_dir(vars: &Vars) -> PathBuf {
+    vars.get("DATA_DIR").unwrap_or("data").into()
 }
 
 /// The settings that the bundled provider `claude` is made of. Its file reads them; what is wrong with them is told

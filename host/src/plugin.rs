@@ -12,6 +12,7 @@ mod watch;
 
 // From bytes to a provider.
 mod admission;
+mod code_cache;
 mod compiled;
 mod engine;
 mod inspect;
@@ -31,6 +32,7 @@ mod error;
 
 pub(crate) mod bindings;
 
+pub use code_cache::Origin;
 pub use definition::{Definition, Sha256Digest};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;

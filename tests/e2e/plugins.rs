@@ -261,9 +261,14 @@ async fn what_is_no_provider_is_listed_as_failed_and_the_server_serves_on() {
         .await;
     let list = app.get("/api/llm/providers").await.ok();
     assert_eq!(list["providers"], json!(["claude", "corrupt", "echo", "empty", "hollow", "letter", "module"]));
-    assert_failed(&app, "hollow", "doesn't do what arete:provider").await;
-    for id in ["corrupt", "module", "empty", "letter"] {
-        assert_failed(&app, id, "this is no component").await;
+    for (id, reason) in [
+        ("corrupt", "the component is broken or cut off"),
+        ("module", "a core WebAssembly module, not a component"),
+        ("hollow", "it is no provider: it exports nothing"),
+        ("empty", "it is empty"),
+        ("letter", "it doesn't begin as WebAssembly does"),
+    ] {
+        assert_failed(&app, id, reason).await;
     }
     app.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.contains("no good name"))).await;
 }

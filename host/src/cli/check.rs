@@ -44,7 +44,9 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
         let ((memories, initial), (tables, elements)) = (anatomy.memories, anatomy.tables);
         writeln!(text, "  memory      {memories}, the largest beginning with {} KiB; {}", initial >> 10, report.room)?;
         writeln!(text, "  tables      {tables}, the largest beginning with {elements} elements")?;
-        writeln!(text, "  compiled    in {} ms", report.compiled_in.as_millis())?;
+        if let Some(took) = report.compiled_in {
+            writeln!(text, "  compiled    in {} ms", took.as_millis())?;
+        }
     }
     if let Ok(provider) = &report.outcome {
         let info = &provider.info;

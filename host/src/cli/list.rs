@@ -8,7 +8,12 @@ use crate::plugin::{Loader, SlotState};
 
 /// Lists the providers.
 pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
-    let loader = Loader::start(config).await?;
+    let mut config = config.clone();
+    if config.code_dir.parent().is_none_or(|data_dir| !data_dir.is_dir()) {
+        // Who lists doesn't want a folder made.
+        config.code_cache_bytes = 0;
+    }
+    let loader = Loader::start(&config).await?;
     let all = loader.providers().all();
     let width = all.keys().map(String::len).max().unwrap_or_default().max("PROVIDER".len());
     say(&format!("{:<width$}  {:<12}  {:<16}  {:<12}  MAY REACH", "PROVIDER", "STATE", "VENDOR", "SHA256"));

@@ -5,12 +5,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use tokio::io::AsyncReadExt;
 
 use super::bundled;
+use super::code_cache::Origin;
 use super::compiled::Compiled;
 use super::definition::{Definition, Sha256Digest, Source};
 use super::engine::Runtime;
@@ -30,7 +31,8 @@ async fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     ensure!(metadata.is_file(), "{name} is no file");
     let too_large = || anyhow!("{name} is larger than {} MiB, and no component has to be", COMPONENT_BYTES_MAX >> 20);
     ensure!(metadata.len() <= COMPONENT_BYTES_MAX, too_large());
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // As large as the file says: growing would touch twice as much memory.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or_default());
     file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).await.with_context(unreadable)?;
     ensure!(bytes.len() as u64 <= COMPONENT_BYTES_MAX, too_large());
     Ok(bytes)
@@ -42,8 +44,8 @@ pub(super) struct Admission {
     pub(super) read: Option<(usize, Sha256Digest)>,
     /// What the component is made of, if it is one at all.
     pub(super) anatomy: Option<Anatomy>,
-    /// How long it took until it was compiled, or found compiled.
-    pub(super) compiled_in: Duration,
+    /// Where its machine code came from, and how long that took.
+    pub(super) code: Option<(Origin, Duration)>,
     /// What an operator should look at, although the provider can be called.
     pub(super) advice: Vec<String>,
     /// The provider, or why there is none.
@@ -52,13 +54,8 @@ pub(super) struct Admission {
 
 /// Makes a provider of a definition.
 pub(super) async fn admit(runtime: &Runtime, client: &reqwest::Client, definition: Definition) -> Admission {
-    let mut admission = Admission {
-        read: None,
-        anatomy: None,
-        compiled_in: Duration::ZERO,
-        advice: vec![],
-        outcome: Err(anyhow!("not tried")),
-    };
+    let mut admission =
+        Admission { read: None, anatomy: None, code: None, advice: vec![], outcome: Err(anyhow!("not tried")) };
     admission.outcome = attempt(runtime, client, Arc::new(definition), &mut admission).await;
     admission
 }
@@ -87,21 +84,20 @@ async fn attempt(
         );
     }
 
-    let began = Instant::now();
     let compiled = match runtime.shelf.get(&digest) {
         Some(compiled) => compiled,
         None => {
             let runtime = runtime.clone();
             let compiling = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                let compiled = Arc::new(Compiled::new(&runtime, &bytes)?);
+                let compiled = Arc::new(Compiled::new(&runtime, &bytes, &digest)?);
                 runtime.shelf.put(digest, &compiled);
                 anyhow::Ok(compiled)
             });
             compiling.await??
         }
     };
-    admission.compiled_in = began.elapsed();
+    admission.code = Some(compiled.code);
     admission.advice = advice(&definition, &compiled.anatomy);
     admission.anatomy = Some(compiled.anatomy.clone());
     compiled.anatomy.fits(&definition.limits).map_err(anyhow::Error::msg)?;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings;
+use super::code_cache::Origin;
 use super::definition::Sha256Digest;
 use super::engine::Runtime;
 use super::inspect::{self, Anatomy};
@@ -18,6 +20,8 @@ pub(super) struct Compiled {
     pub(super) anatomy: Anatomy,
     /// Ready to be instantiated, or why it can't be linked.
     pub(super) pre: Result<bindings::ProviderPre<CallState>, String>,
+    /// Where its machine code came from, and how long that took.
+    pub(super) code: (Origin, Duration),
 }
 
 impl Compiled {
@@ -25,13 +29,14 @@ impl Compiled {
     ///
     /// # Errors
     /// When the bytes are no component.
-    pub(super) fn new(runtime: &Runtime, bytes: &[u8]) -> anyhow::Result<Self> {
+    pub(super) fn new(runtime: &Runtime, bytes: &[u8], digest: &Sha256Digest) -> anyhow::Result<Self> {
         inspect::is_component(bytes).map_err(anyhow::Error::msg)?;
-        let component = Component::new(&runtime.engine, bytes)
-            .map_err(|error| anyhow!("the component is broken or cut off: {error:#}"))?;
-        let anatomy = Anatomy::of(&runtime.engine, &component);
-        let pre = anatomy.check().and_then(|()| link(runtime, &component).map_err(|error| format!("{error:#}")));
-        Ok(Self { anatomy, pre })
+        let loaded =
+            runtime.code.component(&runtime.engine, bytes, digest).context("the component is broken or cut off")?;
+        let component = &loaded.component;
+        let anatomy = Anatomy::of(&runtime.engine, component);
+        let pre = anatomy.check().and_then(|()| link(runtime, component).map_err(|error| format!("{error:#}")));
+        Ok(Self { anatomy, pre, code: (loaded.from, loaded.took) })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::code_cache::CodeCache;
 use super::compiled::Shelf;
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::{Limit, PluginConfig};
@@ -31,13 +32,15 @@ const GUARD: u64 = 32 << 20;
 const MEMORY_RESIDENT: usize = 128 << 10;
 const TABLE_RESIDENT: usize = 16 << 10;
 
-/// The engine, and the thread that ticks for it until the last clone is dropped.
+/// The engine, the code it has compiled, and the thread that ticks for it until the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) engine: Engine,
     /// Compiling keeps all cores busy and takes memory while it lasts.
     compiling: Arc<Semaphore>,
-    /// What is compiled.
+    /// Compiled code on disk.
+    pub(super) code: Arc<CodeCache>,
+    /// Components in use.
     pub(super) shelf: Arc<Shelf>,
     _ticker: Arc<Ticker>,
 }
@@ -47,7 +50,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When this machine can't run WebAssembly at all.
-    pub(super) fn new(config: &PluginConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &PluginConfig, code: CodeCache) -> anyhow::Result<Self> {
         // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
         // small address space), memory is mapped for each call: slower, and otherwise the same.
         let engine = Engine::new(&engine_config(config, true)).or_else(|error| {
@@ -57,7 +60,7 @@ impl Runtime {
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
         let compiling = Arc::new(Semaphore::new(COMPILES_AT_ONCE));
-        Ok(Self { engine, compiling, shelf: Arc::default(), _ticker: Arc::new(ticker) })
+        Ok(Self { engine, code: Arc::new(code), compiling, shelf: Arc::default(), _ticker: Arc::new(ticker) })
     }
 
     /// Waits for leave to compile.

@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
 use super::admission::{self, Admission};
+use super::code_cache::CodeCache;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::folder::{Folder, Wanted};
@@ -60,9 +61,11 @@ impl Loader {
     /// # Errors
     /// When no provider could ever run, or the folder can't be read.
     pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
+        let (code_dir, code_bytes) = (config.code_dir.clone(), config.code_cache_bytes);
+        let code = tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
         let mut loader = Self {
             providers: Providers::new(),
-            runtime: Runtime::new(config).context("starting the WebAssembly engine")?,
+            runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
             client: outbound::client().context("building the HTTP client")?,
             config: config.clone(),
             folder: Some(Folder::new(config)),
@@ -190,11 +193,10 @@ impl Loader {
         let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
         match outcome {
             Ok(provider) => {
-                let (version, sha256) = (&provider.info.version, &provider.digest);
-                match before {
-                    None => info!(provider = id, %version, %sha256, "Loaded provider"),
-                    Some(_) => info!(provider = id, %version, %sha256, "Loaded a new version of the provider"),
-                }
+                let (version, sha256, (code, took)) = (&provider.info.version, &provider.digest, provider.code);
+                let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                let what = if before.is_none() { "Loaded provider" } else { "Loaded a new version of the provider" };
+                info!(provider = id, %version, %sha256, %code, ms, "{what}");
                 for advice in provider.definition.missing.iter().chain(&advice) {
                     warn!(provider = id, "{advice}");
                 }

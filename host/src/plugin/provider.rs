@@ -10,6 +10,7 @@ use wasmtime::component::ResourceAny;
 
 use super::bindings;
 use super::check::{self, Checked};
+use super::code_cache::Origin;
 use super::compiled::Compiled;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
@@ -37,6 +38,8 @@ pub struct Provider {
     runtime: Runtime,
     client: reqwest::Client,
     pre: bindings::ProviderPre<CallState>,
+    /// Where its machine code came from, and how long that took.
+    pub code: (Origin, Duration),
     /// Keeps it on the shelf for the next provider that is made of it.
     _compiled: Arc<Compiled>,
     /// A permit is a call at work.
@@ -70,6 +73,7 @@ impl Provider {
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
             definition,
+            code: compiled.code,
             _compiled: compiled,
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 
 use super::admission;
+use super::code_cache::CodeCache;
 use super::definition::{Definition, Sha256Digest, Source};
 use super::engine::Runtime;
 use super::file::{self, Parsed, Surroundings};
@@ -25,7 +26,7 @@ pub struct Report {
     /// How much memory it may have, in words.
     pub room: String,
     /// How long compiling took.
-    pub compiled_in: Duration,
+    pub compiled_in: Option<Duration>,
     /// What an operator should look at.
     pub advice: Vec<String>,
     /// The provider, or why there is none.
@@ -37,13 +38,13 @@ pub struct Report {
 /// # Errors
 /// When nothing could be checked: the engine doesn't start, a file can't be read.
 pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Report> {
-    let runtime = Runtime::new(config).context("starting the WebAssembly engine")?;
+    let runtime = Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
     let client = outbound::client().context("building the HTTP client")?;
     let mut report = Report {
         read: None,
         anatomy: None,
         room: String::new(),
-        compiled_in: Duration::ZERO,
+        compiled_in: None,
         advice: vec![],
         outcome: Err(anyhow!("not tried")),
     };
@@ -58,7 +59,7 @@ pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path
     let admission = admission::admit(&runtime, &client, definition).await;
     report.read = admission.read;
     report.anatomy = admission.anatomy;
-    report.compiled_in = admission.compiled_in;
+    report.compiled_in = admission.code.map(|(_, took)| took);
     report.advice = admission.advice;
     report.outcome = admission.outcome;
     Ok(report)
