@@ -1,13 +1,17 @@
 //! Starts the benchmark: a package of its own, so that the other commands don't wait for its dependencies.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
+use guest_build::BUNDLED;
 
-use crate::repository::{cargo, run as run_command, target_dir};
+use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
 /// Compiles the binary as it is shipped, and the benchmark, and runs it.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     run_command(cargo().args(["build", "--release", "--locked", "--package", "arete", "--package", "bench"]))?;
-    let release = target_dir()?.join("release");
-    let mut bench = crate::repository::program(release.join("bench"));
+    let (release, guests) = (target_dir()?.join("release"), target_dir()?.join("guests"));
+    let selection = BUNDLED.map(|name| ["--package", name]).concat();
+    let components = guest_build::build_into(&guests, root(), &selection).map_err(Error::msg)?;
+    let mut bench = program(release.join("bench"));
+    bench.arg("--versions").args(["claude.wasm", "echo.wasm"].map(|name| components.join(name)));
     run_command(bench.arg("--arete").arg(release.join("arete")).args(args))
 }

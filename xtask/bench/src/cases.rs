@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use upstream::{Reply, Upstream, claude};
 
 use crate::load::{self, Question, Sample};
+use crate::reloads::{self, Versions};
 use crate::server::Server;
 use crate::table::{self, Row};
 
@@ -39,12 +40,19 @@ struct Bench {
 }
 
 /// Measures everything and prints the table.
-pub(crate) async fn run(binary: &Path, threads: usize, seconds: u64, connections: u32) -> Result<()> {
+pub(crate) async fn run(
+    binary: &Path,
+    versions: &Versions,
+    threads: usize,
+    seconds: u64,
+    connections: u32,
+) -> Result<()> {
     let folder = TempDir::new()?;
     let vendor = Upstream::start().await;
     vendor.always(Reply::json(200, claude::message("Good morning")));
 
     let mut rows = starts(binary, folder.path(), vendor.url(), threads).await?;
+    rows.extend(reloads::run(binary, versions, &vendor, threads).await?);
     let arete = Server::arete(binary, folder.path(), vendor.url(), threads).await?;
     load::ask(&arete.address, &chat(json!({ "useCache": false }))).await?;
     tokio::time::sleep(REST).await;
@@ -215,7 +223,7 @@ fn memory(what: &str, server: &Server, bounded: bool) -> Option<Row> {
     Some(if bounded { row.target("≤ 40", resident <= 40.0) } else { row })
 }
 
-fn chat(more: Value) -> Question {
+pub(crate) fn chat(more: Value) -> Question {
     let mut body = json!({
         "messages": [{ "role": "user", "content": "Say good morning, in two words and without a full stop." }],
         "maxTokens": 100,

@@ -89,12 +89,13 @@ pub(crate) async fn run(address: &str, question: &Question, connections: u32, ti
     Ok(sample)
 }
 
-struct Client {
+pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
-async fn connect(address: &str) -> Result<Client> {
+/// Opens a connection.
+pub(crate) async fn connect(address: &str) -> Result<Client> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("{address} can't be reached"))?;
     stream.set_nodelay(true)?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -104,7 +105,7 @@ async fn connect(address: &str) -> Result<Client> {
 }
 
 impl Client {
-    async fn ask(&mut self, question: &Question) -> Result<Vec<u8>> {
+    pub(crate) async fn ask(&mut self, question: &Question) -> Result<Vec<u8>> {
         let request = Request::builder()
             .method(&question.method)
             .uri(question.path)

@@ -9,6 +9,7 @@
 mod cases;
 mod load;
 mod native;
+mod reloads;
 mod server;
 mod table;
 
@@ -31,6 +32,9 @@ struct Cli {
     /// The binary to measure.
     #[arg(long, hide = true)]
     arete: Option<PathBuf>,
+    /// Two components to reload in turn.
+    #[arg(long, hide = true, num_args = 2)]
+    versions: Vec<PathBuf>,
     /// How long each side of each case is measured.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -48,11 +52,12 @@ fn main() -> Result<()> {
     let servers = (cores / 2).max(1);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all();
-    match (cli.native, cli.arete) {
+    let versions = <[PathBuf; 2]>::try_from(cli.versions).ok().map(|[claude, echo]| reloads::Versions { claude, echo });
+    match (cli.native, cli.arete.zip(versions)) {
         // As many threads as the environment says: as many as Arete has.
         (Some(vendor), _) => runtime.build()?.block_on(native::serve(vendor)),
-        (None, Some(arete)) => {
-            let run = cases::run(&arete, servers, cli.seconds, cli.connections);
+        (None, Some((arete, versions))) => {
+            let run = cases::run(&arete, &versions, servers, cli.seconds, cli.connections);
             runtime.worker_threads((cores - servers).max(1)).build()?.block_on(run)
         }
         (None, None) => anyhow::bail!("start it as `cargo xtask bench`, which compiles what is measured"),

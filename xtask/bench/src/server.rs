@@ -24,12 +24,24 @@ impl Server {
     /// Arete with its default settings but for the port, the vendor, and lines that a program can read. Its own `.env`
     /// and data are in `folder`.
     pub(crate) async fn arete(binary: &Path, folder: &Path, vendor: &str, threads: usize) -> Result<Self> {
+        Self::arete_with(binary, folder, vendor, threads, &[]).await
+    }
+
+    /// The same with other settings beside these.
+    pub(crate) async fn arete_with(
+        binary: &Path,
+        folder: &Path,
+        vendor: &str,
+        threads: usize,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = Command::new(binary);
         command
             .env("PORT", "0")
             .env("LOG_FORMAT", "json")
             .env("ANTHROPIC_BASE_URL", vendor)
             .env("ANTHROPIC_API_KEY", "sk-of-the-benchmark")
+            .envs(settings.iter().copied())
             .current_dir(folder);
         let log = folder.join("arete.log");
         Self::start(command.stderr(File::create(&log)?), &log, threads, |line| {
