@@ -68,7 +68,8 @@ pub fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)
 }
 
-fn cargo() -> Command {
+/// The cargo that runs this program, or the one on the path, without what an outer cargo sets for its own target.
+pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What the outer cargo sets for its own target doesn't fit the guests'.
     for (name, _) in env::vars_os() {

@@ -19,7 +19,9 @@ Usage: cargo xtask <COMMAND>
                   everything that has to hold before a change goes in, or these steps of it
   test            all tests, the plugins' included
   tidy            the rules that no compiler knows
-  plugins         compiles the bundled plugins; prints path, size and SHA-256
+  plugins [NAME...|--all]
+                  compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
+                  and SHA-256
   bench [--help]  speed against the same mapping compiled natively; release build, takes minutes
 ";
 
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
         ("ci", _) => ci::run(&args),
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
-        ("plugins", []) => plugins::run(),
+        ("plugins", _) => plugins::run(&args),
         ("bench", _) => bench::run(&args),
         ("" | "help" | "-h" | "--help", _) => {
             print!("{HELP}\nSteps of ci: {}\n", ci::names().join(", "));

@@ -1,0 +1,122 @@
+//! What a plugin's folder holds: its language and its name.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use crate::Problem;
+
+/// A language that plugins are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// A crate of its own or a member of a workspace, compiled for `wasm32-wasip2`.
+    Rust,
+    /// An npm package, type-checked and compiled by jco with QuickJS.
+    TypeScript,
+}
+
+/// The file by which a project of each language is known.
+const MARKS: &[(&str, Language)] = &[("Cargo.toml", Language::Rust), ("package.json", Language::TypeScript)];
+
+/// A folder that holds the sources of one plugin.
+#[derive(Debug)]
+pub struct Project {
+    dir: PathBuf,
+    name: String,
+    language: Language,
+}
+
+impl Project {
+    /// Looks into a folder.
+    ///
+    /// # Errors
+    /// When it isn't there, holds no project, or holds the marks of two languages.
+    pub fn open(dir: &Path) -> Result<Self, Problem> {
+        let dir = fs::canonicalize(dir).map_err(|error| Problem::with_file(dir, &error))?;
+        let language = language(&dir)?;
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.ok_or_else(|| Problem::new("A plugin needs a folder of its own, which gives it its name."))?;
+        Ok(Self { dir, name, language })
+    }
+
+    /// Its folder, as an absolute path.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The folder's name, which is the component's too.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is written in.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rust => "Rust",
+            Self::TypeScript => "TypeScript",
+        })
+    }
+}
+
+fn language(dir: &Path) -> Result<Language, Problem> {
+    let found: Vec<_> = MARKS.iter().filter(|(file, _)| dir.join(file).is_file()).collect();
+    let known = || MARKS.iter().map(|(file, language)| format!("{file} ({language})")).collect::<Vec<_>>().join(", ");
+    match found.as_slice() {
+        [(_, language)] => Ok(*language),
+        [] => Err(Problem::new(format!(
+            "{} is no plugin project: it needs one of these files: {}.",
+            dir.display(),
+            known()
+        ))),
+        [(one, _), (other, _), ..] => Err(Problem::new(format!(
+            "{} has both {one} and {other}, so its language can't be told; keep one of them.",
+            dir.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(files: &[&str]) -> Result<Project, String> {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("mistral");
+        fs::create_dir(&dir).unwrap();
+        files.iter().for_each(|file| fs::write(dir.join(file), "").unwrap());
+        Project::open(&dir).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn a_file_tells_the_language_and_the_folder_the_name() {
+        for (file, language) in MARKS {
+            let project = open(&[file, "README.md"]).unwrap();
+            assert_eq!(project.language(), *language);
+            assert_eq!(project.name(), "mistral");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_mark_is_told_what_it_needs() {
+        let says = open(&["main.go"]).unwrap_err();
+        assert!(says.contains("mistral is no plugin project"), "{says}");
+        assert!(says.contains("Cargo.toml (Rust), package.json (TypeScript)"), "{says}");
+    }
+
+    #[test]
+    fn two_marks_are_one_too_many() {
+        let says = open(&["Cargo.toml", "package.json"]).unwrap_err();
+        assert!(says.contains("has both Cargo.toml and package.json"), "{says}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let says = Project::open(Path::new("no/such/place")).unwrap_err().to_string();
+        assert!(says.starts_with("no/such/place can't be used: "), "{says}");
+    }
+}
