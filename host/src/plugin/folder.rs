@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     pub(super) definition: Result<Definition, String>,
     /// Over the definition and the component: what has changed if this has.
     pub(super) fingerprint: Sha256Digest,
+    /// Whether the component is whole, as far as one can tell: not written to for a moment.
+    pub(super) settled: bool,
 }
 
 /// Looks at the folder, again and again; remembers of each component what it was, so that only what has changed is
@@ -38,6 +40,9 @@ pub(super) struct Folder {
     /// What was already said of files that are passed over.
     told: BTreeSet<PathBuf>,
 }
+
+/// A component that was written to less than this ago may not be whole yet.
+pub(super) const SETTLED_AFTER: Duration = Duration::from_millis(100);
 
 /// What a file's state is known by without reading it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,12 +124,15 @@ impl Folder {
 
     fn wanted(&mut self, definition: Result<Definition, String>, text: &[u8]) -> Wanted {
         let mut hash = Sha256::new();
+        let mut settled = true;
         match &definition {
             Ok(definition) => {
                 hash.update(definition.fingerprint().0);
                 if let Source::File(path) = &definition.component {
                     // One that can't be read is known by that; admission says why.
-                    hash.update(self.component(path).map(|digest| digest.0).unwrap_or_default());
+                    let (digest, stamp) = self.component(path).unzip();
+                    hash.update(digest.map(|digest| digest.0).unwrap_or_default());
+                    settled = stamp.is_none_or(|stamp| stamp.is_settled() && Stamp::of(path) == Some(stamp));
                 }
             }
             Err(problem) => {
@@ -132,23 +140,20 @@ impl Folder {
                 hash.update(text);
             }
         }
-        Wanted { definition, fingerprint: Sha256Digest(hash.finalize().into()) }
+        Wanted { definition, fingerprint: Sha256Digest(hash.finalize().into()), settled }
     }
 
-    /// The digest of a component, read only if the file has changed since.
-    fn component(&mut self, path: &Path) -> Option<Sha256Digest> {
+    /// The digest of a component and when it had it; read only if the file has changed since.
+    fn component(&mut self, path: &Path) -> Option<(Sha256Digest, Stamp)> {
         let stamp = Stamp::of(path)?;
         if let Some((known, digest)) = self.components.get(path)
             && *known == stamp
         {
-            return Some(*digest);
+            return Some((*digest, stamp));
         }
         let digest = digest(path).ok()?;
-        // Still being written: what was read is nothing to remember.
-        if Stamp::of(path) == Some(stamp) {
-            self.components.insert(path.to_owned(), (stamp, digest));
-        }
-        Some(digest)
+        self.components.insert(path.to_owned(), (stamp, digest));
+        Some((digest, stamp))
     }
 
     fn list(&mut self, path: &Path) -> anyhow::Result<Listing> {
@@ -199,6 +204,12 @@ impl Stamp {
         #[cfg(not(unix))]
         let inode = 0;
         Some(Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode })
+    }
+
+    /// A time in the future is a clock that is wrong, and nothing to wait for.
+    fn is_settled(&self) -> bool {
+        let age = self.modified.and_then(|modified| modified.elapsed().ok());
+        age.is_none_or(|age| SETTLED_AFTER <= age)
     }
 }
 

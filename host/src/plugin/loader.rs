@@ -14,7 +14,7 @@ use super::admission::{self, Admission};
 use super::code_cache::CodeCache;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
-use super::folder::{Folder, Wanted};
+use super::folder::{Folder, SETTLED_AFTER, Wanted};
 use super::outbound;
 use super::provider::Provider;
 use super::registry::{Providers, SlotState};
@@ -74,7 +74,8 @@ impl Loader {
             generation: 0,
             trouble: None,
         };
-        loader.look().await?;
+        // What is there at the start is taken as it is.
+        loader.look(true).await?;
         while let Some(admitted) = loader.admissions.join_next().await {
             loader.land(admitted);
         }
@@ -95,23 +96,21 @@ impl Loader {
         let watch = watch.ok();
         let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
         tokio::pin!(stopped);
+        // The first look is for what changed between the start and the watch.
+        // Waited for across turns: a change that was heard of mustn't be forgotten because an admission ended meanwhile.
+        let mut changed = Box::pin(change(watch.as_ref(), false));
         loop {
-            let changed = async {
-                match &watch {
-                    Some(watch) => {
-                        tokio::select! { () = watch.changed() => {}, () = tokio::time::sleep(LOOK_AGAIN) => {} }
-                    }
-                    None => tokio::time::sleep(LOOK_AGAIN).await,
-                }
-            };
             tokio::select! {
                 () = &mut stopped => return,
                 Some(admitted) = self.admissions.join_next() => self.land(admitted),
-                () = changed => match self.look().await {
-                    Ok(()) => self.trouble = None,
-                    // What is loaded stays: a folder that can't be read isn't an empty one.
-                    Err(error) => self.complain(format!("{error:#}")),
-                },
+                () = &mut changed => {
+                    let seen_all = self.look(false).await.unwrap_or_else(|error| {
+                        // What is loaded stays: a folder that can't be read isn't an empty one.
+                        self.complain(format!("{error:#}"));
+                        true
+                    });
+                    changed = Box::pin(change(watch.as_ref(), seen_all));
+                }
             }
         }
     }
@@ -123,13 +122,15 @@ impl Loader {
         }
     }
 
-    /// Compares what is wanted with what was tried, and begins what is new.
-    async fn look(&mut self) -> anyhow::Result<()> {
-        let Some(mut folder) = self.folder.take() else { return Ok(()) };
+    /// Compares what is wanted with what was tried, and begins what is new; gives whether it has seen all. What may not be
+    /// whole yet is left for the next look, unless it is wanted at once.
+    async fn look(&mut self, at_once: bool) -> anyhow::Result<bool> {
+        let Some(mut folder) = self.folder.take() else { return Ok(true) };
         let looked = tokio::task::spawn_blocking(move || (folder.scan(), folder)).await;
         let (wanted, folder) = looked.context("looking at the providers' folder")?;
         self.folder = Some(folder);
         let wanted = wanted?;
+        self.trouble = None;
 
         let gone: Vec<String> = self.tried.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
         for id in gone {
@@ -139,13 +140,18 @@ impl Loader {
             info!(provider = id, "The provider is gone; its calls under way go on");
             self.providers.remove(&id);
         }
-        for (id, Wanted { definition, fingerprint }) in wanted {
+        let mut seen_all = true;
+        for (id, Wanted { definition, fingerprint, settled }) in wanted {
             if self.tried.get(&id).is_some_and(|tried| tried.fingerprint == fingerprint) {
                 continue;
             }
-            self.begin(id, definition, fingerprint);
+            if settled || at_once {
+                self.begin(id, definition, fingerprint);
+            } else {
+                seen_all = false;
+            }
         }
-        Ok(())
+        Ok(seen_all)
     }
 
     fn begin(&mut self, id: String, definition: Result<Definition, String>, fingerprint: Sha256Digest) {
@@ -213,5 +219,16 @@ impl Loader {
                 }
             },
         }
+    }
+}
+
+/// Waits until the folder should be looked at again.
+async fn change(watch: Option<&Watch>, seen_all: bool) {
+    if !seen_all {
+        return tokio::time::sleep(SETTLED_AFTER).await;
+    }
+    match watch {
+        Some(watch) => drop(tokio::time::timeout(LOOK_AGAIN, watch.changed()).await),
+        None => tokio::time::sleep(LOOK_AGAIN).await,
     }
 }
