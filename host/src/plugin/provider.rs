@@ -20,7 +20,7 @@ use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
 use super::meter::{Meter, Stopwatch};
-use super::outbound::{Grant, Outbound, OutboundLimits};
+use super::outbound::{Egress, Grant, Outbound, OutboundLimits, Tls};
 use super::state::CallState;
 use crate::llm::{Completion, Delta, Info, Request};
 
@@ -134,7 +134,7 @@ pub struct Provider {
     /// Of the settings: answers of before aren't those of a provider that was set up otherwise.
     pub config_digest: Sha256Digest,
     runtime: Runtime,
-    client: reqwest::Client,
+    egress: Arc<Egress>,
     pre: bindings::ProviderPre<CallState>,
     permits: Arc<Semaphore>,
 }
@@ -145,11 +145,9 @@ impl Provider {
     ///
     /// # Errors
     /// What is wrong with the component, for its operator.
-    pub async fn admit(
-        runtime: &Runtime,
-        client: &reqwest::Client,
-        definition: Definition,
-    ) -> anyhow::Result<Arc<Self>> {
+    pub async fn admit(runtime: &Runtime, tls: &Tls, definition: Definition) -> anyhow::Result<Arc<Self>> {
+        let limits = definition.limits.outbound;
+        let egress = Arc::new(Egress::new(tls, definition.id.clone(), &definition.grants, limits)?);
         let bytes = definition.component.read().await?;
         let digest = Sha256Digest::of(&bytes);
         let engine = runtime.clone();
@@ -163,7 +161,7 @@ impl Provider {
             digest,
             config_digest,
             runtime: runtime.clone(),
-            client: client.clone(),
+            egress,
             pre,
             permits,
         };
@@ -183,14 +181,16 @@ impl Provider {
         }
         let waiting = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = waiting else { return Err(CallError::Busy { provider: self.id().to_string() }) };
-        self.fresh(permit, self.definition.grants.clone(), meter).await
+        self.fresh(permit, Outbound::new(self.egress.clone(), meter.clone()), meter).await
     }
 
-    /// Asks without a grant: nothing leaves because a component is loaded.
+    /// Asks while nothing can leave.
     async fn describe(&self) -> anyhow::Result<Info> {
         let permit = self.permits.clone().acquire_owned().await?;
         let probe = async {
-            let mut instance = self.fresh(permit, Arc::from([]), &Meter::default()).await?;
+            let meter = Meter::default();
+            let outbound = Outbound::shut(self.egress.clone(), meter.clone());
+            let mut instance = self.fresh(permit, outbound, &meter).await?;
             instance.store.data_mut().resume();
             let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
             let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
@@ -204,13 +204,11 @@ impl Provider {
     async fn fresh(
         &self,
         permit: OwnedSemaphorePermit,
-        grants: Arc<[Grant]>,
+        outbound: Outbound,
         meter: &Meter,
     ) -> Result<Instance, CallError> {
         let living = meter.living();
-        let log = GuestLog::new(self.id().clone());
-        let limits = self.definition.limits.outbound;
-        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, limits, meter.clone());
+        let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone());
         let state = CallState::new(self.definition.clone(), outbound, log);
         let mut store = Store::new(&self.runtime.engine, state);
         store.limiter(|state| state);

@@ -10,7 +10,7 @@ use http::HeaderName;
 use tracing::{error, info, warn};
 
 use super::engine::Runtime;
-use super::outbound::{self, Grant, OutboundLimits};
+use super::outbound::{Grant, OutboundLimits, Tls};
 use super::provider::{Definition, Limits, Provider, Source};
 use crate::config::{AnthropicConfig, Config, PluginConfig};
 
@@ -40,7 +40,7 @@ impl Providers {
     /// When no provider could ever run, or the folder can't be read.
     pub async fn load(config: &Config) -> anyhow::Result<Self> {
         let runtime = Runtime::new(&config.plugins).context("starting the WebAssembly engine")?;
-        let client = outbound::client().context("building the HTTP client")?;
+        let tls = Arc::new(Tls::load().context("reading the system's roots of trust for TLS")?);
         let mut definitions = BTreeMap::new();
         for definition in bundled(&config.anthropic, &config.plugins) {
             definitions.insert(definition.id.to_string(), definition);
@@ -50,9 +50,9 @@ impl Providers {
         }
 
         let loads = definitions.into_iter().map(|(id, definition)| {
-            let (runtime, client) = (runtime.clone(), client.clone());
+            let (runtime, tls) = (runtime.clone(), tls.clone());
             async move {
-                let slot = match Provider::admit(&runtime, &client, definition).await {
+                let slot = match Provider::admit(&runtime, &tls, definition).await {
                     Ok(provider) => Slot::Ready(provider),
                     Err(reason) => Slot::Failed(format!("{reason:#}")),
                 };
@@ -107,7 +107,7 @@ fn bundled(anthropic: &AnthropicConfig, plugins: &PluginConfig) -> [Definition; 
     let settings = [("base-url", anthropic.base_url.to_string()), ("model", anthropic.model.clone())];
     let claude = Definition {
         config: settings.map(|(key, value)| (key.to_owned(), value)).into(),
-        grants: Arc::from([Grant { origin: anthropic.base_url.origin(), headers }]),
+        grants: Arc::from([Grant { origin: anthropic.base_url.origin(), headers, private: false }]),
         missing,
         ..ungranted("claude", Source::Bundled(bundled::CLAUDE), plugins)
     };
@@ -151,9 +151,11 @@ fn ungranted(id: &str, component: Source, plugins: &PluginConfig) -> Definition 
             cpu: plugins.cpu,
             calls: plugins.max_calls as usize,
             outbound: OutboundLimits {
+                first_byte: plugins.idle_timeout,
                 idle: plugins.idle_timeout,
                 response_bytes: plugins.response_bytes,
                 event_bytes: plugins.event_bytes,
+                ..OutboundLimits::default()
             },
         },
     }
