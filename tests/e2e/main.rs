@@ -20,6 +20,7 @@ mod cancel;
 mod chat;
 mod config;
 mod door;
+mod egress;
 mod limits;
 mod openapi;
 mod plugins;
