@@ -56,7 +56,7 @@ impl Outbound {
         let url = request::target(&request.url, limits)?;
         let grant = self.granted(&egress, &url)?;
         let method = request::method(&request.method)?;
-        let mut headers = request::guest_headers(request.headers, &egress.attached, limits)?;
+        let mut headers = request::guest_headers(request.headers, &egress.secret_headers, limits)?;
         request::check_body(request.body.as_ref(), limits)?;
         self.count()?;
         grant.attach(&mut headers);
@@ -117,7 +117,7 @@ fn unsent(error: &reqwest::Error, egress: &Egress) -> HttpError {
     } else if error.is_builder() {
         HttpError::Invalid(format!("the request can't be sent: {causes}"))
     } else if cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
-        let what = format!("the vendor's answer has more than {} headers, or too large ones", limits.headers);
+        let what = format!("the vendor's answer has more than {} headers, or 400 KiB of them", limits.headers);
         HttpError::TooLarge(beyond(what, "headers"))
     } else {
         HttpError::Connection(format!("the vendor could not be reached: {causes}"))

@@ -18,7 +18,7 @@ use url::{Host, Origin, Url};
 use super::OutboundLimits;
 use super::address::Reach;
 use super::resolve::{self, Resolver};
-use super::secrets::Secrets;
+use super::secrets::{self, Secrets};
 
 /// How long an unused connection is kept. Less than the minute after which servers and balancers commonly close theirs.
 const KEEP_IDLE: Duration = Duration::from_secs(50);
@@ -71,8 +71,8 @@ pub(in crate::plugin) struct Egress {
     pub(super) client: reqwest::Client,
     pub(super) limits: OutboundLimits,
     pub(super) secrets: Arc<Secrets>,
-    /// The names of all headers that any grant attaches.
-    pub(super) attached: Vec<HeaderName>,
+    /// The names of all headers in which any grant may attach a secret: the guest sets none of them, wherever it asks.
+    pub(super) secret_headers: Vec<HeaderName>,
     granted: Vec<Granted>,
 }
 
@@ -107,16 +107,16 @@ impl Egress {
             Origin::Tuple(..) | Origin::Opaque(_) => None,
         });
         let resolver = Resolver::new(names, lookup);
-        let mut attached: Vec<_> =
-            grants.iter().flat_map(|grant| &grant.headers).map(|(name, _)| name.clone()).collect();
-        attached.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        attached.dedup();
+        let names = grants.iter().flat_map(|grant| grant.headers.iter().map(|(name, _)| name));
+        let mut secret_headers: Vec<_> = names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
+        secret_headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        secret_headers.dedup();
         Ok(Self {
             provider,
             client: client(tls.of_one_provider(grants.len()), resolver, &limits).context("building the HTTP client")?,
             limits,
             secrets: Arc::new(Secrets::new(grants)),
-            attached,
+            secret_headers,
             granted: grants.iter().map(Granted::new).collect::<anyhow::Result<_>>()?,
         })
     }

@@ -114,11 +114,11 @@ pub(super) fn is_credential(name: &HeaderName) -> bool {
         || name.starts_with(CREDENTIAL_START)
 }
 
-/// The guest's headers, without those that aren't its to set: the host's, credentials, and whatever the operator
-/// attaches for this provider, be it elsewhere.
+/// The guest's headers, without those that aren't its to set: the host's, credentials, and whatever may hold a secret of
+/// the operator's for this provider, be it elsewhere. What is granted here and no secret replaces the guest's.
 pub(super) fn guest_headers(
     headers: Vec<Header>,
-    granted: &[HeaderName],
+    secret: &[HeaderName],
     limits: &OutboundLimits,
 ) -> Result<HeaderMap, HttpError> {
     if limits.headers < headers.len() {
@@ -129,12 +129,12 @@ pub(super) fn guest_headers(
     if limits.header_bytes < bytes {
         return Err(HttpError::Invalid(too_many_bytes("the request's headers are", limits)));
     }
-    let mut map = HeaderMap::with_capacity(headers.len() + granted.len());
+    let mut map = HeaderMap::with_capacity(headers.len() + secret.len());
     for Header { name, value } in headers {
         let invalid = |what| HttpError::Invalid(format!("the {what} of header {name:?} isn't valid in HTTP"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("name"))?;
         let value = HeaderValue::from_str(&value).map_err(|_| invalid("value"))?;
-        if !granted.contains(&key) && !OF_THE_HOST.contains(&key) && !is_credential(&key) {
+        if !secret.contains(&key) && !OF_THE_HOST.contains(&key) && !is_credential(&key) {
             map.append(key, value);
         }
     }
@@ -153,9 +153,9 @@ mod tests {
         Header { name: name.into(), value: value.into() }
     }
 
-    fn kept(headers: &[&str], granted: &[HeaderName]) -> Vec<String> {
+    fn kept(headers: &[&str], secret: &[HeaderName]) -> Vec<String> {
         let headers = headers.iter().map(|name| header(name, "1")).collect();
-        let kept = guest_headers(headers, granted, &OutboundLimits::default()).unwrap();
+        let kept = guest_headers(headers, secret, &OutboundLimits::default()).unwrap();
         kept.keys().map(ToString::to_string).collect()
     }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_sets_nothing_of_the_hosts_and_nothing_that_is_granted() {
+    fn a_guest_sets_nothing_of_the_hosts_and_nothing_that_is_secret() {
         let of_the_host =
             ["Host", "content-length", "Transfer-Encoding", "connection", "accept-encoding", "user-agent"];
         assert!(kept(&of_the_host, &[]).is_empty());

@@ -43,6 +43,11 @@ const PLAIN: [HeaderName; 10] = [
     HeaderName::from_static("x-title"),
 ];
 
+/// Whether what an operator sets in a header of this name may be secret.
+pub(super) fn may_be_secret(name: &HeaderName) -> bool {
+    !PLAIN.contains(name)
+}
+
 /// The credentials of one provider, prepared for searching.
 #[derive(Default)]
 pub(crate) struct Secrets {
@@ -56,7 +61,7 @@ impl Secrets {
     pub(crate) fn new(grants: &[Grant]) -> Self {
         let mut anywhere = BTreeSet::new();
         let mut in_headers = BTreeSet::new();
-        let headers = grants.iter().flat_map(|grant| &grant.headers).filter(|(name, _)| !PLAIN.contains(name));
+        let headers = grants.iter().flat_map(|grant| &grant.headers).filter(|(name, _)| may_be_secret(name));
         for (name, value) in headers {
             let shortest = if request::is_credential(name) { CREDENTIAL_MIN } else { VALUE_MIN };
             for secret in parts(value.expose_secret()) {

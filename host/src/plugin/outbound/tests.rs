@@ -141,6 +141,24 @@ async fn the_granted_key_is_sent_and_the_guests_own_is_not() {
 }
 
 #[tokio::test]
+async fn a_header_granted_elsewhere_is_not_the_guests_unless_it_is_plain() {
+    let vendor = Upstream::start().await;
+    let set = |name: &'static str| (HeaderName::from_static(name), SecretString::from("granted"));
+    let elsewhere = vec![set("x-team"), set("content-type")];
+    let elsewhere = Grant { headers: elsewhere, ..grant("https://api.example.com") };
+    let here = Grant { headers: vec![set("anthropic-version")], ..grant(vendor.url()) };
+    let grants = [elsewhere, here];
+    let egress = Egress::new(&Tls::load().unwrap(), "test".into(), &grants, OutboundLimits::default()).unwrap();
+    let headers = ["x-team", "content-type", "anthropic-version"];
+    let headers = headers.map(|name| Header { name: name.into(), value: "guest".into() });
+    let sent = HttpRequest { headers: headers.into(), ..get(vendor.url()) };
+    outbound(&Arc::new(egress)).send(sent).await.unwrap();
+    let seen = vendor.next_request().await;
+    assert_eq!((seen.header("x-team"), seen.header("content-type")), (None, Some("guest")));
+    assert_eq!(seen.header("anthropic-version"), Some("granted"));
+}
+
+#[tokio::test]
 async fn redirects_are_answers() {
     let vendor = Upstream::start().await;
     let elsewhere = Upstream::start().await;
