@@ -61,6 +61,10 @@ fn other_spellings_go_too() {
     for spelling in ["sk-ant-0123456789%2Fabc%2Bdef", r"sk-ant-0123456789\/abc+def"] {
         check(&bearer(), &format!("{{\"key\": \"{spelling}\"}}"), "{\"key\": \"[redacted]\"}");
     }
+    // All there are, the longest held back up to its last byte.
+    for spelling in &bearer().anywhere.as_ref().unwrap().spellings {
+        check(&bearer(), std::str::from_utf8(spelling).unwrap(), REDACTED);
+    }
     for before in ["", "a", "ab", "abc", "user:"] {
         let text = STANDARD.encode(format!("{before}{KEY}!"));
         let clean = redacted(&bearer(), [text.as_bytes()]);
