@@ -21,6 +21,7 @@ mod chat;
 mod code_cache;
 mod config;
 mod door;
+mod egress;
 mod limits;
 mod openapi;
 mod plugins;

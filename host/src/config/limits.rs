@@ -145,7 +145,7 @@ impl Limit {
             Self::EventBytes => Rule::bytes("event-bytes", "LLM_EVENT_LIMIT", MIB, GIB, "space for an event"),
             Self::Headers => Rule::number("headers", "LLM_HEADERS_LIMIT", 100, 10_000, "headers"),
             Self::HeaderBytes => {
-                Rule::bytes("header-bytes", "LLM_HEADER_BYTES_LIMIT", 64 * KIB, 16 * MIB, "space for headers")
+                Rule::bytes("header-bytes", "LLM_HEADER_BYTES_LIMIT", 64 * KIB, 256 * KIB, "space for headers")
             }
             Self::LogLines => Rule::number("log-lines", "LLM_PLUGIN_LOG_LINES", 1_000, 1_000_000, "lines of log"),
             Self::LogBytes => Rule::bytes("log-bytes", "LLM_PLUGIN_LOG_BYTES", 64 * KIB, GIB, "log"),

@@ -16,6 +16,7 @@ use super::compiled::Compiled;
 use super::definition::{Definition, Sha256Digest, Source};
 use super::engine::Runtime;
 use super::inspect::Anatomy;
+use super::outbound::Tls;
 use super::provider::Provider;
 use crate::config::base_url;
 
@@ -53,16 +54,16 @@ pub(super) struct Admission {
 }
 
 /// Makes a provider of a definition.
-pub(super) async fn admit(runtime: &Runtime, client: &reqwest::Client, definition: Definition) -> Admission {
+pub(super) async fn admit(runtime: &Runtime, tls: &Tls, definition: Definition) -> Admission {
     let mut admission =
         Admission { read: None, anatomy: None, code: None, advice: vec![], outcome: Err(anyhow!("not tried")) };
-    admission.outcome = attempt(runtime, client, Arc::new(definition), &mut admission).await;
+    admission.outcome = attempt(runtime, tls, Arc::new(definition), &mut admission).await;
     admission
 }
 
 async fn attempt(
     runtime: &Runtime,
-    client: &reqwest::Client,
+    tls: &Tls,
     definition: Arc<Definition>,
     admission: &mut Admission,
 ) -> anyhow::Result<Arc<Provider>> {
@@ -101,7 +102,7 @@ async fn attempt(
     admission.advice = advice(&definition, &compiled.anatomy);
     admission.anatomy = Some(compiled.anatomy.clone());
     compiled.anatomy.fits(&definition.limits).map_err(anyhow::Error::msg)?;
-    let mut provider = Provider::new(runtime, client, definition, digest, compiled)?;
+    let mut provider = Provider::new(runtime, tls, definition, digest, compiled)?;
     provider.info = provider.describe().await?;
     Ok(Arc::new(provider))
 }

@@ -1,6 +1,6 @@
 //! What a guest says: lines of its `log` import, and what it writes to standard output and error. All of it goes to the
 //! operator's log with the provider's name, up to a bound per call. The end of standard error is kept, because there a
-//! panic leaves its reason.
+//! panic leaves its reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,6 +13,7 @@ use tracing::{debug, error, info, trace, warn};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use super::bindings::arete::provider::log::{Field, Level};
+use super::outbound::{Redactor, Secrets};
 use crate::config::{Limit, Limits};
 
 /// The longest line.
@@ -24,6 +25,7 @@ const TAIL_MAX: usize = 1 << 10;
 #[derive(Clone)]
 pub(crate) struct GuestLog {
     provider: Arc<str>,
+    secrets: Arc<Secrets>,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -35,16 +37,15 @@ struct Shared {
 }
 
 impl GuestLog {
-    pub(crate) fn new(provider: Arc<str>, limits: &Limits) -> Self {
+    pub(crate) fn new(provider: Arc<str>, secrets: Arc<Secrets>, limits: &Limits) -> Self {
         let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
         let shared = Shared { lines_left, bytes_left, tail: VecDeque::new() };
-        Self { provider, shared: Arc::new(Mutex::new(shared)) }
+        Self { provider, secrets, shared: Arc::new(Mutex::new(shared)) }
     }
 
     /// Writes a line of the guest's `log` import.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[Field]) {
-        let fields: String = fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
-        if let Some(line) = self.admit(&format!("{message}{fields}")) {
+        if let Some(line) = self.admit(&self.line(message, fields)) {
             let provider = &*self.provider;
             match level {
                 Level::Trace => trace!(target: "plugin", provider, "{line}"),
@@ -56,9 +57,15 @@ impl GuestLog {
         }
     }
 
+    fn line(&self, message: &str, fields: &[Field]) -> String {
+        let fields: String = fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
+        self.secrets.redact(&format!("{message}{fields}")).into_owned()
+    }
+
     /// A standard stream whose lines go to the log.
     pub(crate) fn stream(&self, name: &'static str) -> GuestStream {
-        GuestStream { log: self.clone(), name, line: Vec::new() }
+        let redactor = Redactor::new(self.secrets.clone());
+        GuestStream { redactor, lines: Lines { log: self.clone(), name, line: Vec::new() } }
     }
 
     /// The end of what the guest wrote to standard error.
@@ -105,12 +112,24 @@ impl GuestLog {
 
 /// One of a guest's standard streams.
 pub(crate) struct GuestStream {
+    redactor: Redactor,
+    lines: Lines,
+}
+
+/// What was written, without secrets, and not yet a whole line.
+struct Lines {
     log: GuestLog,
     name: &'static str,
     line: Vec<u8>,
 }
 
 impl GuestStream {
+    fn take(&mut self, bytes: &[u8]) {
+        self.redactor.feed(bytes, |bytes| self.lines.take(bytes));
+    }
+}
+
+impl Lines {
     fn take(&mut self, bytes: &[u8]) {
         if self.name == "stderr" {
             self.log.keep_tail(bytes);
@@ -135,8 +154,9 @@ impl GuestStream {
 
 impl Drop for GuestStream {
     fn drop(&mut self) {
-        if !self.line.is_empty() {
-            self.flush_line();
+        self.redactor.end(|bytes| self.lines.take(bytes));
+        if !self.lines.line.is_empty() {
+            self.lines.flush_line();
         }
     }
 }
@@ -149,7 +169,7 @@ impl IsTerminal for GuestStream {
 
 impl StdoutStream for GuestStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.log.stream(self.name))
+        Box::new(self.lines.log.stream(self.lines.name))
     }
 }
 
@@ -171,10 +191,11 @@ impl AsyncWrite for GuestStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::outbound::Grant;
 
     #[test]
     fn the_end_of_standard_error_is_kept_and_bounded() {
-        let log = GuestLog::new("test".into(), &Limits::default());
+        let log = GuestLog::new("test".into(), Arc::default(), &Limits::default());
         let mut stream = log.stream("stderr");
         stream.take(&vec![b'x'; 10 * TAIL_MAX]);
         stream.take(b"\nthe reason\n");
@@ -184,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_call_cannot_log_for_ever() {
-        let log = GuestLog::new("test".into(), &Limits::default());
+        let log = GuestLog::new("test".into(), Arc::default(), &Limits::default());
         let admitted = (0..1_000_000).take_while(|_| log.admit(&"x".repeat(1_000)).is_some()).count();
         assert!(admitted <= (64 << 10) / 1_000 + 1, "{admitted}");
         assert_eq!(log.admit("more"), None);
@@ -194,13 +215,30 @@ mod tests {
     fn lines_are_counted_too() {
         let mut limits = Limits::default();
         limits.set(Limit::LogLines, 3);
-        let log = GuestLog::new("test".into(), &limits);
+        let log = GuestLog::new("test".into(), Arc::default(), &limits);
         assert_eq!((0..10).filter(|_| log.admit("x").is_some()).count(), 3);
     }
 
     #[test]
     fn a_line_cannot_forge_another() {
-        let log = GuestLog::new("test".into(), &Limits::default());
+        let log = GuestLog::new("test".into(), Arc::default(), &Limits::default());
         assert_eq!(log.admit("a\nb\u{1b}[31m").as_deref(), Some("a b [31m"));
+    }
+
+    #[test]
+    fn a_key_that_a_vendor_repeated_is_not_logged() {
+        const KEY: &str = "sk-ant-0123456789-of-the-vendor";
+        let headers = vec![(http::HeaderName::from_static("x-api-key"), KEY.into())];
+        let origin = url::Url::parse("https://api.example.com").unwrap().origin();
+        let secrets = Arc::new(Secrets::new(&[Grant { origin, headers, private: false }]));
+        let log = GuestLog::new("test".into(), secrets, &Limits::default());
+        let mut stream = log.stream("stderr");
+        for piece in format!("vendor said: {KEY}\nsk-ant").as_bytes().chunks(5) {
+            stream.take(piece);
+        }
+        assert_eq!(String::from_utf8_lossy(&stream.lines.line), "");
+        drop(stream);
+        assert_eq!(log.tail(), "vendor said: [redacted]\nsk-ant");
+        assert_eq!(log.line(&format!("its key is {KEY}"), &[]), "its key is [redacted]");
     }
 }

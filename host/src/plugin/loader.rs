@@ -15,7 +15,7 @@ use super::code_cache::CodeCache;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::folder::{Folder, SETTLED_AFTER, Wanted};
-use super::outbound;
+use super::outbound::Tls;
 use super::provider::Provider;
 use super::registry::{Providers, SlotState};
 use super::watch::Watch;
@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub struct Loader {
     providers: Providers,
     runtime: Runtime,
-    client: reqwest::Client,
+    tls: Arc<Tls>,
     config: PluginConfig,
     /// Taken while it looks at the disk.
     folder: Option<Folder>,
@@ -66,7 +66,7 @@ impl Loader {
         let mut loader = Self {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
-            client: outbound::client().context("building the HTTP client")?,
+            tls: Arc::new(Tls::load().context("reading the system's roots of trust for TLS")?),
             config: config.clone(),
             folder: Some(Folder::new(config)),
             tried: BTreeMap::new(),
@@ -163,10 +163,10 @@ impl Loader {
         let mut tried = Tried { fingerprint, generation, admission: None };
         let overtaken = match definition {
             Ok(definition) => {
-                let (runtime, client) = (self.runtime.clone(), self.client.clone());
+                let (runtime, tls) = (self.runtime.clone(), self.tls.clone());
                 let name = id.clone();
                 tried.admission = Some(self.admissions.spawn(async move {
-                    let Admission { outcome, advice, .. } = admission::admit(&runtime, &client, definition).await;
+                    let Admission { outcome, advice, .. } = admission::admit(&runtime, &tls, definition).await;
                     Admitted { id: name, generation, outcome: outcome.map_err(|error| format!("{error:#}")), advice }
                 }));
                 self.tried.insert(id, tried)

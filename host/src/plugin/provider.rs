@@ -17,7 +17,7 @@ use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
 use super::meter::{Meter, Stopwatch};
-use super::outbound::{Grant, Outbound};
+use super::outbound::{Egress, Outbound, Tls};
 use super::state::CallState;
 use crate::config::Limit;
 use crate::llm::{Completion, Delta, Info, Request};
@@ -36,7 +36,7 @@ pub struct Provider {
     /// Of the settings: answers of before aren't those of a provider that was set up otherwise.
     pub config_digest: Sha256Digest,
     runtime: Runtime,
-    client: reqwest::Client,
+    egress: Arc<Egress>,
     pre: bindings::ProviderPre<CallState>,
     /// Where its machine code came from, and how long that took.
     pub code: (Origin, Duration),
@@ -55,20 +55,21 @@ impl Provider {
     /// Why it can't be linked.
     pub(super) fn new(
         runtime: &Runtime,
-        client: &reqwest::Client,
+        tls: &Tls,
         definition: Arc<Definition>,
         digest: Sha256Digest,
         compiled: Arc<Compiled>,
     ) -> anyhow::Result<Self> {
         let pre = compiled.pre.clone().map_err(anyhow::Error::msg)?;
         let limits = &definition.limits;
+        let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
         let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
         Ok(Self {
             info: unknown(),
             digest,
             config_digest: definition.config_digest(),
             runtime: runtime.clone(),
-            client: client.clone(),
+            egress: Arc::new(egress),
             pre,
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
@@ -89,7 +90,7 @@ impl Provider {
             return Err(CallError::Unconfigured(missing.clone()));
         }
         let permit = self.place().await?;
-        self.fresh(permit, self.definition.grants.clone(), meter).await
+        self.fresh(permit, Outbound::new(self.egress.clone(), meter.clone()), meter).await
     }
 
     /// One of the provider's places. A short queue forms before them; who finds it full, or waits too long, is turned
@@ -105,11 +106,13 @@ impl Provider {
         place.await.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
-    /// Asks without a grant: nothing leaves because a component is loaded.
+    /// Asks while nothing can leave: nothing does because a component is loaded.
     pub(super) async fn describe(&self) -> anyhow::Result<Info> {
         let permit = self.places.clone().acquire_owned().await?;
         let probe = async {
-            let mut instance = self.fresh(permit, Arc::from([]), &Meter::default()).await?;
+            let meter = Meter::default();
+            let outbound = Outbound::shut(self.egress.clone(), meter.clone());
+            let mut instance = self.fresh(permit, outbound, &meter).await?;
             instance.store.data_mut().resume();
             let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
             let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
@@ -123,13 +126,12 @@ impl Provider {
     async fn fresh(
         &self,
         permit: OwnedSemaphorePermit,
-        grants: Arc<[Grant]>,
+        outbound: Outbound,
         meter: &Meter,
     ) -> Result<Instance, CallError> {
         let living = meter.living();
         let limits = &self.definition.limits;
-        let log = GuestLog::new(self.id().clone(), limits);
-        let outbound = Outbound::new(self.client.clone(), self.id().clone(), grants, limits.into(), meter.clone());
+        let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
         let state = CallState::new(self.definition.clone(), outbound, log);
         let mut store = Store::new(&self.runtime.engine, state);
         store.limiter(|state| state);

@@ -13,7 +13,7 @@ use super::engine::Runtime;
 use super::file::{self, Parsed, Surroundings};
 use super::folder;
 use super::inspect::Anatomy;
-use super::outbound;
+use super::outbound::Tls;
 use super::provider::Provider;
 use crate::config::{Limit, PluginConfig};
 
@@ -39,7 +39,7 @@ pub struct Report {
 /// When nothing could be checked: the engine doesn't start, a file can't be read.
 pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Report> {
     let runtime = Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
-    let client = outbound::client().context("building the HTTP client")?;
+    let tls = Tls::load().context("reading the system's roots of trust for TLS")?;
     let mut report = Report {
         read: None,
         anatomy: None,
@@ -56,7 +56,7 @@ pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path
         }
     };
     report.room = format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
-    let admission = admission::admit(&runtime, &client, definition).await;
+    let admission = admission::admit(&runtime, &tls, definition).await;
     report.read = admission.read;
     report.anatomy = admission.anatomy;
     report.compiled_in = admission.code.map(|(_, took)| took);

@@ -1,0 +1,180 @@
+//! A provider's way out, made once when it is admitted: what it was granted, its limits, its secrets, and connections of
+//! its own. Nothing of it is shared with another provider but the roots of trust: no connection, no TLS session and no
+//! resolved name tells one provider, or its vendor, of another's calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use reqwest::redirect;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls_platform_verifier::Verifier;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Origin, Url};
+
+use super::OutboundLimits;
+use super::address::Reach;
+use super::resolve::{self, Resolver};
+use super::secrets::{self, Secrets};
+
+/// How long an unused connection is kept. Less than the minute after which servers and balancers commonly close theirs.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
+/// TLS sessions kept for each granted origin: what rustls keeps of one server.
+const SESSIONS_PER_ORIGIN: usize = 8;
+
+/// What a provider may reach, and what the host adds to its requests there.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// Headers the host attaches, credentials as a rule. They replace the guest's.
+    pub headers: Vec<(HeaderName, SecretString)>,
+    /// Whether a name that looks public may lead to an address inside the operator's network. Names that are inside by
+    /// their form, such as `localhost` and `gpu.lan`, and addresses need no such word.
+    pub private: bool,
+}
+
+/// What all providers' TLS has in common: the roots of trust, which take long to read and much memory.
+pub(crate) struct Tls(ClientConfig);
+
+impl Tls {
+    /// Reads the system's roots.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(in crate::plugin) fn load() -> Result<Self, rustls::Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = Verifier::new(provider.clone())?;
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
+        Ok(Self(config))
+    }
+
+    /// The same roots, and sessions of its own.
+    fn of_one_provider(&self, origins: usize) -> ClientConfig {
+        let mut config = self.0.clone();
+        config.resumption = Resumption::in_memory_sessions(origins.saturating_mul(SESSIONS_PER_ORIGIN));
+        config
+    }
+}
+
+/// One provider's way out.
+pub(in crate::plugin) struct Egress {
+    pub(super) provider: Arc<str>,
+    pub(super) client: reqwest::Client,
+    pub(super) limits: OutboundLimits,
+    pub(super) secrets: Arc<Secrets>,
+    /// The names of all headers in which any grant may attach a secret: the guest sets none of them, wherever it asks.
+    pub(super) secret_headers: Vec<HeaderName>,
+    granted: Vec<Granted>,
+}
+
+/// A grant, ready for use.
+pub(super) struct Granted {
+    origin: Origin,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Egress {
+    /// # Errors
+    /// When a granted header isn't valid in HTTP.
+    pub(in crate::plugin) fn new(
+        tls: &Tls,
+        provider: Arc<str>,
+        grants: &[Grant],
+        limits: OutboundLimits,
+    ) -> anyhow::Result<Self> {
+        Self::with_lookup(tls, provider, grants, limits, resolve::system)
+    }
+
+    pub(super) fn with_lookup(
+        tls: &Tls,
+        provider: Arc<str>,
+        grants: &[Grant],
+        limits: OutboundLimits,
+        lookup: resolve::Lookup,
+    ) -> anyhow::Result<Self> {
+        let names = grants.iter().filter_map(|grant| match &grant.origin {
+            Origin::Tuple(_, Host::Domain(name), _) => Some((name.clone(), Reach::of(name, grant.private))),
+            // The check of the origin is that of the address, and reqwest asks no resolver for it.
+            Origin::Tuple(..) | Origin::Opaque(_) => None,
+        });
+        let resolver = Resolver::new(names, lookup);
+        let names = grants.iter().flat_map(|grant| grant.headers.iter().map(|(name, _)| name));
+        let mut secret_headers: Vec<_> = names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
+        secret_headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        secret_headers.dedup();
+        Ok(Self {
+            provider,
+            client: client(tls.of_one_provider(grants.len()), resolver, &limits).context("building the HTTP client")?,
+            limits,
+            secrets: Arc::new(Secrets::new(grants)),
+            secret_headers,
+            granted: grants.iter().map(Granted::new).collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// What must not come back to the guest, nor reach the log.
+    pub(in crate::plugin) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
+    /// The grant for this very origin.
+    pub(super) fn granted(&self, url: &Url) -> Option<&Granted> {
+        let origin = url.origin();
+        self.granted.iter().find(|granted| granted.origin == origin)
+    }
+}
+
+impl Granted {
+    fn new(grant: &Grant) -> anyhow::Result<Self> {
+        let headers = grant.headers.iter().map(|(name, value)| {
+            let mut value = HeaderValue::from_str(value.expose_secret()).with_context(|| {
+                let origin = grant.origin.ascii_serialization();
+                format!("the value of the header {name} granted for {origin} isn't valid in HTTP")
+            })?;
+            // Keeps it out of HPACK's tables and of every Debug output.
+            value.set_sensitive(true);
+            Ok((name.clone(), value))
+        });
+        Ok(Self { origin: grant.origin.clone(), headers: headers.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Adds what the operator granted.
+    pub(super) fn attach(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// A client that knows no cookies, no redirects and no proxies. Its connections are bounded by the provider's places
+/// for calls.
+fn client(tls: ClientConfig, resolver: Resolver, limits: &OutboundLimits) -> reqwest::Result<reqwest::Client> {
+    // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the limit is refused by the
+    // limit's name; what is beyond this, by HTTP/2 itself.
+    let header_list = limits.header_bytes.saturating_add(limits.headers.saturating_mul(32)).saturating_mul(2);
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
+        .connect_timeout(limits.connect)
+        .pool_idle_timeout(KEEP_IDLE)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // What leaves, leaves to a granted origin and not by way of whatever HTTP_PROXY names.
+        .no_proxy()
+        // Deltas are small: without this they wait some 40 ms for the one before to be acknowledged.
+        .tcp_nodelay(true)
+        .http1_max_headers(limits.headers)
+        .http2_max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
+        .user_agent(concat!("arete/", env!("CARGO_PKG_VERSION")))
+        .default_headers([(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
+        .build()
+}

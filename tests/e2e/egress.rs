@@ -1,0 +1,62 @@
+//! The way out: a provider reaches what it was granted, by the very origin and the very kind of address, and an operator
+//! learns from the log what to write to allow more.
+
+use serde_json::{Value, json};
+use upstream::{Reply, Upstream, claude};
+
+use crate::support::{App, ask, question};
+
+/// The vendor as seen by another name of this machine.
+fn named(vendor: &Upstream, host: &str) -> String {
+    vendor.url().replace("127.0.0.1", host)
+}
+
+#[tokio::test]
+async fn a_vendor_on_this_machine_is_reached_by_name_and_by_address() {
+    let vendor = Upstream::start().await;
+    for base in [named(&vendor, "localhost"), vendor.url().to_owned()] {
+        let app = App::with_vendor(&vendor).set("ANTHROPIC_BASE_URL", &base).start().await;
+        vendor.reply(Reply::json(200, claude::message("Good morning")));
+        assert_eq!(app.chat(question("Hello")).await.ok()["content"], "Good morning", "{base}");
+    }
+}
+
+#[tokio::test]
+async fn a_denial_tells_the_operator_the_lines_to_add_and_no_spelling_gets_around_it() {
+    let vendor = Upstream::start().await;
+    let app = App::with_echo().plugin(arete_artifacts::STRAY).start().await;
+    for (host, origin) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("localhost", "localhost"),
+        ("LOCALHOST", "localhost"),
+        ("[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
+        ("0.0.0.0", "0.0.0.0"),
+    ] {
+        let answer = app.chat(ask(&named(&vendor, host), json!({ "provider": "stray" }))).await.ok();
+        let origin = named(&vendor, origin);
+        let denied = format!("denied: provider stray has no grant for {origin}");
+        assert!(answer["content"].as_str().unwrap().starts_with(&denied), "{answer}");
+        let line = app.wait_for_log(|line: &Value| line["level"] == "WARN" && line["origin"] == origin).await;
+        assert_eq!((&line["provider"], &line["file"]), (&json!("stray"), &json!("stray.toml")));
+        let message = line["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("add to stray.toml:\n[[outbound]]\norigin = \"{origin}\"")), "{message}");
+    }
+    assert_eq!(vendor.connections_total(), 0);
+}
+
+#[tokio::test]
+async fn a_vendor_whose_head_is_too_large_is_told_by_the_limits_key() {
+    let vendor = Upstream::start().await;
+    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
+    vendor.reply(Reply::json(200, claude::message("Hello")).header("x-long", "x".repeat(100 << 10)));
+    let problem = app.chat(question("Hello")).await.problem(502, "provider-failed");
+    assert!(problem["detail"].as_str().unwrap().contains("`header-bytes`"), "{problem}");
+    let many =
+        (0..200).fold(Reply::json(200, claude::message("Hello")), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    vendor.reply(many);
+    let problem = app.chat(question("Hello")).await.problem(502, "provider-failed");
+    assert!(problem["detail"].as_str().unwrap().contains("`headers`"), "{problem}");
+    app.assert_well().await;
+}
