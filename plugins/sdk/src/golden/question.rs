@@ -1,6 +1,6 @@
 //! Requests for tests, in the words of Arete's own API, with `extra` where the contract has it.
 
-use arete_plugin::llm::{
+use crate::llm::{
     Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role, Text, Thinking,
     Tool, ToolChoice, ToolResult, ToolUse,
 };
@@ -10,11 +10,13 @@ use serde_json::value::RawValue;
 use crate::json::Object;
 
 /// A question with nothing to it.
-pub(crate) fn plain() -> Request {
-    read(Object::parse(r#"{"model":"claude-sonnet-5","messages":[{"role":"user","content":"Hi"}]}"#).unwrap())
+pub fn plain(model: &str) -> Request {
+    let asked = r#"{"model":"","messages":[{"role":"user","content":"Hi"}]}"#;
+    Request { model: model.to_owned(), ..read(Object::parse(asked).unwrap()) }
 }
 
-pub(crate) fn read(mut asked: Object) -> Request {
+/// A request as a caller writes it.
+pub fn read(mut asked: Object) -> Request {
     let request = Request {
         model: field(&mut asked, "model").unwrap(),
         messages: objects(&mut asked, "messages", message),

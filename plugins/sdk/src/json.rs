@@ -1,7 +1,7 @@
 //! JSON read without losing a digit: an object is a list of fields whose values stay the text they came as.
 //!
 //! A tree would turn `1.10` into `1.1` and large integers into floats, sort the fields, and cost memory for parts of
-//! a block that are only carried through. So whatever this provider doesn't need to understand stays a [`RawValue`].
+//! a block that are only carried through. So whatever a provider doesn't need to understand stays a [`RawValue`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,32 +11,33 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// The text of one JSON value, borrowed from where it was read or owned when it has to outlive that.
-pub(crate) type Raw<'a> = Cow<'a, RawValue>;
+pub type Raw<'a> = Cow<'a, RawValue>;
 
 /// What a string is called in messages.
-pub(crate) const STRING: &str = "a string";
+pub const STRING: &str = "a string";
 /// What an array is called in messages.
-pub(crate) const LIST: &str = "a list";
+pub const LIST: &str = "a list";
 /// What an object is called in messages.
-pub(crate) const OBJECT: &str = "an object";
+pub const OBJECT: &str = "an object";
 /// What a `u32` is called in messages.
-pub(crate) const COUNT: &str = "a whole number below 2^32";
+pub const COUNT: &str = "a whole number below 2^32";
 
 /// A value that isn't what it should be. It never holds the value itself, which may be part of a prompt or an answer.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Mismatch {
+pub struct Mismatch {
     /// Where: `content[0].text`. Empty for the outermost value.
-    pub(crate) at: String,
+    pub at: String,
     says: String,
 }
 
 impl Mismatch {
-    pub(crate) fn new(at: impl Into<String>, says: impl Into<String>) -> Self {
+    /// At this place, this is wrong: `should be …, but is …`.
+    pub fn new(at: impl Into<String>, says: impl Into<String>) -> Self {
         Self { at: at.into(), says: says.into() }
     }
 
     /// The same, seen from one level further out.
-    pub(crate) fn within(self, outer: impl fmt::Display) -> Self {
+    pub fn within(self, outer: impl fmt::Display) -> Self {
         let at = match self.at.as_str() {
             "" => outer.to_string(),
             inner if inner.starts_with('[') => format!("{outer}{inner}"),
@@ -66,37 +67,50 @@ impl fmt::Display for Mismatch {
 
 /// A JSON object: its fields in the order they came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Object<'a>(Vec<(String, Raw<'a>)>);
+pub struct Object<'a>(Vec<(String, Raw<'a>)>);
 
 impl<'a> Object<'a> {
-    pub(crate) fn parse(text: &'a str) -> Result<Self, Mismatch> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When the text is another value, or none.
+    pub fn parse(text: &'a str) -> Result<Self, Mismatch> {
         serde_json::from_str(text).map_err(|_| Mismatch::expected("", OBJECT, kind(text)))
     }
 
     /// Removes a field. A `null` counts as absent: it is how vendors say nothing. Of a doubled field the last counts.
-    pub(crate) fn take(&mut self, key: &str) -> Option<Raw<'a>> {
+    pub fn take(&mut self, key: &str) -> Option<Raw<'a>> {
         let found = self.0.extract_if(.., |(name, _)| name == key).last();
         found.map(|(_, value)| value).filter(|value| value.get() != "null")
     }
 
     /// Removes a field that has to be there.
-    pub(crate) fn require(&mut self, key: &str, expected: &str) -> Result<Raw<'a>, Mismatch> {
+    ///
+    /// # Errors
+    /// When it isn't; `expected` says what it should be.
+    pub fn require(&mut self, key: &str, expected: &str) -> Result<Raw<'a>, Mismatch> {
         self.take(key).ok_or_else(|| Mismatch::expected(key, expected, "missing"))
     }
 
     /// Removes a field and reads it, if it is there.
-    pub(crate) fn read<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>, Mismatch> {
+    ///
+    /// # Errors
+    /// When it isn't what is `expected`.
+    pub fn read<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>, Mismatch> {
         self.take(key).map(|value| read(&value, expected).map_err(|mismatch| mismatch.within(key))).transpose()
     }
 
     /// Removes a field that has to be there, and reads it.
-    pub(crate) fn need<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T, Mismatch> {
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't what is `expected`.
+    pub fn need<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T, Mismatch> {
         read(&self.require(key, expected)?, expected).map_err(|mismatch| mismatch.within(key))
     }
 
     /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two, some readers take
     /// the first and some the last.
-    pub(crate) fn set(&mut self, key: &str, value: Raw<'a>) {
+    pub fn set(&mut self, key: &str, value: Raw<'a>) {
         let mut value = Some(value);
         self.0.retain_mut(|(name, old)| {
             let other = name != key;
@@ -109,26 +123,34 @@ impl<'a> Object<'a> {
         self.0.extend(value.map(|value| (key.to_owned(), value)));
     }
 
+    /// Keeps the fields of which `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(&str, &RawValue) -> bool) {
+        self.0.retain(|(key, value)| keep(key, value));
+    }
+
     /// The value of a field, `null` included.
-    pub(crate) fn get(&self, key: &str) -> Option<&RawValue> {
+    pub fn get(&self, key: &str) -> Option<&RawValue> {
         self.0.iter().rfind(|(name, _)| name == key).map(|(_, value)| value.as_ref())
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+    /// The names of the fields, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| key.as_str())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether no field is left.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// What is left in it, as the contract's `extra`: absent when nothing is left but nulls.
-    pub(crate) fn into_extra(mut self) -> Option<String> {
+    pub fn into_extra(mut self) -> Option<String> {
         self.0.retain(|(_, value)| value.get() != "null");
         (!self.is_empty()).then(|| text(&self))
     }
 
-    pub(crate) fn into_owned(self) -> Object<'static> {
+    /// The same, cut loose from the text it was read from.
+    pub fn into_owned(self) -> Object<'static> {
         Object(self.0.into_iter().map(|(key, value)| (key, Cow::Owned(value.into_owned()))).collect())
     }
 }
@@ -173,12 +195,18 @@ impl Serialize for Object<'_> {
 }
 
 /// Checks that a text is one JSON value.
-pub(crate) fn value(text: &str) -> Result<&RawValue, Mismatch> {
+///
+/// # Errors
+/// When it isn't.
+pub fn value(text: &str) -> Result<&RawValue, Mismatch> {
     serde_json::from_str(text).map_err(|_| Mismatch::expected("", "a JSON value", kind(text)))
 }
 
 /// Checks that a text is one JSON object.
-pub(crate) fn object(text: &str) -> Result<&RawValue, Mismatch> {
+///
+/// # Errors
+/// When it isn't.
+pub fn object(text: &str) -> Result<&RawValue, Mismatch> {
     match value(text) {
         Ok(value) if value.get().starts_with('{') => Ok(value),
         _ => Err(Mismatch::expected("", OBJECT, kind(text))),
@@ -186,12 +214,12 @@ pub(crate) fn object(text: &str) -> Result<&RawValue, Mismatch> {
 }
 
 /// The JSON text of something that can't fail to have one: all that is written here has strings for keys.
-pub(crate) fn text(value: &impl Serialize) -> String {
+pub fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// The same, to be put into an [`Object`].
-pub(crate) fn raw(value: &impl Serialize) -> Raw<'static> {
+pub fn raw(value: &impl Serialize) -> Raw<'static> {
     Cow::Owned(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use arete_plugin::llm::{
+use crate::llm::{
     Completion, Event, FinishReason, ImageSource, OtherPart, Part, ProviderError, Text, Thinking, ToolUse, Usage,
 };
 
 use crate::body::{Fields, Value};
 use crate::json;
 
-pub(crate) fn completion(completion: &Completion) -> String {
+pub(super) fn completion(completion: &Completion) -> String {
     let shown = object()
         .with("id", Value::Text(&completion.id))
         .with("model", Value::Text(&completion.model))
@@ -20,7 +20,7 @@ pub(crate) fn completion(completion: &Completion) -> String {
     json::text(&shown)
 }
 
-pub(crate) fn event(event: &Event) -> String {
+pub(super) fn event(event: &Event) -> String {
     let (name, shown) = match event {
         Event::Start(start) => {
             let shown = object().with("id", Value::Text(&start.id)).with("model", Value::Text(&start.model));
@@ -45,7 +45,7 @@ pub(crate) fn event(event: &Event) -> String {
     json::text(&object().with(name, Value::Fields(shown)))
 }
 
-pub(crate) fn error(error: &ProviderError) -> String {
+pub(super) fn error(error: &ProviderError) -> String {
     let kind = format!("{:?}", error.kind).replace("ErrorKind::", "");
     let shown = object()
         .with("kind", Value::Text(&kind))
@@ -59,15 +59,15 @@ pub(crate) fn error(error: &ProviderError) -> String {
     json::text(&object().with("error", Value::Fields(shown)))
 }
 
-pub(crate) fn empty_text() -> Part {
+pub(super) fn empty_text() -> Part {
     Part::Text(Text { text: String::new(), extra: None })
 }
 
-pub(crate) fn empty_thinking() -> Part {
+pub(super) fn empty_thinking() -> Part {
     Part::Thinking(Thinking { text: String::new(), signature: None, extra: None })
 }
 
-pub(crate) fn empty_tool_use() -> Part {
+pub(super) fn empty_tool_use() -> Part {
     Part::ToolUse(ToolUse { id: String::new(), name: String::new(), input: String::new(), extra: None })
 }
 
