@@ -1,13 +1,14 @@
 //! The vendor's whole answer as a completion. What an answer says of itself beside its blocks is read here for
 //! streams too.
 
+use arete_plugin::json::{LIST, Mismatch, Object, STRING};
 use arete_plugin::llm::{Completion, FinishReason, NativeBody, Part, ProviderError};
+use arete_plugin::refusal::Broken;
 use serde_json::value::RawValue;
 
 use crate::DIALECT;
 use crate::blocks;
-use crate::errors::{self, Broken};
-use crate::json::{LIST, Mismatch, Object, STRING};
+use crate::errors;
 use crate::usage::Counts;
 
 /// The body of an answer with status 200. `native` tells whether the caller wants it as it is, too.

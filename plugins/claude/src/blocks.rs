@@ -5,12 +5,11 @@
 
 use std::borrow::Cow;
 
+use arete_plugin::body::{Fields, Value};
+use arete_plugin::json::{self, Mismatch, OBJECT, Object, STRING};
 use arete_plugin::llm::{
     Image, ImageData, ImageSource, OtherPart, Part, ResultPart, Text, Thinking, ToolResult, ToolUse,
 };
-
-use crate::body::{Fields, Value};
-use crate::json::{self, Mismatch, OBJECT, Object, STRING};
 
 /// A block of an answer as a part.
 ///

@@ -3,13 +3,12 @@
 //! Text, thoughts and arguments go out as they come. What the contract has no delta for (citations, fields that only
 //! the vendor knows, blocks of other kinds) goes out with the whole block at its end, which replaces the deltas.
 
+use arete_plugin::json::{self, LIST, Mismatch, OBJECT, Object, Raw, STRING};
 use arete_plugin::llm::{
     Event, OtherPart, Part, PartDelta, Text, TextDelta, Thinking, ThinkingDelta, ToolUse, ToolUseDelta,
 };
+use arete_plugin::refusal::{self, Broken};
 use serde_json::value::RawValue;
-
-use crate::errors::{self, Broken};
-use crate::json::{self, LIST, Mismatch, OBJECT, Object, Raw, STRING};
 
 /// A block that has started and not ended.
 pub(crate) struct Growing {
@@ -95,7 +94,7 @@ impl Growing {
                 None
             }
             (block, "text_delta" | "citations_delta" | "thinking_delta" | "signature_delta" | "input_json_delta") => {
-                let block = errors::word(block.kind());
+                let block = refusal::word(block.kind());
                 return Err(Broken(format!("a `{kind}` doesn't fit a block of type `{block}`")));
             }
             _ => return Ok(Some(Event::Other(OtherPart { kind, json: whole.to_owned() }))),

@@ -10,23 +10,19 @@
 
 mod answer;
 mod blocks;
-mod body;
 mod errors;
 #[cfg(test)]
 mod golden;
 mod growing;
-mod json;
 mod request;
 mod settings;
 mod stream;
 mod usage;
 
-use std::cell::RefCell;
-use std::time::SystemTime;
-
-use arete_plugin::http::{self, Body, Header, HttpRequest, Reply};
-use arete_plugin::llm::{Completion, Delta, Feature, Info, ProviderError, Request};
-use arete_plugin::{Deltas, Guest, GuestDeltas, config};
+use arete_plugin::exchange::{self, Exchange, Listening};
+use arete_plugin::http::Header;
+use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::{Deltas, Guest, config};
 
 use settings::Settings;
 use stream::Stream;
@@ -53,7 +49,7 @@ const MODELS: [&str; 12] = [
 struct Claude;
 
 impl Guest for Claude {
-    type Deltas = Answer;
+    type Deltas = Listening;
 
     fn describe() -> Result<Info, ProviderError> {
         let settings = Settings::read(config::get)?;
@@ -68,96 +64,29 @@ impl Guest for Claude {
     }
 
     fn complete(request: Request) -> Result<Completion, ProviderError> {
-        let reply = send(&request, false)?;
-        let id = request_id(&reply);
-        let body = reply.read_text().map_err(|error| with_request_id(error.into(), &id))?;
-        answer::read(&body, request::native(&request).is_some()).map_err(|error| with_request_id(error, &id))
+        let native = request::native(&request).is_some();
+        ask(&request, false)?.whole(|body| answer::read(body, native))
     }
 
     fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
-        let reply = send(&request, true)?;
-        let request_id = request_id(&reply);
-        // Absent is tolerated: then the events tell whether it is a stream.
-        if let Some(content_type) = reply.find_header("content-type").filter(|it| !is_event_stream(it)) {
-            let error = errors::not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
-            return Err(with_request_id(error, &request_id));
-        }
-        let stream = Stream::new(request::native(&request).is_some());
-        Ok(Deltas::new(Answer { reply, request_id, stream: RefCell::new(stream) }))
-    }
-}
-
-/// A streamed answer on its way.
-struct Answer {
-    reply: Reply,
-    request_id: Option<String>,
-    stream: RefCell<Stream>,
-}
-
-impl GuestDeltas for Answer {
-    fn next(&self) -> Result<Vec<Delta>, ProviderError> {
-        self.listen().map_err(|error| with_request_id(error, &self.request_id))
-    }
-}
-
-impl Answer {
-    /// Reads events until one of them tells something.
-    fn listen(&self) -> Result<Vec<Delta>, ProviderError> {
-        let mut stream = self.stream.borrow_mut();
-        while !stream.is_finished() {
-            let Some(event) = self.reply.next_event()? else { return Err(stream.end()) };
-            let deltas = stream.take(&event.name, &event.data)?;
-            if !deltas.is_empty() {
-                return Ok(deltas);
-            }
-        }
-        Ok(Vec::new())
+        let native = request::native(&request).is_some();
+        ask(&request, true)?.stream(Stream::new(native), errors::not_a_stream)
     }
 }
 
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
-fn send(request: &Request, stream: bool) -> Result<Reply, ProviderError> {
+fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
     let settings = Settings::read(config::get)?;
     let body = request::body(request, stream)?;
-    let reply = http::send(&HttpRequest {
-        method: "POST".into(),
-        url: settings.url.clone(),
-        headers: headers(settings, stream),
-        body: Some(Body::Text(body)),
-    })?;
-    let status = reply.status();
-    if (200..300).contains(&status) {
-        return Ok(reply);
-    }
-    // A refusal whose words can't be read is still that refusal.
-    let words = reply.read_text().unwrap_or_default();
-    Err(errors::refusal(status, &reply.headers(), &words, SystemTime::now()))
+    Exchange::post(settings.url.clone(), headers(settings, stream), body, "request-id", errors::refusal)
 }
 
 fn headers(settings: Settings, stream: bool) -> Vec<Header> {
     let header = |name: &str, value: String| Header { name: name.into(), value };
-    let accept = if stream { "text/event-stream" } else { "application/json" };
-    let mut headers = vec![
-        header("content-type", "application/json".into()),
-        header("accept", accept.into()),
-        header("anthropic-version", settings.version),
-    ];
+    let mut headers = exchange::headers(stream);
+    headers.push(header("anthropic-version", settings.version));
     headers.extend(settings.beta.map(|beta| header("anthropic-beta", beta)));
     headers
-}
-
-fn is_event_stream(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("text/event-stream")
-}
-
-fn request_id(reply: &Reply) -> Option<String> {
-    reply.find_header("request-id")
-}
-
-/// Every failure after the vendor's first word can be looked up by its support.
-fn with_request_id(error: ProviderError, request_id: &Option<String>) -> ProviderError {
-    ProviderError { request_id: error.request_id.clone().or_else(|| request_id.clone()), ..error }
 }
 
 arete_plugin::export!(Claude);

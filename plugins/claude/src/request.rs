@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
+use arete_plugin::asking::{self, at, invalid, list, number, role};
+use arete_plugin::body::{Fields, Value};
+use arete_plugin::json::{self, Mismatch, Object};
 use arete_plugin::llm::{ErrorKind, Message, NativeBody, Part, ProviderError, Request, Role, Tool, ToolChoice};
 
 use crate::DIALECT;
 use crate::blocks;
-use crate::body::{Fields, Value};
-use crate::json::{self, Mismatch, Object};
 
 /// What the vendor may generate when the caller set no limit.
 const DEFAULT_MAX_TOKENS: u32 = 1024;
@@ -18,40 +19,23 @@ const DEFAULT_MAX_TOKENS: u32 = 1024;
 /// The body to send.
 pub(crate) fn body(request: &Request, stream: bool) -> Result<String, ProviderError> {
     match native(request) {
-        Some(native) => native_body(native, request, stream),
+        Some(native) => asking::native_body(native, request, stream),
         None => mapped_body(request, stream),
     }
 }
 
 /// The request in the vendor's own dialect, if the caller spoke it.
 pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
-    request.native.as_ref().filter(|native| native.dialect == DIALECT)
-}
-
-/// All other fields of the request, `extra` too, say what this body says already.
-fn native_body(native: &NativeBody, request: &Request, stream: bool) -> Result<String, ProviderError> {
-    let mut body = Object::parse(&native.body)
-        .map_err(|mismatch| ProviderError::new(ErrorKind::InvalidRequest, format!("The body is wrong: {mismatch}.")))?;
-    body.set("model", json::raw(&request.model));
-    if stream || body.get("stream").is_some() {
-        body.set("stream", json::raw(&stream));
-    }
-    Ok(json::text(&body))
+    asking::native(request, DIALECT)
 }
 
 fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError> {
-    let mut body = fields(request, stream).map_err(invalid)?;
+    let body = fields(request, stream).map_err(invalid)?;
     if !body.has("messages") {
         let only_system = "`messages` needs a message of the user: system messages alone are no question.";
         return Err(at("messages", ProviderError::new(ErrorKind::InvalidRequest, only_system)));
     }
-    let extra = extra(request)?;
-    if let Some(key) = extra.keys().find(|key| *key == "stream" || body.has(key)) {
-        return Err(taken(key));
-    }
-    for (key, value) in extra {
-        body = body.with(key, Value::Raw(value));
-    }
+    let body = asking::with_extra(body, request, |_, key| key == "stream", field_of)?;
     Ok(json::text(&body))
 }
 
@@ -123,16 +107,6 @@ fn block((place, part): (usize, &Part)) -> Result<Value<'_>, Mismatch> {
     blocks::write(part).map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))
 }
 
-/// A role without a name here goes to the vendor as it is: it may know it, and says so clearly when it doesn't.
-fn role(role: &Role) -> &str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Other(word) => word,
-    }
-}
-
 fn tools(tools: &[Tool]) -> Result<Vec<Value<'_>>, Mismatch> {
     let tools = tools.iter().enumerate();
     tools.map(|(index, it)| tool(it).map_err(|mismatch| mismatch.within(format_args!("tools[{index}]")))).collect()
@@ -165,45 +139,17 @@ fn tool_choice(choice: &ToolChoice) -> Result<Value<'_>, Mismatch> {
     })
 }
 
-/// JSON has no word for what isn't finite.
-fn number(field: &str, number: Option<f64>) -> Result<Option<Value<'_>>, Mismatch> {
-    match number {
-        Some(number) if !number.is_finite() => Err(Mismatch::new(field, "should be a finite number")),
-        number => Ok(number.map(Value::Number)),
-    }
-}
-
-fn list(values: Vec<Value<'_>>) -> Option<Value<'_>> {
-    (!values.is_empty()).then_some(Value::List(values))
-}
-
-fn extra(request: &Request) -> Result<Object<'_>, ProviderError> {
-    let extra = request.extra.as_deref().map(Object::parse).transpose();
-    Ok(extra.map_err(|mismatch| invalid(mismatch.within("extra")))?.unwrap_or_default())
-}
-
-/// Either value could be the one that was meant, so the caller has to choose.
-fn taken(key: &str) -> ProviderError {
-    let field = match key {
+/// What the caller calls a field of the vendor's body.
+fn field_of(key: &str) -> Option<&'static str> {
+    Some(match key {
         "max_tokens" => "maxTokens",
         "top_p" => "topP",
         "top_k" => "topK",
         "stop_sequences" => "stopSequences",
         "tool_choice" => "toolChoice",
         "system" => "messages",
-        same => same,
-    };
-    let says = format!("`extra.{key}` would set what the request sets already; the field for it is `{field}`.");
-    at(&format!("extra.{key}"), ProviderError::new(ErrorKind::InvalidRequest, says))
-}
-
-fn invalid(mismatch: Mismatch) -> ProviderError {
-    let error = ProviderError::new(ErrorKind::InvalidRequest, format!("{mismatch}."));
-    at(&mismatch.at, error)
-}
-
-fn at(field: &str, error: ProviderError) -> ProviderError {
-    ProviderError { field: Some(field.to_owned()), ..error }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@
 
 use std::mem;
 
-use arete_plugin::llm::{Delta, ErrorKind, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
+use arete_plugin::exchange::{self, EventStream};
+use arete_plugin::http::SseEvent;
+use arete_plugin::json::{COUNT, Mismatch, OBJECT, Object, STRING};
+use arete_plugin::llm::{Delta, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
+use arete_plugin::refusal::{self, Broken};
 
 use crate::answer;
-use crate::errors::{self, Broken};
+use crate::errors;
 use crate::growing::Growing;
-use crate::json::{COUNT, Mismatch, OBJECT, Object, STRING};
 use crate::usage::Counts;
 
 /// A streamed answer, fed one server-sent event at a time.
@@ -42,9 +45,11 @@ impl Stream {
             extra: Object::default(),
         }
     }
+}
 
+impl EventStream for Stream {
     /// Takes one event. It may tell nothing (a `ping`), one thing or several. After the end, nothing tells anything.
-    pub(crate) fn take(&mut self, name: &str, data: &str) -> Result<Vec<Delta>, ProviderError> {
+    fn take(&mut self, SseEvent { name, data, .. }: &SseEvent) -> Result<Vec<Delta>, ProviderError> {
         if self.finished {
             return Ok(Vec::new());
         }
@@ -54,25 +59,24 @@ impl Stream {
         }
         let told = self.step(&kind, event, data);
         let mut events =
-            told.map_err(|Broken(why)| Broken(format!("in the event `{}`, {why}", errors::word(&kind))))?;
+            told.map_err(|Broken(why)| Broken(format!("in the event `{}`, {why}", refusal::word(&kind))))?;
         if self.native && events.is_empty() {
             events.push(Event::Other(OtherPart { kind, json: data.to_owned() }));
         }
-        // Several deltas of one event share it: the first carries it, so that it is passed on once.
-        let mut native = self.native.then(|| answer::native_body(data));
-        Ok(events.into_iter().map(|event| Delta { event, native: native.take() }).collect())
+        Ok(exchange::deltas(events, self.native.then(|| answer::native_body(data))))
     }
 
-    /// The body is at its end. Only the vendor's own mark ends an answer, and it ends the reading too.
-    pub(crate) fn end(&self) -> ProviderError {
-        let says = "The vendor closed the stream before the end of its answer.";
-        ProviderError::new(ErrorKind::Interrupted, says)
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.finished
     }
 
+    /// Only the vendor's own mark ends an answer, and it ends the reading too.
+    fn end(&self) -> ProviderError {
+        refusal::closed_early()
+    }
+}
+
+impl Stream {
     fn step(&mut self, kind: &str, event: Object, data: &str) -> Result<Vec<Event>, Broken> {
         match kind {
             "ping" => Ok(Vec::new()),
@@ -187,7 +191,7 @@ impl Stream {
 
 /// The event's type is in its data; a gateway that drops it there has it in the event's name at least.
 fn parse<'a>(name: &str, data: &'a str) -> Result<(String, Object<'a>), Broken> {
-    let named = |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", errors::word(name)));
+    let named = |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", refusal::word(name)));
     let event = Object::parse(data).map_err(named)?;
     let kind = event.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
     Ok((kind.unwrap_or_else(|| name.to_owned()), event))

@@ -1,8 +1,7 @@
 //! What an answer cost: the vendor's counts, of which a stream may tell some early and all of them again later.
 
+use arete_plugin::json::{self, COUNT, Mismatch, Object};
 use arete_plugin::llm::Usage;
-
-use crate::json::{self, COUNT, Mismatch, Object};
 
 /// The latest of each count.
 ///

@@ -1,9 +1,12 @@
-//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and the few
-//! conversions that every provider would otherwise write again.
+//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and what every provider
+//! would otherwise write again: JSON that keeps its digits ([`json`], [`body`]), what requests and refusals have in common
+//! ([`asking`], [`refusal`]), settings ([`settings`]), one exchange with the vendor ([`exchange`]), and, with the feature
+//! `golden`, tests against files that people can read (`golden`).
 //!
 //! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with `arete_plugin::export!(MyProvider);`.
 //! The contract itself is documented in `wit/provider.wit`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
 /// The bindings as generated. Everything a provider needs is re-exported under a shorter name below.
@@ -17,6 +20,15 @@ pub mod bindings {
         additional_derives: [PartialEq, Clone],
     });
 }
+
+pub mod asking;
+pub mod body;
+pub mod exchange;
+#[cfg(any(test, feature = "golden"))]
+pub mod golden;
+pub mod json;
+pub mod refusal;
+pub mod settings;
 
 pub use bindings::arete::provider::{config, http, llm, log};
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use arete_plugin::json;
+use arete_plugin::refusal::{MESSAGE_CHARACTERS_MAX, WORD_CHARACTERS_MAX};
 use proptest::prelude::*;
 
 use super::*;
@@ -35,60 +37,12 @@ fn the_type_decides_with_a_status_and_without() {
 
 #[test]
 fn the_status_decides_where_there_is_no_type() {
-    for (status, kind) in [
-        (100, ErrorKind::BadResponse),
-        (301, ErrorKind::BadResponse),
-        (400, ErrorKind::InvalidRequest),
-        (401, ErrorKind::Credentials),
-        (402, ErrorKind::Billing),
-        (403, ErrorKind::Credentials),
-        (404, ErrorKind::NotFound),
-        (405, ErrorKind::InvalidRequest),
-        (408, ErrorKind::Timeout),
-        (409, ErrorKind::Other("conflict".into())),
-        (413, ErrorKind::TooLarge),
-        (422, ErrorKind::InvalidRequest),
-        (429, ErrorKind::RateLimited),
-        (500, ErrorKind::VendorFailed),
-        (502, ErrorKind::VendorFailed),
-        (503, ErrorKind::Overloaded),
-        (504, ErrorKind::Timeout),
-        (529, ErrorKind::Overloaded),
-        (599, ErrorKind::VendorFailed),
-        (999, ErrorKind::BadResponse),
-    ] {
+    for (status, kind) in [(404, ErrorKind::NotFound), (529, ErrorKind::Overloaded), (999, ErrorKind::BadResponse)] {
         let error = refusal(status, &[], "<html>", UNIX_EPOCH);
         assert_eq!((error.kind, error.status, error.code), (kind, Some(status), None));
         assert!(error.message.contains(&status.to_string()), "{}", error.message);
     }
     assert_eq!(in_band(Object::default()).kind, ErrorKind::VendorFailed);
-}
-
-#[test]
-fn waits_are_read_from_milliseconds_seconds_and_dates() {
-    let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 37);
-    for (name, value, wait) in [
-        ("retry-after-ms", "250", Some(250)),
-        ("Retry-After-Ms", "0.2", Some(1)),
-        ("retry-after", "0", Some(0)),
-        ("RETRY-AFTER", " 1.5 ", Some(1500)),
-        ("retry-after", "9999999999999999999999", Some(u32::MAX)),
-        ("retry-after", "-1", None),
-        ("retry-after", "NaN", None),
-        ("retry-after", "inf", None),
-        ("retry-after", "soon", None),
-        ("retry-after", "", None),
-        ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", Some(37_000)),
-        ("retry-after", "Sun, 06 Nov 1994 08:48:00 GMT", Some(0)),
-        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(u32::MAX)),
-        ("retry-after", "Sun, 99 Nov 1994 08:49:37 GMT", None),
-    ] {
-        let headers = [Header { name: name.into(), value: value.into() }];
-        assert_eq!(refusal(429, &headers, "", now).retry_after_ms, wait, "{name}: {value}");
-    }
-    let both = [("retry-after", "7"), ("retry-after-ms", "soon")];
-    let both = both.map(|(name, value)| Header { name: name.into(), value: value.into() });
-    assert_eq!(refusal(429, &both, "", now).retry_after_ms, Some(7000));
 }
 
 #[test]

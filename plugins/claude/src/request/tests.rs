@@ -4,11 +4,11 @@ use arete_plugin::llm::{ErrorKind, OtherPart, Part, ToolChoice};
 use proptest::prelude::*;
 
 use super::*;
-use crate::golden::question;
+use arete_plugin::golden::question;
 
 #[test]
 fn numbers_and_raw_json_keep_their_digits() {
-    let mut request = question::plain();
+    let mut request = question::plain("claude-sonnet-5");
     request.temperature = Some(0.7);
     request.top_p = Some(0.1 + 0.2);
     let json = r#"{"type":"x", "n": 1.10, "big":123456789012345678901234567890}"#;
@@ -24,7 +24,7 @@ fn numbers_and_raw_json_keep_their_digits() {
 #[test]
 fn a_number_that_json_has_no_word_for_is_refused() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let request = Request { top_p: Some(number), ..question::plain() };
+        let request = Request { top_p: Some(number), ..question::plain("claude-sonnet-5") };
         let error = body(&request, false).unwrap_err();
         assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::InvalidRequest, Some("topP")));
     }
@@ -47,7 +47,7 @@ fn every_key_that_the_request_sets_is_refused_in_extra() {
 proptest! {
     #[test]
     fn text_that_should_be_json_is_refused_or_makes_a_json_body(json in "[\\[\\]{}\",:a\\\\01 ]{0,12}", place in 0..4) {
-        let mut request = question::plain();
+        let mut request = question::plain("claude-sonnet-5");
         match place {
             0 => request.extra = Some(json),
             1 => request.messages[0].extra = Some(json),

@@ -1,10 +1,11 @@
 //! Orders that the vendor doesn't promise, and events that nobody would send.
 
-use arete_plugin::llm::Part;
+use arete_plugin::golden::event as said;
+use arete_plugin::json;
+use arete_plugin::llm::{ErrorKind, Part};
 use proptest::prelude::*;
 
 use super::*;
-use crate::json;
 
 const START: &str = r#"{"type":"message_start","message":{"type":"message","id":"m","model":"c","content":[]}}"#;
 const TEXT: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
@@ -18,8 +19,8 @@ const STOP: &str = r#"{"type":"message_stop"}"#;
 fn check_broken(events: &[&str], says: &str) {
     let (last, first) = events.split_last().unwrap();
     let mut stream = Stream::new(false);
-    first.iter().for_each(|event| drop(stream.take("", event).unwrap()));
-    let error = stream.take("named", last).unwrap_err();
+    first.iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
+    let error = stream.take(&said("named", last)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadResponse);
     assert_eq!(error.message, format!("The vendor's answer isn't what its API promises: in the event `{says}."));
     assert!(!stream.is_finished());
@@ -94,7 +95,7 @@ fn a_delta_has_to_fit_its_block() {
             );
             if fitting.contains(delta) {
                 let mut stream = Stream::new(false);
-                [START, &start, &event].iter().for_each(|event| drop(stream.take("", event).unwrap()));
+                [START, &start, &event].iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
             } else {
                 let says = format!("content_block_delta`, a `{delta}` doesn't fit a block of type `{block}`");
                 check_broken(&[START, &start, &event], &says);
@@ -109,8 +110,8 @@ fn every_error_in_a_stream_ends_it_wherever_it_comes() {
     let events = [START, TEXT, MORE, BLOCK_STOP, REASON];
     for count in 0..=events.len() {
         let mut stream = Stream::new(false);
-        events[..count].iter().for_each(|event| drop(stream.take("", event).unwrap()));
-        let error = stream.take("error", error).unwrap_err();
+        events[..count].iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
+        let error = stream.take(&said("error", error)).unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Overloaded, "Overloaded"));
         assert_eq!(stream.end().kind, ErrorKind::Interrupted);
     }
@@ -119,31 +120,32 @@ fn every_error_in_a_stream_ends_it_wherever_it_comes() {
 #[test]
 fn the_name_stands_in_for_a_type_that_is_missing() {
     let mut stream = Stream::new(false);
-    let deltas = stream.take("message_start", &START.replace(r#""type":"message_start","#, "")).unwrap();
+    let deltas = stream.take(&said("message_start", &START.replace(r#""type":"message_start","#, ""))).unwrap();
     assert!(matches!(deltas[0].event, Event::Start(_)));
-    assert_eq!(stream.take("ping", "{}").unwrap(), []);
-    let error = stream.take("error", r#"{"error":{"type":"api_error","message":"m"}}"#).unwrap_err();
+    assert_eq!(stream.take(&said("ping", "{}")).unwrap(), []);
+    let error = stream.take(&said("error", r#"{"error":{"type":"api_error","message":"m"}}"#)).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
 }
 
 #[test]
 fn nothing_comes_after_the_end() {
     let mut stream = Stream::new(true);
-    [START, REASON, STOP].iter().for_each(|event| drop(stream.take("", event).unwrap()));
+    [START, REASON, STOP].iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
     assert!(stream.is_finished());
-    assert_eq!(stream.take("", START).unwrap(), []);
-    assert_eq!(stream.take("error", "not json").unwrap(), []);
+    assert_eq!(stream.take(&said("", START)).unwrap(), []);
+    assert_eq!(stream.take(&said("error", "not json")).unwrap(), []);
 }
 
 #[test]
 fn words_of_the_vendor_are_bounded_in_messages() {
     let mut stream = Stream::new(false);
     let long = "x".repeat(100_000);
-    drop(stream.take("", START).unwrap());
-    let error = stream.take(&long, "nonsense").unwrap_err();
+    drop(stream.take(&said("", START)).unwrap());
+    let error = stream.take(&said(&long, "nonsense")).unwrap_err();
     assert!(error.message.len() < 400);
-    drop(stream.take("", &TEXT.replace(r#""type":"text""#, &format!(r#""type":"{long}""#))).unwrap());
-    let error = stream.take("", &MORE.replace("text_delta", "thinking_delta").replace(r#""text":"#, r#""thinking":"#));
+    drop(stream.take(&said("", &TEXT.replace(r#""type":"text""#, &format!(r#""type":"{long}""#)))).unwrap());
+    let error =
+        stream.take(&said("", &MORE.replace("text_delta", "thinking_delta").replace(r#""text":"#, r#""thinking":"#)));
     assert!(error.unwrap_err().message.len() < 400);
 }
 
@@ -201,9 +203,9 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(events in prop::collection::vec(("\\PC{0,12}", "\\PC{0,40}|\\{\"type\":\"[a-z_]{1,20}\"\\PC{0,30}\\}"), 0..8)) {
         let mut stream = Stream::new(true);
-        drop(stream.take("", START));
+        drop(stream.take(&said("", START)));
         for (name, data) in events {
-            if let Ok(deltas) = stream.take(&name, &data) {
+            if let Ok(deltas) = stream.take(&said(&name, &data)) {
                 prop_assert!(deltas.iter().all(|delta| !matches!(delta.event, Event::Finish(_))) || stream.is_finished());
             }
         }
@@ -215,7 +217,7 @@ proptest! {
         let mut told = Vec::new();
         for (name, data) in std::iter::once(("".to_owned(), START.to_owned())).chain(events) {
             // What fails is passed over: the state has to stay sound even then.
-            told.extend(stream.take(&name, &data).unwrap_or_default());
+            told.extend(stream.take(&said(&name, &data)).unwrap_or_default());
         }
         let finishes = told.iter().filter(|delta| matches!(delta.event, Event::Finish(_))).count();
         prop_assert_eq!(finishes, usize::from(stream.is_finished()));

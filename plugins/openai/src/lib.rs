@@ -1,0 +1,71 @@
+//! The provider for the OpenAI Chat Completions API, which Groq, vLLM, Together, OpenRouter, LM Studio, llama.cpp and
+//! many others speak too: what they do differently is a matter of settings.
+//!
+//! This file only says what goes together. What is sent is made in `request`; what comes is read in `answer`, `stream`
+//! and `errors`, all without I/O, so that tests can feed them the vendors' words.
+
+// Native linkers can't take the names that components export, so a native build, which only tests need, exports nothing.
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only the exports use the whole of it"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
+#![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
+
+mod answer;
+mod blocks;
+mod calls;
+mod errors;
+#[cfg(test)]
+mod golden;
+mod grown;
+mod messages;
+mod request;
+mod settings;
+mod stream;
+mod tools;
+mod usage;
+
+use arete_plugin::exchange::{self, Exchange, Listening};
+use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::{Deltas, Guest, config};
+
+use settings::Settings;
+use stream::Stream;
+
+/// What the contract calls this API.
+const DIALECT: &str = "openai-chat";
+
+struct OpenAi;
+
+impl Guest for OpenAi {
+    type Deltas = Listening;
+
+    fn describe() -> Result<Info, ProviderError> {
+        let settings = Settings::read(config::get)?;
+        Ok(Info {
+            vendor: settings.vendor,
+            version: env!("CARGO_PKG_VERSION").into(),
+            default_model: settings.model,
+            models: settings.models,
+            features: vec![Feature::Streaming, Feature::Images, Feature::Tools, Feature::Thinking],
+            extra: None,
+        })
+    }
+
+    fn complete(request: Request) -> Result<Completion, ProviderError> {
+        let native = request::native(&request).is_some();
+        ask(&request, false)?.whole(|body| answer::read(body, &request.model, native))
+    }
+
+    fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
+        let native = request::native(&request).is_some();
+        ask(&request, true)?.stream(Stream::new(request.model, native), errors::not_a_stream)
+    }
+}
+
+/// Asks the vendor. What comes back has been accepted; a refusal is an error.
+fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
+    let settings = Settings::read(config::get)?;
+    let body = request::body(request, stream, &settings.habits)?;
+    Exchange::post(settings.url, exchange::headers(stream), body, "x-request-id", errors::refusal)
+}
+
+arete_plugin::export!(OpenAi);

@@ -1,0 +1,292 @@
+//! JSON read without losing a digit: an object is a list of fields whose values stay the text they came as.
+//!
+//! A tree would turn `1.10` into `1.1` and large integers into floats, sort the fields, and cost memory for parts of
+//! a block that are only carried through. So whatever a provider doesn't need to understand stays a [`RawValue`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The text of one JSON value, borrowed from where it was read or owned when it has to outlive that.
+pub type Raw<'a> = Cow<'a, RawValue>;
+
+/// What a string is called in messages.
+pub const STRING: &str = "a string";
+/// What an array is called in messages.
+pub const LIST: &str = "a list";
+/// What an object is called in messages.
+pub const OBJECT: &str = "an object";
+/// What a `u32` is called in messages.
+pub const COUNT: &str = "a whole number below 2^32";
+
+/// A value that isn't what it should be. It never holds the value itself, which may be part of a prompt or an answer.
+#[derive(Debug, PartialEq)]
+pub struct Mismatch {
+    /// Where: `content[0].text`. Empty for the outermost value.
+    pub at: String,
+    says: String,
+}
+
+impl Mismatch {
+    /// At this place, this is wrong: `should be …, but is …`.
+    pub fn new(at: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { at: at.into(), says: says.into() }
+    }
+
+    /// The same, seen from one level further out.
+    pub fn within(self, outer: impl fmt::Display) -> Self {
+        let at = match self.at.as_str() {
+            "" => outer.to_string(),
+            inner if inner.starts_with('[') => format!("{outer}{inner}"),
+            inner => format!("{outer}.{inner}"),
+        };
+        Self { at, ..self }
+    }
+
+    fn expected(at: &str, expected: &str, found: &str) -> Self {
+        let found = match found {
+            "a number" if expected == COUNT => "another number",
+            found if found == expected => "one that can't be read",
+            found => found,
+        };
+        Self::new(at, format!("should be {expected}, but is {found}"))
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at.as_str() {
+            "" => write!(f, "it {}", self.says),
+            at => write!(f, "`{at}` {}", self.says),
+        }
+    }
+}
+
+/// A JSON object: its fields in the order they came.
+#[derive(Clone, Debug, Default)]
+pub struct Object<'a>(Vec<(String, Raw<'a>)>);
+
+impl<'a> Object<'a> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When the text is another value, or none.
+    pub fn parse(text: &'a str) -> Result<Self, Mismatch> {
+        serde_json::from_str(text).map_err(|_| Mismatch::expected("", OBJECT, kind(text)))
+    }
+
+    /// Removes a field. A `null` counts as absent: it is how vendors say nothing. Of a doubled field the last counts.
+    pub fn take(&mut self, key: &str) -> Option<Raw<'a>> {
+        let found = self.0.extract_if(.., |(name, _)| name == key).last();
+        found.map(|(_, value)| value).filter(|value| value.get() != "null")
+    }
+
+    /// Removes a field that has to be there.
+    ///
+    /// # Errors
+    /// When it isn't; `expected` says what it should be.
+    pub fn require(&mut self, key: &str, expected: &str) -> Result<Raw<'a>, Mismatch> {
+        self.take(key).ok_or_else(|| Mismatch::expected(key, expected, "missing"))
+    }
+
+    /// Removes a field and reads it, if it is there.
+    ///
+    /// # Errors
+    /// When it isn't what is `expected`.
+    pub fn read<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>, Mismatch> {
+        self.take(key).map(|value| read(&value, expected).map_err(|mismatch| mismatch.within(key))).transpose()
+    }
+
+    /// Removes a field that has to be there, and reads it.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't what is `expected`.
+    pub fn need<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T, Mismatch> {
+        read(&self.require(key, expected)?, expected).map_err(|mismatch| mismatch.within(key))
+    }
+
+    /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two, some readers take
+    /// the first and some the last.
+    pub fn set(&mut self, key: &str, value: Raw<'a>) {
+        let mut value = Some(value);
+        self.0.retain_mut(|(name, old)| {
+            let other = name != key;
+            match value.take_if(|_| !other) {
+                Some(value) => *old = value,
+                None => return other,
+            }
+            true
+        });
+        self.0.extend(value.map(|value| (key.to_owned(), value)));
+    }
+
+    /// Keeps the fields of which `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(&str, &RawValue) -> bool) {
+        self.0.retain(|(key, value)| keep(key, value));
+    }
+
+    /// The value of a field, `null` included.
+    pub fn get(&self, key: &str) -> Option<&RawValue> {
+        self.0.iter().rfind(|(name, _)| name == key).map(|(_, value)| value.as_ref())
+    }
+
+    /// The names of the fields, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// Whether no field is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is left in it, as the contract's `extra`: absent when nothing is left but nulls.
+    pub fn into_extra(mut self) -> Option<String> {
+        self.0.retain(|(_, value)| value.get() != "null");
+        (!self.is_empty()).then(|| text(&self))
+    }
+
+    /// The same, cut loose from the text it was read from.
+    pub fn into_owned(self) -> Object<'static> {
+        Object(self.0.into_iter().map(|(key, value)| (key, Cow::Owned(value.into_owned()))).collect())
+    }
+}
+
+impl<'a> IntoIterator for Object<'a> {
+    type Item = (String, Raw<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(OBJECT)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut fields = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+            fields.push((key, Cow::Borrowed(value)));
+        }
+        Ok(Object(fields))
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// Checks that a text is one JSON value.
+///
+/// # Errors
+/// When it isn't.
+pub fn value(text: &str) -> Result<&RawValue, Mismatch> {
+    serde_json::from_str(text).map_err(|_| Mismatch::expected("", "a JSON value", kind(text)))
+}
+
+/// Checks that a text is one JSON object.
+///
+/// # Errors
+/// When it isn't.
+pub fn object(text: &str) -> Result<&RawValue, Mismatch> {
+    match value(text) {
+        Ok(value) if value.get().starts_with('{') => Ok(value),
+        _ => Err(Mismatch::expected("", OBJECT, kind(text))),
+    }
+}
+
+/// The JSON text of something that can't fail to have one: all that is written here has strings for keys.
+pub fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The same, to be put into an [`Object`].
+pub fn raw(value: &impl Serialize) -> Raw<'static> {
+    Cow::Owned(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+}
+
+fn read<T: DeserializeOwned>(value: &RawValue, expected: &str) -> Result<T, Mismatch> {
+    serde_json::from_str(value.get()).map_err(|_| Mismatch::expected("", expected, kind(value.get())))
+}
+
+/// What a text is, in words for people.
+fn kind(text: &str) -> &'static str {
+    let Ok(value) = serde_json::from_str::<&RawValue>(text) else {
+        return if text.trim().is_empty() { "empty" } else { "not JSON" };
+    };
+    match value.get().as_bytes().first() {
+        Some(b'{') => OBJECT,
+        Some(b'[') => LIST,
+        Some(b'"') => STRING,
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_order_survive() {
+        let source = r#"{"z":1.10,"a":12345678901234567890123,"m":{"b":1e400, "a":0.30000000000000004}}"#;
+        assert_eq!(text(&Object::parse(source).unwrap()), source);
+    }
+
+    #[test]
+    fn a_null_counts_as_absent_and_the_last_of_two_counts() {
+        let mut object = Object::parse(r#"{"a":null,"b":1,"b":2}"#).unwrap();
+        assert_eq!(object.take("a").map(|value| value.get().to_owned()), None);
+        assert_eq!(object.take("b").map(|value| value.get().to_owned()).as_deref(), Some("2"));
+        assert!(object.is_empty());
+    }
+
+    #[test]
+    fn a_field_that_is_set_is_there_once() {
+        let mut object = Object::parse(r#"{"b":1,"a":2,"b":3}"#).unwrap();
+        object.set("b", raw(&4));
+        object.set("c", raw(&5));
+        assert_eq!(text(&object), r#"{"b":4,"a":2,"c":5}"#);
+    }
+
+    #[test]
+    fn a_mismatch_says_where_and_what_but_never_the_value() {
+        let mut object = Object::parse(r#"{"a":["my secret"],"n":-1,"s":"x"}"#).unwrap();
+        let a = object.need::<String>("a", STRING).unwrap_err().within("b[0]").to_string();
+        assert_eq!(a, "`b[0].a` should be a string, but is a list");
+        let n = object.need::<u32>("n", COUNT).unwrap_err().to_string();
+        assert_eq!(n, "`n` should be a whole number below 2^32, but is another number");
+        assert_eq!(
+            object.need::<u32>("x", COUNT).unwrap_err().says,
+            "should be a whole number below 2^32, but is missing"
+        );
+        assert_eq!(Object::parse("<html>").unwrap_err().to_string(), "it should be an object, but is not JSON");
+        assert_eq!(Object::parse("[]").unwrap_err().to_string(), "it should be an object, but is a list");
+        assert_eq!(Object::parse(" ").unwrap_err().to_string(), "it should be an object, but is empty");
+    }
+
+    #[test]
+    fn deep_nesting_is_carried_without_recursion() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(text(&Object::parse(&deep).unwrap()), deep);
+    }
+}
