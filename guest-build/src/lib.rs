@@ -11,8 +11,8 @@ use std::{env, fs, io};
 /// The target that guests are compiled for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// The providers that are compiled into the binary: packages of the `plugins` workspace.
-pub const BUNDLED: [&str; 2] = ["claude", "echo"];
+/// The components that are compiled into the binary: packages of the `plugins` workspace.
+pub const BUNDLED: [&str; 3] = ["claude", "echo", "openai"];
 
 /// Compiles guests of the `plugins` workspace with `cargo build <selection>`; gives the folder their `.wasm` files are in.
 ///

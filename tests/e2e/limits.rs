@@ -135,8 +135,9 @@ async fn a_connection_serves_many_requests_in_turn() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
-    let app = App::with_echo().set("HTTP_READ_TIMEOUT", "200ms").set("HTTP_MAX_CONNECTIONS", "1").start().await;
-    // More than the buffers between the two hold; the client reads nothing of it.
+    let app = App::with_echo().set("HTTP_READ_TIMEOUT", "2s").set("HTTP_MAX_CONNECTIONS", "1").start().await;
+    // More than the buffers between the two hold; the client reads nothing of it. Long enough for a busy machine to take
+    // the question in.
     let idle = Raw::chat(&app, &question(&"x".repeat(16 << 20))).await;
     // The only place for a connection is free again, although its holder is still there.
     app.assert_well().await;

@@ -18,6 +18,7 @@ mod support;
 mod cache;
 mod cancel;
 mod chat;
+mod check;
 mod code_cache;
 mod config;
 mod door;

@@ -150,3 +150,25 @@ fn bundled_files_are_right_and_the_example_of_settings_shows_their_defaults() {
         }
     }
 }
+
+/// The files that plugins come with, as an operator finds them.
+#[test]
+fn every_providers_file_that_is_shipped_can_be_used() {
+    let plugins = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins"));
+    let mut files = Vec::new();
+    for plugin in std::fs::read_dir(plugins).unwrap() {
+        let plugin = plugin.unwrap().path();
+        files.extend(Some(plugin.join("provider.toml")).filter(|file| file.is_file()));
+        for file in std::fs::read_dir(plugin.join("providers")).into_iter().flatten() {
+            files.push(file.unwrap().path());
+        }
+    }
+    assert!(5 < files.len(), "{files:?}");
+    for file in files {
+        let id = file.file_stem().unwrap().to_str().unwrap();
+        let (vars, limits) = (Vars::default(), Limits::default());
+        let around = Surroundings { id, folder: Some(Path::new("plugins.d")), vars: &vars, limits: &limits };
+        let parsed = parse(&std::fs::read_to_string(&file).unwrap(), &around);
+        assert!(matches!(&parsed, Ok(Parsed::Enabled(_))), "{}: {parsed:?}", file.display());
+    }
+}
