@@ -1,13 +1,14 @@
 """JSON as text and back, with every number in the digits it was typed with, and reading that says what is wrong.
 
-The contract carries JSON as text. Python's own floats would turn `1.10` into `1.1` and `1e400` into no JSON at all, so
-numbers with a point or an exponent stay what they are: text.
+The contract carries JSON as text. Python's own numbers would turn `1.10` into `1.1`, `1e400` into no JSON at all and a
+very long integer into an exception, so all but plain integers stay what they are: text.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
@@ -15,10 +16,18 @@ from typing import TypeAlias, Union
 
 COUNT_MAX = 2**32 - 1
 
+DEPTH_MAX = 100
+"""How deep JSON may be nested. Python reads it by recursion, and the stack of a component ends the call when it is full.
+The host itself takes no more than 128."""
+
+_INTEGER_CHARACTERS_MAX = 18
+_NESTING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class Number:
-    """A number that isn't an integer, as it was written."""
+    """A number that isn't a plain integer, as it was written."""
 
     digits: str
 
@@ -36,9 +45,16 @@ class Mismatch(Exception):
         self.says = says
 
 
+class TooDeep(ValueError):
+    """JSON that is nested too deeply to be read."""
+
+
 def parse(text: str) -> Json:
-    """Reads one JSON value. Raises `ValueError` if it isn't one."""
-    value: Json = json.loads(text, parse_float=Number, parse_constant=_no_constant)
+    """Reads one JSON value. Raises `ValueError` if it isn't one, and `TooDeep` if it is nested too deeply."""
+    # Counting comes first because it is so much faster; what has few brackets can't be deep.
+    if DEPTH_MAX < text.count("[") + text.count("{") and _too_deep(text):
+        raise TooDeep
+    value: Json = json.loads(text, parse_int=_integer, parse_float=Number, parse_constant=_no_constant)
     return value
 
 
@@ -54,7 +70,7 @@ def clean(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _LONE_SURROGATE.sub("\ufffd", text)
     return text
 
 
@@ -87,6 +103,8 @@ class Object:
         """Reads the text of an object; `at` is where it stands, for the error."""
         try:
             value = parse(text)
+        except TooDeep:
+            raise Mismatch(at, f"is nested deeper than {DEPTH_MAX} levels") from None
         except ValueError:
             raise Mismatch(at, "should be an object, but is " + ("not JSON" if text.strip() else "empty")) from None
         if not isinstance(value, dict):
@@ -162,6 +180,22 @@ def extra(fields: dict[str, Json]) -> str | None:
 
 def _expected(at: str, expected: str, found: Json) -> Mismatch:
     return Mismatch(at, f"should be {expected}, but is {kind(found)}")
+
+
+def _integer(digits: str) -> int | Number:
+    return Number(digits) if _INTEGER_CHARACTERS_MAX < len(digits) or digits == "-0" else int(digits)
+
+
+def _too_deep(text: str) -> bool:
+    depth = 0
+    for token in _NESTING.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if DEPTH_MAX < depth:
+                return True
+        elif token[0] in "]}":
+            depth -= 1
+    return False
 
 
 def _no_constant(word: str) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wit_world.imports import llm
 
 from errors import Failure, refusal
-from jsontext import parse, write
+from jsontext import DEPTH_MAX, Mismatch, Object, TooDeep, parse, write
 from settings import Settings
 
 from .support import Case
@@ -104,10 +104,30 @@ class TheSettings(Case):
 
 class JsonText(Case):
     def test_digits_and_order_survive(self) -> None:
-        source = '{"z":1.10,"a":12345678901234567890123,"m":[1e400,-0.0,true,null,"é\\n\\u0001\\"",{}]}'
+        source = '{"z":1.10,"a":12345678901234567890123,"m":[1e400,-0.0,-0,1,true,null,"é\\n\\u0001\\"",{}]}'
         self.assertEqual(write(parse(source)), source)
 
     def test_python_knows_more_words_than_json(self) -> None:
         for word in ("NaN", "Infinity", "-Infinity"):
             with self.assertRaises(ValueError):
                 parse(f"[{word}]")
+
+    def test_a_number_of_any_length_is_a_number(self) -> None:
+        digits = "9" * 10_000
+        self.assertEqual(write(parse(digits)), digits)
+        with self.assertRaises(Mismatch) as caught:
+            Object.parse(f'{{"n":{digits}}}').count("n")
+        self.assertIn("is another number", str(caught.exception))
+
+    def test_nesting_has_an_end(self) -> None:
+        for depth, fits in [(DEPTH_MAX, True), (DEPTH_MAX + 1, False), (1_000_000, False)]:
+            text = "[" * depth + '"[[\\"[["' + "]" * depth
+            if fits:
+                self.assertEqual(write(parse(text)), text)
+            else:
+                self.assertRaises(TooDeep, parse, text)
+        wide = "[" + ",".join(["{}"] * 500 + ['"' + "[" * 500 + '"']) + "]"
+        self.assertEqual(write(parse(wide)), wide)
+        with self.assertRaises(Mismatch) as caught:
+            Object.parse('{"a":' * 101 + "1" + "}" * 101, "extra")
+        self.assertEqual(str(caught.exception), "`extra` is nested deeper than 100 levels")
