@@ -1,5 +1,6 @@
 //! From a project to its component: what is the same in every language stands here, the rest in a module each.
 
+mod python;
 mod rust;
 mod tool;
 mod typescript;
@@ -58,6 +59,7 @@ impl Project {
         };
         let job = Job { project: self, wit, scratch, tools: &options.tools, quiet: options.quiet };
         let made = match self.language() {
+            Language::Python => python::build(&job)?,
             Language::Rust => rust::build(&job)?,
             Language::TypeScript => typescript::build(&job)?,
         };
