@@ -3,6 +3,10 @@
 //! What builds the project is pinned by the project itself: `requirements.txt` names each package with the hashes of its
 //! files, and pip takes nothing else. It goes into an environment of its own below the folder for tools, which projects with
 //! the same pins share; the system's Python is only asked to make it.
+//!
+//! componentize-py runs the sources and keeps the memory they leave behind, in which there are random numbers and times: the
+//! same sources give another file each time. So a component that is made of nothing new isn't made again, which keeps its
+//! hash, and with it whatever is kept under that.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,10 +31,16 @@ const MODULE: &str = "provider";
 pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
     let dir = job.project.dir();
     entry(dir)?;
-    let environment = install(job)?;
-    types(job, &environment)?;
-
+    let pins = pins(dir)?;
     let component = job.scratch.join("component.wasm");
+    let stamp = job.scratch.join("component.from");
+    let from = fingerprint(job, &pins)?;
+    if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|made| made == from) {
+        return Ok(component);
+    }
+
+    let environment = install(job, &pins)?;
+    types(job, &environment)?;
     let mut componentize = componentize_py(job, &environment);
     componentize.args(["componentize", "--python-path"]).arg(dir.join(SOURCES)).arg("--output").arg(&component);
     tool::run(
@@ -39,7 +49,37 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
         INSTALL,
         "componentize-py can't make a component of the sources: see above.",
     )?;
+    write(&stamp, &from)?;
     Ok(component)
+}
+
+/// Of all that the component is made of: the pins, the contract and the sources.
+fn fingerprint(job: &Job, pins: &str) -> Result<String, Problem> {
+    let mut files = Vec::new();
+    collect(&job.wit, &mut files)?;
+    collect(&job.project.dir().join(SOURCES), &mut files)?;
+    files.sort();
+    let mut hash = DefaultHasher::new();
+    pins.hash(&mut hash);
+    for file in files {
+        let bytes = fs::read(&file).map_err(|error| Problem::with_file(&file, &error))?;
+        (file, bytes).hash(&mut hash);
+    }
+    Ok(format!("{:016x}", hash.finish()))
+}
+
+/// All files of a folder and the folders in it, but what Python keeps there for itself.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    let unreadable = |error| Problem::with_file(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if !path.is_dir() {
+            files.push(path);
+        } else if path.file_name().is_some_and(|name| name != "__pycache__") {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn entry(dir: &Path) -> Result<(), Problem> {
@@ -74,19 +114,22 @@ fn componentize_py(job: &Job, environment: &Path) -> Command {
     command
 }
 
-/// The environment with what `requirements.txt` names, made again when the file changes.
-fn install(job: &Job) -> Result<PathBuf, Problem> {
-    let pins = job.project.dir().join("requirements.txt");
-    let text = fs::read_to_string(&pins).map_err(|_| {
+fn pins(dir: &Path) -> Result<String, Problem> {
+    let pins = dir.join("requirements.txt");
+    fs::read_to_string(&pins).map_err(|_| {
         Problem::new(format!(
             "{} isn't there. It pins componentize-py and whatever the sources import, each with its hashes; `pip-compile \
              --generate-hashes` writes it.",
             pins.display()
         ))
-    })?;
-    let environment = job.tools.join("python").join(name(&text));
+    })
+}
+
+/// The environment with what the pins name, made again when they change.
+fn install(job: &Job, pins: &str) -> Result<PathBuf, Problem> {
+    let environment = job.tools.join("python").join(name(pins));
     let stamp = environment.join("installed.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pins) {
         return Ok(environment);
     }
 
@@ -96,18 +139,15 @@ fn install(job: &Job) -> Result<PathBuf, Problem> {
     let mut pip = Command::new(executable(&environment, "python"));
     // Only what is compiled already: a package's own script for compiling could do anything.
     pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary=:all:", "--no-input"]);
-    pip.args(["--disable-pip-version-check", "--requirement"]).arg(&pins);
+    pip.args(["--disable-pip-version-check", "--requirement"]).arg(job.project.dir().join("requirements.txt"));
     if job.quiet {
         pip.arg("--quiet");
     }
     tool::run(&mut pip, job.quiet, INSTALL, "pip can't install what requirements.txt names: see above.")?;
     if !executable(&environment, "componentize-py").is_file() {
-        return Err(Problem::new(format!(
-            "{} doesn't name componentize-py, which makes the component.",
-            pins.display()
-        )));
+        return Err(Problem::new("requirements.txt doesn't name componentize-py, which makes the component."));
     }
-    write(&stamp, &text)?;
+    write(&stamp, pins)?;
     Ok(environment)
 }
 
@@ -118,9 +158,9 @@ fn name(pins: &str) -> String {
     format!("{:016x}", hash.finish())
 }
 
-/// The first Python that is new enough, or what is wrong with the first of that name.
+/// The first Python that is new enough, or what is wrong with the best name's.
 fn python() -> Result<&'static str, Problem> {
-    let mut wrong = None;
+    let mut wrong: Option<Problem> = None;
     for name in NAMES {
         match tool::need(&mut Command::new(name), PYTHON, INSTALL) {
             Ok(()) => return Ok(name),
@@ -161,16 +201,48 @@ mod tests {
         assert!(pins.contains("requirements.txt isn't there") && pins.contains("--generate-hashes"), "{pins}");
     }
 
+    const PINS: &str = "componentize-py==0.25.1\n";
+
+    fn project(dir: &Path) -> Project {
+        for (file, text) in [
+            ("pyproject.toml", ""),
+            ("requirements.txt", PINS),
+            ("src/provider.py", "import a"),
+            ("build/wit/a.wit", ""),
+        ] {
+            write(&dir.join(file), text).unwrap();
+        }
+        Project::open(dir).unwrap()
+    }
+
     #[test]
     fn an_environment_is_used_again_while_the_pins_are_the_same() {
         let dir = tempfile::tempdir().unwrap();
-        write(&dir.path().join("pyproject.toml"), "").unwrap();
-        write(&dir.path().join("requirements.txt"), "componentize-py==0.25.1\n").unwrap();
-        let environment = dir.path().join("python").join(name("componentize-py==0.25.1\n"));
-        write(&environment.join("installed.txt"), "componentize-py==0.25.1\n").unwrap();
-        let project = Project::open(dir.path()).unwrap();
-        let found = install(&job(&project)).unwrap();
-        assert_eq!(fs::canonicalize(found).unwrap(), fs::canonicalize(environment).unwrap());
-        assert_ne!(name("componentize-py==0.25.1\n"), name("componentize-py==0.25.2\n"));
+        let project = project(dir.path());
+        let environment = project.dir().join("python").join(name(PINS));
+        write(&environment.join("installed.txt"), PINS).unwrap();
+        assert_eq!(install(&job(&project), PINS).unwrap(), environment);
+        assert_ne!(name(PINS), name("componentize-py==0.25.2\n"));
+    }
+
+    #[test]
+    fn a_component_is_kept_until_something_that_it_is_made_of_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = project(dir.path());
+        let job = job(&project);
+        let print = |pins| fingerprint(&job, pins).unwrap();
+        let before = print(PINS);
+        write(&job.scratch.join("component.wasm"), "").unwrap();
+        write(&job.scratch.join("component.from"), &before).unwrap();
+        write(&project.dir().join("src/__pycache__/provider.pyc"), "").unwrap();
+        assert_eq!(build(&job).unwrap(), job.scratch.join("component.wasm"));
+
+        assert_ne!(print(""), before);
+        for (file, text) in [("src/a/b.py", ""), ("src/a/b.py", "1"), ("build/wit/a.wit", "1"), ("src/provider.py", "")]
+        {
+            let before = print(PINS);
+            write(&project.dir().join(file), text).unwrap();
+            assert_ne!(print(PINS), before, "{file}");
+        }
     }
 }
