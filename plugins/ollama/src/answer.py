@@ -20,18 +20,19 @@ _MEDIA_TYPES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "ima
 class Ids:
     """Names for what the vendor gives none.
 
-    A component's random numbers may be the same in every run, so the names are made of what was asked and what came
-    back, the vendor's clock in nanoseconds included: the same exchange has the same names, and any other has others.
+    A component's random numbers may be the same in every run. The vendor's clock never is: its answers say to the
+    nanosecond when they were made. So the same answer has the same names, and any other has others.
     """
 
     digest: str
 
     @classmethod
-    def of(cls, question: str, answer: str) -> Ids:
-        """For the body that was sent, and the first object that came back."""
-        hash = hashlib.sha256(question.encode())
-        hash.update(b"\n" + answer.encode())
-        return cls(hash.hexdigest()[:24])
+    def of(cls, chunk: Chunk, question: str) -> Ids:
+        """For the first object that came back. Where something in between drops the time, the body that was sent and the
+        words that came have to do."""
+        made_at = chunk.rest.get("created_at")
+        made_of = [chunk.model, made_at] if made_at else [question, chunk.thinking, chunk.text]
+        return cls(hashlib.sha256(write(list(made_of)).encode()).hexdigest()[:24])
 
     @property
     def answer(self) -> str:
@@ -75,7 +76,7 @@ def complete(body: str, question: str, model: str) -> llm.Completion:
     chunk = read(body)
     if not chunk.done:
         raise interrupted()
-    ids = Ids.of(question, body)
+    ids = Ids.of(chunk, question)
     parts: list[llm.Part] = []
     if chunk.thinking:
         parts.append(llm.Part_Thinking(llm.Thinking(chunk.thinking, None, None)))

@@ -79,7 +79,7 @@ def deltas(lines: Iterator[str], question: str, model: str) -> Iterator[list[llm
         chunk = read(line)
         events: list[llm.Event] = []
         if answer is None:
-            answer = _Answer(Ids.of(question, line))
+            answer = _Answer(Ids.of(chunk, question))
             events.append(llm.Event_Start(llm.Start(answer.ids.answer, chunk.model or model, None)))
         events += answer.take(chunk)
         if events:

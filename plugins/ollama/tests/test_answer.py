@@ -55,16 +55,19 @@ class Whole(Case):
         self.assertEqual(list(counted), durations)
         self.assertEqual(told.extra, '{"created_at":"2023-12-12T14:13:43.416799Z"}')
 
-    def test_ids_are_the_same_for_the_same_exchange_only(self) -> None:
-        ids = {
-            complete(PLAIN).id,
-            complete(PLAIN).id,
-            complete({**PLAIN, "created_at": "2023-12-12T14:13:43.416800Z"}).id,
-            answer.complete(json.dumps(PLAIN), "another", "asked").id,
-        }
+    def test_ids_are_the_vendors_time(self) -> None:
+        later = {**PLAIN, "created_at": "2023-12-12T14:13:43.416800Z"}
+        another = {**PLAIN, "model": "qwen3"}
+        self.assertEqual(complete(PLAIN).id, complete({**PLAIN, "new": 1}).id)
+        ids = {complete(fields).id for fields in (PLAIN, later, another)}
         self.assertEqual(len(ids), 3)
         for id in ids:
             self.assertRegex(id, r"^ollama-[0-9a-f]{24}$")
+
+    def test_without_the_time_ids_are_made_of_the_words(self) -> None:
+        timeless = json.dumps({**PLAIN, "created_at": None})
+        questions = ["a", "a", "b"]
+        self.assertEqual(len({answer.complete(timeless, question, "asked").id for question in questions}), 2)
 
     def test_thoughts_come_first_and_calls_last(self) -> None:
         told = complete({**PLAIN, **saying({"content": "b", "thinking": "a", "tool_calls": [CALL]}, done=True)})
