@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from wit_world.imports import llm
+
 from errors import broken, in_band, interrupted
 from jsontext import Json, Mismatch, Object, extra, write
-from wit_world.imports import llm
 
 _COUNTED = ("_count", "_duration")
 """How the names of what the vendor counts end. Durations are in nanoseconds."""
@@ -28,8 +29,8 @@ class Ids:
 
     @classmethod
     def of(cls, chunk: Chunk, question: str) -> Ids:
-        """For the first object that came back. Where something in between drops the time, the body that was sent and the
-        words that came have to do."""
+        """For the first object that came back. Where something in between drops the time, the body that was sent and
+        the words that came have to do."""
         made_at = chunk.rest.get("created_at")
         made_of = [chunk.model, made_at] if made_at else [question, chunk.thinking, chunk.text]
         return cls(hashlib.sha256(write(list(made_of)).encode()).hexdigest()[:24])

@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from jsontext import COUNT_MAX, Json, Mismatch, Object, clean, extra
 from wit_world.imports import llm
+
+from jsontext import COUNT_MAX, Json, Mismatch, Object, clean, extra
 
 MESSAGE_CHARACTERS_MAX = 1000
 """How much of the vendor's message is passed on. Enough for every message that explains something."""

@@ -17,8 +17,8 @@ from typing import TypeAlias, Union
 COUNT_MAX = 2**32 - 1
 
 DEPTH_MAX = 100
-"""How deep JSON may be nested. Python reads it by recursion, and the stack of a component ends the call when it is full.
-The host itself takes no more than 128."""
+"""How deep JSON may be nested. Python reads it by recursion, and the stack of a component ends the call when it is
+full. The host itself takes no more than 128."""
 
 _INTEGER_CHARACTERS_MAX = 18
 _NESTING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
@@ -32,7 +32,7 @@ class Number:
     digits: str
 
 
-Json: TypeAlias = Union[None, bool, int, float, str, Number, "list[Json]", "dict[str, Json]"]
+Json: TypeAlias = Union[bool, int, float, str, Number, "list[Json]", "dict[str, Json]", None]
 """A JSON value. Floats are only written; those that are read are `Number`s."""
 
 
@@ -52,7 +52,7 @@ class TooDeep(ValueError):
 def parse(text: str) -> Json:
     """Reads one JSON value. Raises `ValueError` if it isn't one, and `TooDeep` if it is nested too deeply."""
     # Counting comes first because it is so much faster; what has few brackets can't be deep.
-    if DEPTH_MAX < text.count("[") + text.count("{") and _too_deep(text):
+    if text.count("[") + text.count("{") > DEPTH_MAX and _too_deep(text):
         raise TooDeep
     value: Json = json.loads(text, parse_int=_integer, parse_float=Number, parse_constant=_no_constant)
     return value
@@ -183,7 +183,7 @@ def _expected(at: str, expected: str, found: Json) -> Mismatch:
 
 
 def _integer(digits: str) -> int | Number:
-    return Number(digits) if _INTEGER_CHARACTERS_MAX < len(digits) or digits == "-0" else int(digits)
+    return Number(digits) if len(digits) > _INTEGER_CHARACTERS_MAX or digits == "-0" else int(digits)
 
 
 def _too_deep(text: str) -> bool:
@@ -191,7 +191,7 @@ def _too_deep(text: str) -> bool:
     for token in _NESTING.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if DEPTH_MAX < depth:
+            if depth > DEPTH_MAX:
                 return True
         elif token[0] in "]}":
             depth -= 1

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from wit_world.imports import llm
+
 from errors import invalid, unsupported
 from jsontext import Json, Mismatch, Object
 from merge import merge
-from wit_world.imports import llm
 
 _BETWEEN_TEXTS = "\n\n"
 """The vendor takes one string a message. What were separate pieces doesn't run together."""

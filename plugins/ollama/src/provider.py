@@ -140,7 +140,8 @@ def of_http(error: http.HttpError) -> Failure:
 
 
 def of_bug(bug: Exception) -> Failure:
-    """A mistake in this plugin. Where it is goes into the log; what the exception says may hold a prompt and doesn't."""
+    """A mistake in this plugin. Where it is goes into the log; what the exception says doesn't, as it may hold words
+    of a prompt."""
     trace = bug.__traceback__
     places = []
     while trace is not None:

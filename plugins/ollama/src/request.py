@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 
+from wit_world.imports import llm
+
 from errors import invalid, unsupported
 from jsontext import Json, Mismatch, Object, write
 from merge import merge
 from messages import messages
 from settings import Settings
-from wit_world.imports import llm
+
 
 def body(request: llm.Request, settings: Settings, stream: bool) -> str:
     """The body to send."""

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wit_world.imports import llm
+
 from errors import Failure, failure
 from jsontext import Json, Number
-from wit_world.imports import llm
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"
 
@@ -48,8 +49,8 @@ class Settings:
 
 
 def _url(base: str) -> str:
-    """The base may have a path, as gateways in between do. It isn't repeated in the error: it may hold a password, where
-    none belongs."""
+    """The base may have a path, as gateways in between do. It isn't repeated in the error: it may hold a password,
+    where none belongs."""
     if not _BASE_URL.fullmatch(base):
         says = "should be `http://` or `https://`, a host and perhaps a path, without user name, query and fragment"
         raise _wrong("base-url", says)
@@ -63,7 +64,7 @@ def _models(names: str | None, model: str | None) -> list[str]:
 
 
 def _keep_alive(text: str | None) -> Json:
-    """The vendor takes seconds as a number and a duration such as `1h30m` as a string; a negative one means for ever."""
+    """The vendor takes seconds as a number and a duration such as `1h30m` as a string; negative ones mean for ever."""
     if text is None:
         return None
     if _SECONDS.fullmatch(text):

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from wit_world.imports import llm
+
 from answer import Chunk, Ids, finish_reason, read, tool_use
 from errors import interrupted
 from jsontext import Json, extra
-from wit_world.imports import llm
 
 
 class _Kind(Enum):

@@ -1,4 +1,4 @@
-"""The contract's types without componentize-py: made out of `provider.wit`, in the shape that componentize-py gives them.
+"""The contract's types without componentize-py: made out of `provider.wit`, in the shape that it gives them.
 
 So these tests run on any Python, and a contract that changes changes them too. That the shape is right is shown by the
 cassettes, which run the real component.

@@ -6,11 +6,11 @@ import json
 from typing import Any
 from unittest import TestCase
 
-from request import body
-from settings import Settings
 from wit_world.imports import llm
 
 from errors import Failure
+from request import body
+from settings import Settings
 
 SETTINGS = Settings.read({}.get)
 

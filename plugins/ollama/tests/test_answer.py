@@ -105,7 +105,9 @@ class Whole(Case):
         self.assertEqual(types, ["image/png", "image/jpeg", "application/octet-stream"])
 
     def test_what_is_new_is_kept(self) -> None:
-        told = complete({**PLAIN, "remote_model": "x", "n": 1.0, "message": {"content": "a", "new": [1], "images": None}})
+        told = complete(
+            {**PLAIN, "remote_model": "x", "n": 1.0, "message": {"content": "a", "new": [1], "images": None}}
+        )
         extra = json.loads(told.extra)
         self.assertEqual((extra["remote_model"], extra["message"]), ("x", {"new": [1]}))
 
@@ -122,8 +124,14 @@ class Whole(Case):
             ('{"message":1}', "`message` should be an object, but is a number"),
             ('{"message":{"content":["secret"]}}', "`message.content` should be a string, but is a list"),
             ('{"done":"yes"}', "`done` should be a boolean, but is a string"),
-            ('{"done":true,"eval_count":-1}', "`eval_count` should be a whole number below 2^32, but is another number"),
-            ('{"done":true,"eval_count":1e3}', "`eval_count` should be a whole number below 2^32, but is another number"),
+            (
+                '{"done":true,"eval_count":-1}',
+                "`eval_count` should be a whole number below 2^32, but is another number",
+            ),
+            (
+                '{"done":true,"eval_count":1e3}',
+                "`eval_count` should be a whole number below 2^32, but is another number",
+            ),
             ('{"message":{"tool_calls":[1]}}', "`message.tool_calls[0]` should be an object, but is a number"),
             (
                 '{"done":true,"message":{"tool_calls":[{"function":{}}]}}',

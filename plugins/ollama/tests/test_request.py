@@ -59,7 +59,10 @@ class Fields(Case):
 
     def test_tools(self) -> None:
         schema = '{"type":"object","properties":{"n":{"minimum":1.50}}}'
-        tools = [llm.Tool("f", "does it", schema, None), llm.Tool("g", None, "{}", '{"function":{"strict":true},"x":1}')]
+        tools = [
+            llm.Tool("f", "does it", schema, None),
+            llm.Tool("g", None, "{}", '{"function":{"strict":true},"x":1}'),
+        ]
         written = body(request(tools=tools, tool_choice=llm.ToolChoice_Auto()), SETTINGS, False)
         self.assertIn(
             '"tools":[{"type":"function","function":{"name":"f","description":"does it","parameters":' + schema + "}},"
