@@ -4,6 +4,7 @@ mod python;
 mod rust;
 mod tool;
 mod typescript;
+mod venv;
 
 use std::fs;
 use std::path::{Path, PathBuf};
