@@ -188,4 +188,15 @@ mod tests {
     fn only_a_module_that_says_its_contract_becomes_a_component() {
         assert!(says(componentize(b"no module")).starts_with("The module can't be made into a component: "));
     }
+
+    /// The plugin's own tests run natively, with the C compiler that links this one, so they need nothing else; here they
+    /// have the bindings that they are built with.
+    #[cfg(unix)]
+    #[test]
+    fn the_tests_of_the_plugin_in_c_pass() {
+        let (dir, _) = bindings();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/cohere/tests/run.sh");
+        let mut run = std::process::Command::new(script);
+        tool::run(run.arg(dir.path().join("bindings")).arg(dir.path()), true, "", "They fail.").unwrap();
+    }
 }
