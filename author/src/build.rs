@@ -1,8 +1,11 @@
 //! From a project to its component: what is the same in every language stands here, the rest in a module each.
 
+mod c;
+mod python;
 mod rust;
 mod tool;
 mod typescript;
+mod venv;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +61,8 @@ impl Project {
         };
         let job = Job { project: self, wit, scratch, tools: &options.tools, quiet: options.quiet };
         let made = match self.language() {
+            Language::C => c::build(&job)?,
+            Language::Python => python::build(&job)?,
             Language::Rust => rust::build(&job)?,
             Language::TypeScript => typescript::build(&job)?,
         };

@@ -8,6 +8,10 @@ use crate::Problem;
 /// A language that plugins are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
+    /// Sources in `src`, compiled by the clang that is part of Zig.
+    C,
+    /// Modules in `src`, compiled by componentize-py together with their interpreter.
+    Python,
     /// A crate of its own or a member of a workspace, compiled for `wasm32-wasip2`.
     Rust,
     /// An npm package, type-checked and compiled by jco with QuickJS.
@@ -15,7 +19,12 @@ pub enum Language {
 }
 
 /// The file by which a project of each language is known.
-const MARKS: &[(&str, Language)] = &[("Cargo.toml", Language::Rust), ("package.json", Language::TypeScript)];
+const MARKS: &[(&str, Language)] = &[
+    ("compile_flags.txt", Language::C),
+    ("pyproject.toml", Language::Python),
+    ("Cargo.toml", Language::Rust),
+    ("package.json", Language::TypeScript),
+];
 
 /// A folder that holds the sources of one plugin.
 #[derive(Debug)]
@@ -57,6 +66,8 @@ impl Project {
 impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::C => "C",
+            Self::Python => "Python",
             Self::Rust => "Rust",
             Self::TypeScript => "TypeScript",
         })
@@ -105,7 +116,8 @@ mod tests {
     fn a_folder_without_a_mark_is_told_what_it_needs() {
         let says = open(&["main.go"]).unwrap_err();
         assert!(says.contains("mistral is no plugin project"), "{says}");
-        assert!(says.contains("Cargo.toml (Rust), package.json (TypeScript)"), "{says}");
+        let marks = "compile_flags.txt (C), pyproject.toml (Python), Cargo.toml (Rust), package.json (TypeScript)";
+        assert!(says.contains(marks), "{says}");
     }
 
     #[test]

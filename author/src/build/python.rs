@@ -1,0 +1,167 @@
+//! Python: componentize-py, which puts the interpreter and the project's modules into one component.
+//!
+//! componentize-py runs the sources and keeps the memory they leave behind, in which there are random numbers and times: the
+//! same sources give another file each time. So a component that is made of nothing new isn't made again, which keeps its
+//! hash, and with it whatever is kept under that.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::venv::{self, Environment, INSTALL};
+use super::{Job, tool, write};
+use crate::{Problem, WORLD};
+
+/// The package, and its program.
+const TOOL: &str = "componentize-py";
+
+/// Where the provider's module is, and its name.
+const SOURCES: &str = "src";
+const MODULE: &str = "provider";
+
+pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
+    let dir = job.project.dir();
+    entry(dir)?;
+    let pins = venv::pins(dir, TOOL)?;
+    let component = job.scratch.join("component.wasm");
+    let stamp = job.scratch.join("component.from");
+    let from = fingerprint(job, &pins)?;
+    if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|made| made == from) {
+        return Ok(component);
+    }
+
+    let environment = Environment::of(job, &pins, TOOL, TOOL)?;
+    types(job, &environment)?;
+    let mut componentize = componentize_py(job, &environment);
+    componentize.args(["componentize", "--python-path"]).arg(dir.join(SOURCES)).arg("--output").arg(&component);
+    tool::run(
+        componentize.arg(MODULE),
+        job.quiet,
+        INSTALL,
+        "componentize-py can't make a component of the sources: see above.",
+    )?;
+    write(&stamp, &from)?;
+    Ok(component)
+}
+
+/// Of all that the component is made of: the pins, the contract and the sources.
+fn fingerprint(job: &Job, pins: &str) -> Result<String, Problem> {
+    let mut files = Vec::new();
+    collect(&job.wit, &mut files)?;
+    collect(&job.project.dir().join(SOURCES), &mut files)?;
+    files.sort();
+    let mut hash = DefaultHasher::new();
+    pins.hash(&mut hash);
+    for file in files {
+        let bytes = fs::read(&file).map_err(|error| Problem::with_file(&file, &error))?;
+        (file, bytes).hash(&mut hash);
+    }
+    Ok(format!("{:016x}", hash.finish()))
+}
+
+/// All files of a folder and the folders in it, but what Python keeps there for itself.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    let unreadable = |error| Problem::with_file(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if !path.is_dir() {
+            files.push(path);
+        } else if path.file_name().is_some_and(|name| name != "__pycache__") {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn entry(dir: &Path) -> Result<(), Problem> {
+    let entry = dir.join(SOURCES).join(MODULE).with_extension("py");
+    if entry.is_file() {
+        return Ok(());
+    }
+    Err(Problem::new(format!(
+        "{} isn't there. It should hold the provider: its classes Chat and Deltas.",
+        entry.display()
+    )))
+}
+
+/// The contract's types, for editors and type checkers. The component gets its own from componentize-py, so what is here
+/// is only read by people and their tools.
+fn types(job: &Job, environment: &Environment) -> Result<(), Problem> {
+    let types = job.scratch.join("types");
+    if types.is_dir() {
+        fs::remove_dir_all(&types).map_err(|error| Problem::with_file(&types, &error))?;
+    }
+    let mut bindings = componentize_py(job, environment);
+    let failed = "componentize-py can't make types from the contract.";
+    tool::run(bindings.arg("bindings").arg(&types), job.quiet, INSTALL, failed)
+}
+
+/// Packages that the sources import are found in the environment too, and nowhere else. Mistakes in the sources are told
+/// with Python's own trace; that of the tool around it would only bury it.
+fn componentize_py(job: &Job, environment: &Environment) -> Command {
+    let mut command = environment.program(TOOL);
+    command.current_dir(job.project.dir()).env("RUST_LIB_BACKTRACE", "0");
+    command.arg("--quiet").arg("--wit-path").arg(&job.wit).args(["--world", WORLD]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Project;
+
+    fn job(project: &Project) -> Job<'_> {
+        let scratch = project.dir().join("build");
+        Job { project, wit: scratch.join("wit"), scratch, tools: project.dir(), quiet: true }
+    }
+
+    fn says(files: &[&str]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        files.iter().for_each(|file| write(&dir.path().join(file), "").unwrap());
+        build(&job(&Project::open(dir.path()).unwrap())).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_a_project_lacks_is_named_before_anything_is_installed() {
+        let provider = says(&["pyproject.toml", "src/app.py"]);
+        assert!(provider.contains("provider.py isn't there"), "{provider}");
+        let pins = says(&["pyproject.toml", "src/provider.py"]);
+        assert!(pins.contains("requirements.txt isn't there") && pins.contains("--generate-hashes"), "{pins}");
+    }
+
+    const PINS: &str = "componentize-py==0.25.1\n";
+
+    fn project(dir: &Path) -> Project {
+        for (file, text) in [
+            ("pyproject.toml", ""),
+            ("requirements.txt", PINS),
+            ("src/provider.py", "import a"),
+            ("build/wit/a.wit", ""),
+        ] {
+            write(&dir.join(file), text).unwrap();
+        }
+        Project::open(dir).unwrap()
+    }
+
+    #[test]
+    fn a_component_is_kept_until_something_that_it_is_made_of_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = project(dir.path());
+        let job = job(&project);
+        let print = |pins| fingerprint(&job, pins).unwrap();
+        let before = print(PINS);
+        write(&job.scratch.join("component.wasm"), "").unwrap();
+        write(&job.scratch.join("component.from"), &before).unwrap();
+        write(&project.dir().join("src/__pycache__/provider.pyc"), "").unwrap();
+        assert_eq!(build(&job).unwrap(), job.scratch.join("component.wasm"));
+
+        assert_ne!(print(""), before);
+        for (file, text) in [("src/a/b.py", ""), ("src/a/b.py", "1"), ("build/wit/a.wit", "1"), ("src/provider.py", "")]
+        {
+            let before = print(PINS);
+            write(&project.dir().join(file), text).unwrap();
+            assert_ne!(print(PINS), before, "{file}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+#include "answer.h"
+
+#include <stdlib.h>
+
+#include "give.h"
+#include "write.h"
+
+bool take_words(Arena *arena, Object *object, const char *key, const Path *at, Str *string, Error *error) {
+    Str value;
+    *string = (Str){0};
+    if (!object_take(object, key, &value) || json_string(arena, value, string)) return true;
+    return broken(error, &(Path){at, key, 0}, "should be a string");
+}
+
+bool take_string(Arena *arena, Object *object, const char *key, const Path *at, Str *string, Error *error) {
+    Str value;
+    if (object_take(object, key, &value) && json_string(arena, value, string)) return true;
+    return broken(error, &(Path){at, key, 0}, "should be a string");
+}
+
+bool take_object(Arena *arena, Object *object, const char *key, const Path *at, Object *inner, Error *error) {
+    Str value;
+    if (object_take(object, key, &value) && json_object(arena, value, inner)) return true;
+    return broken(error, &(Path){at, key, 0}, "should be an object");
+}
+
+bool take_list(Arena *arena, Object *object, const char *key, const Path *at, List *list, Error *error) {
+    Str value;
+    *list = (List){0};
+    if (!object_take(object, key, &value) || json_list(arena, value, list)) return true;
+    return broken(error, &(Path){at, key, 0}, "should be a list");
+}
+
+bool finish_reason_read(Str word, Str says, FinishReason *reason, Error *error) {
+    static const struct {
+        const char *word;
+        uint8_t reason;
+    } REASONS[] = {
+        {"COMPLETE", ARETE_PROVIDER_LLM_FINISH_REASON_END_TURN},
+        {"STOP_SEQUENCE", ARETE_PROVIDER_LLM_FINISH_REASON_STOP_SEQUENCE},
+        {"MAX_TOKENS", ARETE_PROVIDER_LLM_FINISH_REASON_MAX_TOKENS},
+        {"TOOL_CALL", ARETE_PROVIDER_LLM_FINISH_REASON_TOOL_USE},
+    };
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
+        if (!text_is(word, REASONS[i].word)) continue;
+        *reason = (FinishReason){.tag = REASONS[i].reason};
+        return true;
+    }
+    bool timeout = text_is(word, "TIMEOUT");
+    if (timeout || text_is(word, "ERROR")) {
+        if (says.len == 0) {
+            says = timeout ? LITERAL("The vendor took too long to generate the answer.")
+                           : LITERAL("The vendor failed while it generated the answer.");
+        }
+        (void)fail(error, timeout ? TIMED_OUT : VENDOR_FAILED, says);
+        error->code = give_some(word);
+        return false;
+    }
+    *reason = (FinishReason){.tag = ARETE_PROVIDER_LLM_FINISH_REASON_OTHER, .val.other = give(word)};
+    return true;
+}
+
+static bool take_count(Object *object, const char *key, const Path *at, provider_option_u32_t *count, Error *error) {
+    Str value;
+    if (!object_take(object, key, &value)) return true;
+    count->is_some = json_count(value, &count->val);
+    return count->is_some || broken(error, &(Path){at, key, 0}, "should be a whole number below 2^32");
+}
+
+bool usage_read(Arena *arena, Str counts, const Path *at, Usage *usage, Error *error) {
+    *usage = (Usage){0};
+    Object object;
+    if (!json_object(arena, counts, &object)) return broken(error, at, "should be an object");
+    Str tokens;
+    Buffer rest = buffer_in(arena);
+    if (object_take(&object, "tokens", &tokens)) {
+        Path inside = {at, "tokens", 0};
+        Object inner;
+        if (!json_object(arena, tokens, &inner)) return broken(error, &inside, "should be an object");
+        if (!take_count(&inner, "input_tokens", &inside, &usage->input_tokens, error)
+            || !take_count(&inner, "output_tokens", &inside, &usage->output_tokens, error)) {
+            return false;
+        }
+    }
+    if (!take_count(&object, "cached_tokens", at, &usage->cache_read_tokens, error)) return false;
+    if (put_rest(&rest, &object, "", (Str){0})) usage->extra = give_json(rest.text);
+    return true;
+}
+
+OptionJson rest_extra(Arena *arena, const Object *rest, Str citations) {
+    Buffer out = buffer_in(arena);
+    if (!put_rest(&out, rest, "citations", citations)) return (OptionJson){0};
+    return give_json(out.text);
+}
+
+OptionJson plan_extra(Arena *arena, Str citations) {
+    Field mark = {LITERAL("tool_plan"), LITERAL("true")};
+    return rest_extra(arena, &(Object){&mark, 1}, citations);
+}
+
+/* What citations can be of. */
+typedef enum { BLOCK_UNKNOWN, BLOCK_TEXT, BLOCK_THINKING } BlockKind;
+
+/* The vendor's message while it is taken apart. */
+typedef struct {
+    Arena arena;
+    List content;
+    List calls;
+    Str plan;
+    /* The insides of lists: what each block of `content` is cited for, the plan, and what belongs to neither. */
+    Buffer *cited;
+    Buffer cited_plan;
+    Buffer cited_rest;
+    Object rest;
+} Taken;
+
+static BlockKind kind_of(Arena *arena, Str block) {
+    Object fields;
+    Str value;
+    Str word;
+    if (!json_object(arena, block, &fields) || !object_take(&fields, "type", &value)) return BLOCK_UNKNOWN;
+    if (!json_string(arena, value, &word)) return BLOCK_UNKNOWN;
+    return text_is(word, "text") ? BLOCK_TEXT : text_is(word, "thinking") ? BLOCK_THINKING : BLOCK_UNKNOWN;
+}
+
+/* To which block a citation belongs: the one it names, or the first text. */
+static Buffer *place(Taken *taken, const BlockKind *kinds, Str citation) {
+    Object object;
+    Str value;
+    Str word;
+    if (!json_object(&taken->arena, citation, &object)) return &taken->cited_rest;
+    if (object_take(&object, "type", &value) && json_string(&taken->arena, value, &word) && text_is(word, "PLAN")) {
+        return taken->plan.len != 0 ? &taken->cited_plan : &taken->cited_rest;
+    }
+    uint32_t named;
+    if (object_take(&object, "content_index", &value) && json_count(value, &named)) {
+        bool there = named < taken->content.count && kinds[named] != BLOCK_UNKNOWN;
+        return there ? &taken->cited[named] : &taken->cited_rest;
+    }
+    for (size_t i = 0; i < taken->content.count; i++) {
+        if (kinds[i] == BLOCK_TEXT) return &taken->cited[i];
+    }
+    return &taken->cited_rest;
+}
+
+static bool take_message(Taken *taken, Object *message, const Path *at, Error *error) {
+    Str role;
+    (void)object_take(message, "role", &role);
+    List citations;
+    if (!take_list(&taken->arena, message, "content", at, &taken->content, error)
+        || !take_list(&taken->arena, message, "tool_calls", at, &taken->calls, error)
+        || !take_words(&taken->arena, message, "tool_plan", at, &taken->plan, error)
+        || !take_list(&taken->arena, message, "citations", at, &citations, error)) {
+        return false;
+    }
+    taken->cited = arena_take(&taken->arena, taken->content.count, sizeof(Buffer));
+    BlockKind *kinds = arena_take(&taken->arena, taken->content.count, sizeof(BlockKind));
+    for (size_t i = 0; i < taken->content.count; i++) {
+        taken->cited[i] = buffer_in(&taken->arena);
+        kinds[i] = kind_of(&taken->arena, taken->content.values[i]);
+    }
+    taken->cited_plan = buffer_in(&taken->arena);
+    taken->cited_rest = buffer_in(&taken->arena);
+    for (size_t i = 0; i < citations.count; i++) {
+        put_listed(place(taken, kinds, citations.values[i]), citations.values[i]);
+    }
+    return true;
+}
+
+static bool read_block(Arena *arena, Str block, Str citations, const Path *at, Part *part, Error *error) {
+    Object fields;
+    Str kind;
+    Str words;
+    if (!json_object(arena, block, &fields)) return broken(error, at, "should be an object");
+    if (!take_string(arena, &fields, "type", at, &kind, error)) return false;
+    if (text_is(kind, "text")) {
+        if (!take_string(arena, &fields, "text", at, &words, error)) return false;
+        Text text = {.text = give(words), .extra = rest_extra(arena, &fields, citations)};
+        *part = (Part){.tag = ARETE_PROVIDER_LLM_PART_TEXT, .val.text = text};
+    } else if (text_is(kind, "thinking")) {
+        if (!take_string(arena, &fields, "thinking", at, &words, error)) return false;
+        Thinking thinking = {.text = give(words), .extra = rest_extra(arena, &fields, citations)};
+        *part = (Part){.tag = ARETE_PROVIDER_LLM_PART_THINKING, .val.thinking = thinking};
+    } else {
+        OtherPart other = {.kind = give(kind), .json = give(block)};
+        *part = (Part){.tag = ARETE_PROVIDER_LLM_PART_OTHER, .val.other = other};
+    }
+    return true;
+}
+
+/* Arguments come as text that should be an object. None at all is an empty one. */
+static bool read_call(Arena *arena, Str value, const Path *at, Part *part, Error *error) {
+    Object call;
+    Object function;
+    Str id;
+    Str kind;
+    Str name;
+    Str arguments;
+    Str input = LITERAL("{}");
+    Path inside = {at, "function", 0};
+    if (!json_object(arena, value, &call)) return broken(error, at, "should be an object");
+    if (!take_string(arena, &call, "id", at, &id, error) || !take_words(arena, &call, "type", at, &kind, error)
+        || !take_object(arena, &call, "function", at, &function, error)
+        || !take_string(arena, &function, "name", &inside, &name, error)
+        || !take_words(arena, &function, "arguments", &inside, &arguments, error)) {
+        return false;
+    }
+    arguments = text_trim(arguments);
+    if (arguments.len != 0 && (!json_value(arguments, &input) || input.ptr[0] != '{')) {
+        return broken(error, &(Path){&inside, "arguments", 0}, "should be the text of a JSON object");
+    }
+    ToolUse use = {
+        .id = give(id), .name = give(name), .input = give(input), .extra = rest_extra(arena, &call, (Str){0})};
+    *part = (Part){.tag = ARETE_PROVIDER_LLM_PART_TOOL_USE, .val.tool_use = use};
+    return true;
+}
+
+/* In the order in which a stream tells them. `parts.len` grows with what is filled in, so that a failure on the way
+ * leaves nothing half made. */
+static bool read_parts(Taken *taken, const Path *message, Completion *completion, Error *error) {
+    size_t room = taken->content.count + taken->calls.count + 1;
+    Part *parts = give_list(room, sizeof(Part));
+    completion->parts.ptr = parts;
+    if (taken->plan.len != 0) {
+        Thinking plan = {.text = give(taken->plan), .extra = plan_extra(&taken->arena, taken->cited_plan.text)};
+        parts[completion->parts.len++] = (Part){.tag = ARETE_PROVIDER_LLM_PART_THINKING, .val.thinking = plan};
+    }
+    Path content = {message, "content", 0};
+    for (size_t i = 0; i < taken->content.count; i++) {
+        Path at = {&content, NULL, i};
+        Part *part = &parts[completion->parts.len];
+        if (!read_block(&taken->arena, taken->content.values[i], taken->cited[i].text, &at, part, error)) return false;
+        completion->parts.len++;
+    }
+    Path calls = {message, "tool_calls", 0};
+    for (size_t i = 0; i < taken->calls.count; i++) {
+        Path at = {&calls, NULL, i};
+        Part *part = &parts[completion->parts.len];
+        if (!read_call(&taken->arena, taken->calls.values[i], &at, part, error)) return false;
+        completion->parts.len++;
+    }
+    return true;
+}
+
+static bool read_all(Taken *taken, Str body, Str model, Completion *completion, Error *error) {
+    Arena *arena = &taken->arena;
+    Object answer;
+    Object message;
+    Str id;
+    Str word;
+    Str usage;
+    if (!json_object(arena, body, &answer)) return broken_order(error, "it should be a JSON object");
+    if (!take_words(arena, &answer, "id", NULL, &id, error)
+        || !take_object(arena, &answer, "message", NULL, &message, error)
+        || !take_string(arena, &answer, "finish_reason", NULL, &word, error)) {
+        return false;
+    }
+    if (!finish_reason_read(word, (Str){0}, &completion->finish_reason, error)) return false;
+    completion->id = give(id);
+    completion->model = give(model);
+    if (object_take(&answer, "usage", &usage)
+        && !usage_read(arena, usage, &(Path){NULL, "usage", 0}, &completion->usage, error)) {
+        return false;
+    }
+    Path at = {NULL, "message", 0};
+    if (!take_message(taken, &message, &at, error) || !read_parts(taken, &at, completion, error)) return false;
+
+    /* What is left of the message and of what is around it, as one object. */
+    Object rest = {arena_take(arena, answer.count + message.count, sizeof(Field)), 0};
+    for (size_t i = 0; i < answer.count; i++) rest.fields[rest.count++] = answer.fields[i];
+    for (size_t i = 0; i < message.count; i++) rest.fields[rest.count++] = message.fields[i];
+    completion->extra = rest_extra(arena, &rest, taken->cited_rest.text);
+    return true;
+}
+
+bool answer_read(Str body, Str model, Completion *completion, Error *error) {
+    Taken taken = {0};
+    *completion = (Completion){0};
+    bool done = read_all(&taken, body, model, completion, error);
+    arena_end(&taken.arena);
+    if (completion->parts.len == 0) {
+        /* The bindings free no empty list. */
+        free(completion->parts.ptr);
+        completion->parts.ptr = NULL;
+    }
+    if (!done) exports_arete_provider_chat_completion_free(completion);
+    return done;
+}

@@ -1,0 +1,54 @@
+#include "result.h"
+
+#include "block.h"
+
+static bool put_block(Buffer *out, const ResultPart *part, const Path *at, Error *error) {
+    Object extra;
+    switch (part->tag) {
+    case ARETE_PROVIDER_LLM_RESULT_PART_TEXT:
+        return extra_read(out->arena, part->val.text.extra, at, &extra, error)
+               && put_words(out, "text", part->val.text.text, &extra, at, error);
+    case ARETE_PROVIDER_LLM_RESULT_PART_OTHER: return put_other(out, &part->val.other, at, error);
+    default: return refuse_as(error, UNSUPPORTED, at, "is a picture, which the vendor doesn't take in a tool's result");
+    }
+}
+
+/* The vendor has no mark for a tool that failed, so the words say it. Plain text is a string, as short as it was typed.
+ */
+static bool put_content(Buffer *out, const ToolResult *result, const Path *part, Error *error) {
+    size_t count = result->content.len;
+    const ResultPart *parts = result->content.ptr;
+    bool plain = count == 1 && parts[0].tag == ARETE_PROVIDER_LLM_RESULT_PART_TEXT && !parts[0].val.text.extra.is_some;
+    if (count == 0 || plain) {
+        put_byte(out, '"');
+        if (result->is_error) put_text(out, plain ? "Error: " : "Error");
+        if (plain) put_json_escaped(out, parts[0].val.text.text);
+        put_byte(out, '"');
+        return true;
+    }
+    Path content = {part, "content", 0};
+    put_byte(out, '[');
+    if (result->is_error) put_text(out, "{\"type\":\"text\",\"text\":\"Error:\"},");
+    for (size_t i = 0; i < count; i++) {
+        if (i != 0) put_byte(out, ',');
+        if (!put_block(out, &parts[i], &(Path){&content, NULL, i}, error)) return false;
+    }
+    put_byte(out, ']');
+    return true;
+}
+
+bool put_result(Buffer *out, const ToolResult *result, const Object *extra, const Path *message, const Path *part,
+                Error *error) {
+    Object own;
+    if (!extra_read(out->arena, result->extra, part, &own, error)) return false;
+    Writer writer = object_open(out);
+    object_string(&writer, "role", LITERAL("tool"));
+    object_string(&writer, "tool_call_id", result->tool_use_id);
+    object_key(&writer, "content");
+    if (!put_content(out, result, part, error) || !object_extra(&writer, &own, part, error)
+        || !object_extra(&writer, extra, message, error)) {
+        return false;
+    }
+    object_close(&writer);
+    return true;
+}

@@ -1,0 +1,107 @@
+#include "text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+Str text_of(const char *zero_ended) {
+    return (Str){(uint8_t *)zero_ended, strlen(zero_ended)};
+}
+
+bool text_is(Str text, const char *other) {
+    size_t len = strlen(other);
+    return text.len == len && (len == 0 || memcmp(text.ptr, other, len) == 0);
+}
+
+static uint8_t lower(uint8_t byte) {
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
+}
+
+bool text_is_nocase(Str text, const char *other) {
+    if (text.len != strlen(other)) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (lower(text.ptr[i]) != lower((uint8_t)other[i])) return false;
+    }
+    return true;
+}
+
+bool text_starts(Str text, const char *start) {
+    size_t len = strlen(start);
+    return text.len >= len && text_is_nocase((Str){text.ptr, len}, start);
+}
+
+bool text_holds(Str text, char byte) {
+    return text.len != 0 && memchr(text.ptr, byte, text.len) != NULL;
+}
+
+static bool is_space(uint8_t byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+Str text_trim(Str text) {
+    while (text.len != 0 && is_space(text.ptr[0])) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len != 0 && is_space(text.ptr[text.len - 1])) text.len--;
+    return text;
+}
+
+Str text_clip(Arena *arena, Str text, size_t characters) {
+    size_t at = 0;
+    for (; at < text.len; at++) {
+        /* Bytes 10xxxxxx go on with a character; any other begins one. */
+        if ((text.ptr[at] & 0xC0) == 0x80) continue;
+        if (characters == 0) break;
+        characters--;
+    }
+    if (at == text.len) return text;
+    Buffer clipped = buffer_in(arena);
+    put(&clipped, (Str){text.ptr, at});
+    put_text(&clipped, "…");
+    return clipped.text;
+}
+
+Buffer buffer_in(Arena *arena) {
+    return (Buffer){.arena = arena};
+}
+
+static void reserve(Buffer *buffer, size_t more) {
+    if (more <= buffer->room - buffer->text.len) return;
+    if (more > SIZE_MAX / 4 || buffer->text.len > SIZE_MAX / 4) __builtin_trap();
+    size_t need = buffer->text.len + more;
+    size_t room = buffer->room + buffer->room / 2;
+    if (room < need) room = need;
+    if (room < 256) room = 256;
+    buffer->text.ptr = arena_grow(buffer->arena, buffer->text.ptr, room);
+    buffer->room = room;
+}
+
+void put(Buffer *buffer, Str text) {
+    if (text.len == 0) return;
+    reserve(buffer, text.len);
+    memcpy(buffer->text.ptr + buffer->text.len, text.ptr, text.len);
+    buffer->text.len += text.len;
+}
+
+void put_text(Buffer *buffer, const char *zero_ended) {
+    put(buffer, text_of(zero_ended));
+}
+
+void put_byte(Buffer *buffer, char byte) {
+    put(buffer, (Str){(uint8_t *)&byte, 1});
+}
+
+void put_count(Buffer *buffer, size_t count) {
+    char digits[3 * sizeof count];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + count % 10);
+        count /= 10;
+    } while (count != 0);
+    put(buffer, (Str){(uint8_t *)digits + at, sizeof digits - at});
+}
+
+void put_listed(Buffer *buffer, Str text) {
+    if (buffer->text.len != 0) put_byte(buffer, ',');
+    put(buffer, text);
+}

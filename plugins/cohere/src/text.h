@@ -1,0 +1,39 @@
+/* Strings with a length, and a buffer that grows. */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include "arena.h"
+#include "contract.h"
+
+/* A string literal as a Str. */
+#define LITERAL(text) ((Str){(uint8_t *)("" text), sizeof(text) - 1})
+
+Str text_of(const char *zero_ended);
+bool text_is(Str text, const char *other);
+bool text_is_nocase(Str text, const char *other);
+bool text_starts(Str text, const char *start);
+bool text_holds(Str text, char byte);
+
+/* Without white space at both ends. */
+Str text_trim(Str text);
+
+/* The first `characters` characters and `…`, or the whole if it isn't longer. */
+Str text_clip(Arena *arena, Str text, size_t characters);
+
+/* A buffer in an arena. Its text stays where it is until the next byte is put into it. */
+typedef struct {
+    Arena *arena;
+    Str text;
+    size_t room;
+} Buffer;
+
+Buffer buffer_in(Arena *arena);
+void put(Buffer *buffer, Str text);
+void put_text(Buffer *buffer, const char *zero_ended);
+void put_byte(Buffer *buffer, char byte);
+void put_count(Buffer *buffer, size_t count);
+
+/* Puts a comma first unless the buffer is empty. */
+void put_listed(Buffer *buffer, Str text);
+
+#endif
