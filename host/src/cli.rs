@@ -2,12 +2,14 @@
 
 mod check;
 mod list;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub use self::test::{TestArgs, run as test};
 use crate::config::Config;
 
 /// `EX_USAGE` of sysexits.h: the operator's input is wrong, so a restart won't help.
@@ -30,6 +32,10 @@ pub enum PluginCommand {
     ///
     /// Exits with 1 if one of them can't be loaded.
     List,
+    /// Runs the conformance suite on a component: the author's cassettes, and all that goes wrong with vendors.
+    ///
+    /// Exits with 0 if it passes, with 1 if it doesn't, and with 64 if a file that it needs is missing or wrong.
+    Test(TestArgs),
 }
 
 /// Runs a command.
@@ -40,6 +46,7 @@ pub async fn plugin(command: PluginCommand, config: &Config) -> anyhow::Result<E
     match command {
         PluginCommand::Check { file, provider } => check::run(&config.plugins, &file, provider.as_deref()).await,
         PluginCommand::List => list::run(&config.plugins).await,
+        PluginCommand::Test(args) => Ok(test(args).await),
     }
 }
 

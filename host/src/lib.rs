@@ -48,5 +48,8 @@ pub mod plugin;
 
 pub mod store;
 
+// For plugins' authors.
+pub mod conformance;
+
 // Any failure, bottom to top.
 pub mod error;

@@ -49,6 +49,8 @@ async fn main() -> ExitCode {
             say("The settings are right.");
             return ExitCode::SUCCESS;
         }
+        // It has settings of its own, and keeps its log for its report.
+        Command::Plugin(PluginCommand::Test(args)) => return cli::test(args).await,
         Command::Plugin(command) => {
             let _logging = telemetry::init(&config.log.quiet());
             cli::plugin(command, &config).await

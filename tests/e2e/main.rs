@@ -23,6 +23,7 @@ mod code_cache;
 mod config;
 mod door;
 mod egress;
+mod kit;
 mod limits;
 mod openapi;
 mod plugins;

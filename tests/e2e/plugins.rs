@@ -20,6 +20,7 @@ const TESTED: &[(&str, fn())] = &[
     ("reader", a_guest_finds_no_files_no_environment_and_no_network),
     ("recurse", a_guest_whose_stack_overflows_fails_its_own_call_only),
     ("sleeper", waiting_is_not_charged_as_computing),
+    ("sloppy", crate::kit::every_mistake_is_found_by_its_check),
     ("spin", a_guest_that_computes_for_ever_is_ended),
     ("stray", a_guest_reaches_no_host_that_it_was_not_granted),
     ("trap", a_guest_that_panics_fails_its_own_request_while_others_go_on),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use guest_build::TARGET;
 
 use crate::repository::{GUESTS, cargo, guests, program, root, run as run_command, target_dir};
-use crate::{deny, test, tidy};
+use crate::{conformance, deny, test, tidy};
 
 /// How a step ended, if it didn't fail.
 pub(crate) enum Outcome {
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("deny", deny::offline),
     ("advisories", deny::advisories),
     ("openapi", openapi),
+    ("conformance", || conformance::run().map(passed)),
     // Last, so that what one sees in the end is how many tests there were.
     ("test", || test::run().map(passed)),
 ];

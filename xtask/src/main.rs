@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod deny;
 mod plugins;
 mod repository;

@@ -1,4 +1,4 @@
-//! A scripted LLM vendor on loopback TCP, for tests and benchmarks.
+//! A scripted LLM vendor on loopback TCP, for tests, benchmarks and `arete plugin test`.
 //!
 //! Arete is tested from outside, over real TCP, against a vendor that does what the test says: answers, answers
 //! slowly, resets the connection in the middle of an event, never answers. An HTTP server library would not let us
@@ -34,6 +34,7 @@ mod request;
 mod script;
 mod state;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use crate::gate::Gate;
 pub use crate::reply::{Reply, Step};
 pub use crate::request::Request;
-use crate::state::{Fallback, Shared};
+use crate::state::{Fallback, Requests, Shared};
 
 /// How long the waiting functions wait before they panic. Far more than a loaded machine needs, so that it never
 /// decides whether a correct test passes.
@@ -59,12 +60,25 @@ pub struct Upstream {
 
 impl Upstream {
     /// Starts a vendor with no replies queued.
+    ///
+    /// # Panics
+    ///
+    /// When loopback has no free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        Self::bind().await.expect("loopback has a free port")
+    }
+
+    /// The same for programs, which don't panic.
+    ///
+    /// # Errors
+    ///
+    /// When loopback has no free port.
+    pub async fn bind() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let server = tokio::spawn(listen(listener, Arc::clone(&shared)));
-        Self { url: format!("http://{address}"), shared, server }
+        Ok(Self { url: format!("http://{address}"), shared, server })
     }
 
     /// Where it listens, such as `http://127.0.0.1:49152`, without a slash at the end.
@@ -131,6 +145,21 @@ impl Upstream {
     /// When none does for a long time.
     pub async fn wait_for_disconnect(&self) -> Request {
         self.shared.wait_for("a client to give up a request", |state| state.given_up.pop_front()).await
+    }
+
+    /// The same for programs, which don't panic: nothing when no client does so in this time.
+    pub async fn disconnected_within(&self, patience: Duration) -> Option<Request> {
+        self.shared.find_within(patience, |state| state.given_up.pop_front()).await
+    }
+
+    /// Forgets what was queued and what was seen. Replies under way go on.
+    pub fn reset(&self) {
+        self.shared.update(|state| {
+            state.queue.clear();
+            state.fallback = Fallback::Nothing;
+            state.requests = Requests::default();
+            state.given_up.clear();
+        });
     }
 
     /// How many connections are open, idle ones included.

@@ -1,6 +1,7 @@
 //! Gates: places where a reply waits for the test. They are why no test has to sleep.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -43,12 +44,17 @@ impl Gate {
     ///
     /// When they don't for a long time.
     pub async fn reached_by(&self, replies: usize) {
-        let mut passage = self.0.subscribe();
-        let arrival = passage.wait_for(|passage| passage.reached >= replies);
-        if tokio::time::timeout(PATIENCE, arrival).await.is_err() {
+        if !self.reached_within(replies, PATIENCE).await {
             let reached = self.0.borrow().reached;
             panic!("waited {PATIENCE:?} for {replies} replies to reach a gate, but {reached} did");
         }
+    }
+
+    /// The same for programs, which don't panic: says whether they did in this time.
+    pub async fn reached_within(&self, replies: usize, patience: Duration) -> bool {
+        let mut passage = self.0.subscribe();
+        let arrival = passage.wait_for(|passage| passage.reached >= replies);
+        tokio::time::timeout(patience, arrival).await.is_ok()
     }
 
     /// What a reply does here.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -38,8 +39,27 @@ impl Shared {
         self.0.send_modify(update);
     }
 
-    /// Waits until `take` finds what it looks for.
-    pub(crate) async fn wait_for<T>(&self, what: &str, mut take: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Waits until `take` finds what it looks for, and panics when it doesn't for a long time.
+    pub(crate) async fn wait_for<T>(&self, what: &str, take: impl FnMut(&mut State) -> Option<T>) -> T {
+        match self.find_within(PATIENCE, take).await {
+            Some(found) => found,
+            None => self.look(|state| {
+                panic!(
+                    "waited {PATIENCE:?} for {what}; the vendor has seen {} requests on {} connections, {} of them open",
+                    state.requests.count(),
+                    state.accepted,
+                    state.open,
+                )
+            }),
+        }
+    }
+
+    /// Waits until `take` finds what it looks for, but not longer than this.
+    pub(crate) async fn find_within<T>(
+        &self,
+        patience: Duration,
+        mut take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
         // Subscribed before the first look, so that no change is missed.
         let mut changes = self.0.subscribe();
         let search = async {
@@ -56,17 +76,7 @@ impl Shared {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, search).await {
-            Ok(found) => found,
-            Err(_) => self.look(|state| {
-                panic!(
-                    "waited {PATIENCE:?} for {what}; the vendor has seen {} requests on {} connections, {} of them open",
-                    state.requests.count(),
-                    state.accepted,
-                    state.open,
-                )
-            }),
-        }
+        tokio::time::timeout(patience, search).await.ok()
     }
 
     /// Counts a connection for as long as the guard lives.

@@ -163,3 +163,17 @@ async fn a_stopped_vendor_refuses_connections() {
     assert_eq!(client.rest().await.0, "");
     tokio::net::TcpStream::connect(&address).await.expect_err("nobody listens any more");
 }
+
+#[tokio::test]
+async fn a_vendor_that_is_reset_has_forgotten_everything() {
+    let vendor = Upstream::start().await;
+    vendor.reply(Reply::status(201));
+    vendor.reply(Reply::status(202));
+    vendor.always(Reply::status(203));
+    let mut client = Client::connect(&vendor).await;
+    assert_eq!(client.ask("/1").await.status, 201);
+    vendor.reset();
+    assert_eq!((vendor.count(), vendor.replies_left()), (0, 0));
+    assert_eq!(client.ask("/2").await.status, 500, "nothing is scripted any more");
+    assert_eq!(vendor.requests()[0].path, "/2");
+}

@@ -168,3 +168,20 @@ async fn a_request_sent_ahead_is_answered_in_its_turn() {
     assert_eq!(client.answer().await.body(), "first");
     assert_eq!(client.answer().await.body(), "second");
 }
+
+#[tokio::test]
+async fn what_does_not_happen_in_time_is_told() {
+    let vendor = Upstream::start().await;
+    let gate = Gate::new();
+    assert!(!gate.reached_within(1, Duration::ZERO).await);
+    assert!(vendor.disconnected_within(Duration::ZERO).await.is_none());
+
+    vendor.reply(Reply::status(200).wait_before_headers(&gate));
+    let mut client = Client::connect(&vendor).await;
+    client.post("/leaves", "").await;
+    gate.reached().await;
+    assert!(gate.reached_within(1, Duration::ZERO).await);
+    drop(client);
+    let gone = vendor.disconnected_within(Duration::from_secs(30)).await.expect("it left");
+    assert_eq!(gone.path, "/leaves");
+}

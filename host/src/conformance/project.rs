@@ -1,0 +1,220 @@
+//! The plugin's project as the suite needs it: a provider file like the one that ships, in which the scripted vendor takes
+//! the place of the real one and no variable is left open.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use toml::{Table, Value};
+use url::Url;
+
+use super::BadInput;
+
+/// What a variable without a default stands for.
+const CREDENTIAL: &str = "test-credential";
+
+/// The project's `provider.toml`, its variables filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Project {
+    file: Table,
+    /// The origins that it grants.
+    origins: Vec<String>,
+}
+
+impl Project {
+    /// Reads `provider.toml`; without one, the plugin is given nothing.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, BadInput> {
+        let Some(path) = path else { return Ok(Self { file: Table::new(), origins: Vec::new() }) };
+        let wrong = |problem: String| BadInput(format!("{}: {problem}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| wrong(format!("can't be read: {error}")))?;
+        Self::parse(&text).map_err(wrong)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut file: Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        for (_, value) in file.iter_mut() {
+            fill_in(value)?;
+        }
+        // A file that is turned off until its operator has a key ships, too.
+        file.remove("enabled");
+        let grants = file.get("outbound").and_then(Value::as_array).into_iter().flatten();
+        let origins = grants.filter_map(|grant| origin(grant.get("origin")?.as_str()?)).collect();
+        Ok(Self { file, origins })
+    }
+
+    /// Writes the provider file for this component, with these settings beside the project's own.
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        component: &str,
+        vendor: &str,
+        settings: &BTreeMap<String, Value>,
+    ) -> anyhow::Result<()> {
+        let text = toml::to_string(&self.table(component, vendor, settings)).context("writing the provider file")?;
+        fs::write(path, text).with_context(|| format!("{} can't be written", path.display()))
+    }
+
+    fn table(&self, component: &str, vendor: &str, settings: &BTreeMap<String, Value>) -> Table {
+        let mut file = self.file.clone();
+        file.insert("component".to_owned(), component.into());
+        let config = file.entry("config").or_insert_with(|| Table::new().into());
+        if let Some(config) = config.as_table_mut() {
+            config.extend(settings.iter().map(|(key, value)| (key.clone(), value.clone())));
+            config.iter_mut().for_each(|(_, value)| self.redirect(value, vendor));
+        }
+        if let Some(grants) = file.get_mut("outbound").and_then(Value::as_array_mut) {
+            let given = std::mem::take(grants);
+            grants.extend(self.grant(given, vendor));
+        }
+        file.iter_mut().for_each(|(_, value)| escape(value));
+        file
+    }
+
+    /// One grant, of the vendor's origin, with the headers of all. What isn't a grant stays for the host to refuse.
+    fn grant(&self, given: Vec<Value>, vendor: &str) -> Vec<Value> {
+        let mut grants: Vec<Value> = Vec::new();
+        for mut value in given {
+            let Some(grant) = value.as_table_mut() else { return vec![value] };
+            if let Some(origin) = grant.get_mut("origin") {
+                self.redirect(origin, vendor);
+            }
+            // The vendor is on this machine.
+            grant.insert("private".to_owned(), true.into());
+            let headers = grant.get("headers").cloned();
+            match grants.first_mut().and_then(Value::as_table_mut) {
+                None => grants.push(value),
+                Some(first) => {
+                    let all = first.entry("headers").or_insert_with(|| Table::new().into()).as_table_mut();
+                    if let (Some(all), Some(Value::Table(more))) = (all, headers) {
+                        all.extend(more);
+                    }
+                }
+            }
+        }
+        grants
+    }
+
+    /// A URL of a granted origin becomes one of the vendor's.
+    fn redirect(&self, value: &mut Value, vendor: &str) {
+        let Value::String(text) = value else { return };
+        if origin(text).is_none_or(|origin| !self.origins.contains(&origin)) {
+            return;
+        }
+        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        let path = rest.find(['/', '?', '#']).and_then(|start| rest.get(start..)).unwrap_or_default();
+        *text = format!("{vendor}{path}");
+    }
+}
+
+/// The origin of a URL of HTTP.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    Some(url.origin().ascii_serialization())
+}
+
+/// Fills in the variables of all texts: `${NAME:-default}` becomes its default, `${NAME}` the credential.
+fn fill_in(value: &mut Value) -> Result<(), String> {
+    match value {
+        Value::String(text) => *text = filled(text)?,
+        Value::Array(items) => items.iter_mut().try_for_each(fill_in)?,
+        Value::Table(fields) => fields.iter_mut().try_for_each(|(_, value)| fill_in(value))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('$') {
+        filled.push_str(before);
+        rest = match after.strip_prefix('{') {
+            Some(variable) => {
+                let (variable, rest) =
+                    variable.split_once('}').ok_or_else(|| format!("{text:?} has a ${{ without its }}"))?;
+                filled.push_str(variable.split_once(":-").map_or(CREDENTIAL, |(_, default)| default));
+                rest
+            }
+            None => {
+                filled.push('$');
+                after.strip_prefix('$').unwrap_or(after)
+            }
+        };
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// Texts as a provider file has them, where `$$` is `$`.
+fn escape(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace('$', "$$"),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Table(fields) => fields.iter_mut().for_each(|(_, value)| escape(value)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VENDOR: &str = "http://127.0.0.1:9";
+
+    fn table(text: &str, settings: &[(&str, &str)]) -> Table {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+        Project::parse(text).unwrap().table("x.wasm", VENDOR, &settings)
+    }
+
+    #[test]
+    fn the_vendor_takes_the_place_of_every_granted_origin() {
+        let table = table(
+            r#"
+            component = "bundled:gemini"
+            enabled = false
+            [config]
+            base-url = "${GEMINI_BASE_URL:-https://api.example.com}/v1beta"
+            model = "${MODEL:-flash}"
+            docs = "https://docs.example.com/"
+            price = "5$$"
+            retries = 3
+            [[outbound]]
+            origin = "${GEMINI_BASE_URL:-https://api.example.com}"
+            headers = { x-goog-api-key = "${GEMINI_API_KEY}" }
+            [[outbound]]
+            origin = "https://upload.example.com:443"
+            headers = { authorization = "Bearer ${GEMINI_API_KEY}" }
+            "#,
+            &[("base-url", "https://upload.example.com/v2"), ("mode", "fast")],
+        );
+        let expected = r#"
+            component = "x.wasm"
+            [config]
+            base-url = "http://127.0.0.1:9/v2"
+            model = "flash"
+            docs = "https://docs.example.com/"
+            price = "5$$"
+            retries = 3
+            mode = "fast"
+            [[outbound]]
+            origin = "http://127.0.0.1:9"
+            private = true
+            headers = { x-goog-api-key = "test-credential", authorization = "Bearer test-credential" }
+            "#;
+        assert_eq!(table, toml::from_str::<Table>(expected).unwrap());
+        assert_eq!(toml::from_str::<Table>(&toml::to_string(&table).unwrap()).unwrap(), table);
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_granted() {
+        let project = Project::read(None).unwrap();
+        let table = project.table("x.wasm", VENDOR, &BTreeMap::new());
+        assert_eq!(table, toml::from_str::<Table>("component = \"x.wasm\"\n[config]\n").unwrap());
+    }
+
+    #[test]
+    fn a_variable_that_never_ends_is_told() {
+        assert!(Project::parse("a = \"${B\"").unwrap_err().contains("without its }"));
+        assert!(Project::parse("a = ").is_err());
+    }
+}
