@@ -98,13 +98,16 @@ fn mentions_missing_target(stderr: &[u8]) -> bool {
         || text.contains("E0463")
 }
 
-/// Watches sources, not the target folder that an editor's own cargo run may leave among them.
+/// What is made from sources and may lie among them: by an editor's own cargo, by npm, by builds of other languages.
+const MADE: [&str; 3] = ["target", "node_modules", "build"];
+
+/// Watches sources, and nothing that is made from them.
 fn watch(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            if entry.file_name() != "target" {
+            if MADE.iter().all(|made| entry.file_name() != *made) {
                 watch(&path);
             }
         } else {

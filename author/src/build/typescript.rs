@@ -87,6 +87,8 @@ chat satisfies Omit<typeof contract, 'Deltas'> & Deltas;
 ";
 
 fn check(job: &Job, entry: &Path) -> Result<(), Problem> {
+    // From the build folder, because a path from the root isn't one that compilers rewrite.
+    let entry = Path::new("..").join(entry.strip_prefix(job.project.dir()).unwrap_or(entry));
     write(&job.scratch.join("exports.ts"), &EXPORTS.replace("ENTRY", &json!(entry).to_string()))?;
     let mut config = json!({
         "compilerOptions": {

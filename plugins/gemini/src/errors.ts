@@ -1,0 +1,181 @@
+// What went wrong, in the contract's words: a refusal with a status, an error inside of a stream, an answer that isn't
+// what the vendor's API promises, or a mistake in this provider.
+
+import type { Header, HttpError } from 'arete:provider/http@0.1.0';
+import type { ErrorKind, ProviderError } from 'arete:provider/llm@0.1.0';
+
+import { type Fields, isObject, list, parse, text } from './json.ts';
+
+/** How much of the vendor's message is passed on, in characters: some hold the whole schema they complain about. */
+const MESSAGE_CHARACTERS_MAX = 1000;
+
+/** The longest wait that the contract can tell, in milliseconds. */
+const WAIT_MAX = 0xffff_ffff;
+
+/** An error of the contract on its way out. */
+export class Failure extends Error {
+  constructor(readonly error: ProviderError) {
+    super(error.message);
+  }
+}
+
+/** The question is at fault; `field` is named as the caller names it. */
+export function invalid(field: string, says: string): Failure {
+  return new Failure({ kind: { tag: 'invalid-request' }, message: `\`${field}\` ${says}.`, field });
+}
+
+/** A promise of the vendor's API that an answer broke. `why` holds nothing of what the answer says. */
+export function broken(why: string): Failure {
+  const message = `The vendor's answer isn't what its API promises: ${why}.`;
+  return new Failure({ kind: { tag: 'bad-response' }, message });
+}
+
+/** An answer whose status isn't a success. What stands before the vendor may answer with pages of its own. */
+export function refusal(status: number, headers: Header[], body: string): Failure {
+  const said = errorOf(parse(body));
+  return failure(said ?? {}, status, headers);
+}
+
+/** An error told after the vendor had begun to answer, where its status was 200. */
+export function inBand(said: Fields): Failure {
+  return failure(said, undefined, []);
+}
+
+/** The error in a body: `{"error": {…}}`, or a list with that in it, as the vendor answers to calls for a list. */
+export function errorOf(body: unknown): Fields | undefined {
+  const whole = Array.isArray(body) ? body[0] : body;
+  return isObject(whole) && isObject(whole.error) ? whole.error : undefined;
+}
+
+/** Anything that was thrown, as the contract's error: nothing may leave as a JavaScript exception, which is a crash. */
+export function caught(thrown: unknown): ProviderError {
+  if (thrown instanceof Failure) return thrown.error;
+  const payload = isObject(thrown) && 'payload' in thrown ? thrown.payload : thrown;
+  if (isObject(payload) && typeof payload.tag === 'string' && typeof payload.val === 'string') {
+    return transport(payload as unknown as HttpError);
+  }
+  const says = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : 'an unknown value was thrown';
+  return { kind: { tag: 'other', val: 'provider' }, message: `The provider has a mistake in it: ${clip(says)}.` };
+}
+
+function transport({ tag, val }: HttpError): ProviderError {
+  const kinds: { [tag: string]: ErrorKind['tag'] } = {
+    invalid: 'invalid-request',
+    'too-large': 'bad-response',
+    'not-text': 'bad-response',
+  };
+  const kind = tag === 'other' ? { tag, val: 'http' } : { tag: kinds[tag] ?? tag };
+  return { kind: kind as ErrorKind, message: val };
+}
+
+/** From the vendor's `google.rpc.Status`: `{code, message, status, details}`. All of it may be missing. */
+function failure(said: Fields, answered: number | undefined, headers: Header[]): Failure {
+  // What is meant for the vendor's own people may repeat the key.
+  const details = list(said.details).filter(isObject).filter((detail) => !isA(detail, 'DebugInfo'));
+  const word = text(said.status);
+  const status = answered ?? (typeof said.code === 'number' ? said.code : undefined);
+  const message = text(said.message)?.trim();
+  return new Failure({
+    kind: kindOf(word, details, message ?? '') ?? kindOfStatus(status),
+    message: message ? clip(message) : unexplained(status),
+    status: answered,
+    code: word === undefined ? undefined : clip(word),
+    retryAfterMs: retryDelay(details) ?? retryAfter(headers),
+    extra: details.length > 0 ? JSON.stringify({ details }) : undefined,
+  });
+}
+
+function isA(detail: Fields, type: string): boolean {
+  return text(detail['@type'])?.endsWith(`/google.rpc.${type}`) ?? false;
+}
+
+function kindOf(word: string | undefined, details: Fields[], message: string): ErrorKind | undefined {
+  const reasons = details.map((detail) => text(detail.reason) ?? '');
+  // A key that is wrong is told as an argument that is wrong.
+  if (reasons.some((reason) => reason.startsWith('API_KEY_'))) return { tag: 'credentials' };
+  if (reasons.includes('BILLING_DISABLED')) return { tag: 'billing' };
+  switch (word) {
+    case 'INVALID_ARGUMENT':
+    case 'OUT_OF_RANGE':
+      return { tag: 'invalid-request' };
+    case 'FAILED_PRECONDITION':
+      return { tag: /\bbilling\b/i.test(message) ? 'billing' : 'invalid-request' };
+    case 'UNAUTHENTICATED':
+    case 'PERMISSION_DENIED':
+      return { tag: 'credentials' };
+    case 'NOT_FOUND':
+      return { tag: 'not-found' };
+    case 'RESOURCE_EXHAUSTED':
+      return { tag: 'rate-limited' };
+    case 'UNAVAILABLE':
+      return { tag: 'overloaded' };
+    case 'DEADLINE_EXCEEDED':
+      return { tag: 'timeout' };
+    case 'INTERNAL':
+    case 'UNKNOWN':
+    case 'DATA_LOSS':
+      return { tag: 'vendor-failed' };
+    case 'UNIMPLEMENTED':
+      return { tag: 'unsupported' };
+    default:
+      return undefined;
+  }
+}
+
+function kindOfStatus(status: number | undefined): ErrorKind {
+  if (status === undefined) return { tag: 'vendor-failed' };
+  switch (status) {
+    case 401:
+    case 403:
+      return { tag: 'credentials' };
+    case 402:
+      return { tag: 'billing' };
+    case 404:
+      return { tag: 'not-found' };
+    case 408:
+    case 504:
+      return { tag: 'timeout' };
+    case 413:
+      return { tag: 'too-large' };
+    case 429:
+      return { tag: 'rate-limited' };
+    case 503:
+    case 529:
+      return { tag: 'overloaded' };
+    default:
+      return { tag: status >= 500 ? 'vendor-failed' : status >= 400 ? 'invalid-request' : 'bad-response' };
+  }
+}
+
+function unexplained(status: number | undefined): string {
+  if (status === undefined) return 'The vendor reported an error without saying which.';
+  const doubt = [301, 302, 303, 307, 308, 404, 405].includes(status) ? '; is `base-url` right?' : '.';
+  return `The vendor answered HTTP ${status} without a reason${doubt}`;
+}
+
+/** `retryDelay` of a `RetryInfo`: `"58s"`, `"58.2s"`. */
+function retryDelay(details: Fields[]): number | undefined {
+  const delay = text(details.find((detail) => isA(detail, 'RetryInfo'))?.retryDelay);
+  return delay === undefined ? undefined : milliseconds(/^([\d.]+)s$/.exec(delay)?.[1]);
+}
+
+/** The header, in seconds or as a date. A date is measured against the vendor's own clock, so none is needed here. */
+function retryAfter(headers: Header[]): number | undefined {
+  const find = (name: string) => headers.find((header) => header.name.toLowerCase() === name)?.value.trim();
+  const value = find('retry-after');
+  if (value === undefined || /^[\d.]+$/.test(value)) return milliseconds(value);
+  const wait = Date.parse(value) - Date.parse(find('date') ?? '');
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), WAIT_MAX);
+}
+
+function milliseconds(seconds: string | undefined): number | undefined {
+  const wait = Math.ceil(Number(seconds ?? Number.NaN) * 1000);
+  return Number.isNaN(wait) ? undefined : Math.min(wait, WAIT_MAX);
+}
+
+function clip(words: string): string {
+  // No character has more than two code units.
+  const characters = Array.from(words.slice(0, 2 * MESSAGE_CHARACTERS_MAX + 2));
+  if (characters.length <= MESSAGE_CHARACTERS_MAX) return words;
+  return `${characters.slice(0, MESSAGE_CHARACTERS_MAX).join('')}…`;
+}

@@ -1,0 +1,103 @@
+// The provider for Google's Gemini API. This file only asks and listens. What is sent is made in `request`; what comes
+// is read in `answer`, `stream` and `errors`, all without I/O, so that tests can feed them the vendor's words.
+
+import { get } from 'arete:provider/config@0.1.0';
+import { type Reply, send } from 'arete:provider/http@0.1.0';
+import type { Completion, Delta, Info, Request } from 'arete:provider/llm@0.1.0';
+
+import * as answer from './answer.ts';
+import { broken, caught, errorOf, inBand, refusal } from './errors.ts';
+import { parse, withoutNulls } from './json.ts';
+import { body } from './request.ts';
+import * as settings from './settings.ts';
+import { Stream } from './stream.ts';
+import { VERSION } from './version.ts';
+
+/** A streamed answer on its way. */
+class Deltas {
+  #reply: Reply;
+  #stream: Stream;
+  #over = false;
+
+  constructor(reply: Reply, model: string) {
+    this.#reply = reply;
+    this.#stream = new Stream(model);
+  }
+
+  next(): Delta[] {
+    return guard(() => {
+      while (!this.#over) {
+        const event = this.#reply.nextEvent() ?? undefined;
+        this.#over = event === undefined;
+        const deltas = event === undefined ? this.#stream.end() : this.#stream.take(event.data);
+        if (deltas.length > 0) return deltas;
+      }
+      return [];
+    });
+  }
+}
+
+export const chat = {
+  Deltas,
+
+  describe(): Info {
+    return guard(() => {
+      const { model, models } = settings.read((key) => get(key) ?? undefined);
+      return {
+        vendor: 'google',
+        version: VERSION,
+        defaultModel: model,
+        models,
+        features: [{ tag: 'streaming' }, { tag: 'images' }, { tag: 'tools' }, { tag: 'thinking' }],
+      };
+    });
+  },
+
+  complete(request: Request): Completion {
+    return guard(() => answer.read(ask(request, false).readText(), request.model));
+  },
+
+  openStream(request: Request): Deltas {
+    return guard(() => {
+      const reply = ask(request, true);
+      // Absent is tolerated: then the events tell whether it is a stream.
+      const type = reply.findHeader('content-type') ?? undefined;
+      if (type !== undefined && !/^\s*text\/event-stream\b/i.test(type)) {
+        const error = errorOf(parse(reply.readText()));
+        throw error === undefined ? broken('a stream was asked for, and something else came') : inBand(error);
+      }
+      return new Deltas(reply, request.model);
+    });
+  },
+};
+
+/** Asks the vendor. What comes back has been accepted; a refusal is an error. */
+function ask(request: Request, stream: boolean): Reply {
+  const url = settings.url(settings.read((key) => get(key) ?? undefined), request.model, stream);
+  const headers = [
+    { name: 'content-type', value: 'application/json' },
+    { name: 'accept', value: stream ? 'text/event-stream' : 'application/json' },
+  ];
+  const reply = send({ method: 'POST', url, headers, body: { tag: 'text', val: body(withoutNulls(request)) } });
+  const status = reply.status();
+  if (status >= 200 && status < 300) return reply;
+  throw refusal(status, reply.headers(), words(reply));
+}
+
+/** A refusal whose words can't be read is still that refusal. */
+function words(reply: Reply): string {
+  try {
+    return reply.readText();
+  } catch {
+    return '';
+  }
+}
+
+/** Whatever is thrown inside leaves as the contract's error: an exception would take the instance down. */
+function guard<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    throw caught(thrown);
+  }
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import * as answer from '../src/answer.ts';
+import { body } from '../src/request.ts';
+import { failure, message, request } from './say.ts';
+
+function whole(candidate: object, more: object = {}): string {
+  return JSON.stringify({ candidates: [candidate], modelVersion: 'm-001', responseId: 'r', ...more });
+}
+
+function read(candidate: object, more: object = {}) {
+  return answer.read(whole(candidate, more), 'm');
+}
+
+test('every reason to stop has its word', () => {
+  for (const [word, tag] of [
+    ['STOP', 'end-turn'],
+    ['MAX_TOKENS', 'max-tokens'],
+    ['SAFETY', 'refusal'],
+    ['RECITATION', 'refusal'],
+    ['SPII', 'refusal'],
+    ['PROHIBITED_CONTENT', 'refusal'],
+  ] as const) {
+    assert.equal(read({ finishReason: word }).finishReason.tag, tag);
+  }
+  assert.deepEqual(read({ finishReason: 'NO_IMAGE' }).finishReason, { tag: 'other', val: 'NO_IMAGE' });
+  const filtered = read({ finishReason: 'SAFETY', finishMessage: 'no' });
+  assert.equal(filtered.extra, '{"finishMessage":"no","finishReason":"SAFETY"}');
+});
+
+test('a question that is blocked is refused', () => {
+  const said = '{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}';
+  const blocked = answer.read(said, 'm');
+  assert.deepEqual(blocked.finishReason, { tag: 'refusal' });
+  assert.deepEqual([blocked.parts, blocked.model, blocked.usage.inputTokens], [[], 'm', 3]);
+  assert.equal(blocked.extra, '{"promptFeedback":{"blockReason":"SAFETY"}}');
+});
+
+test('input is all input, and output holds the thoughts', () => {
+  const usageMetadata = {
+    promptTokenCount: 100, cachedContentTokenCount: 60, toolUsePromptTokenCount: 5,
+    candidatesTokenCount: 7, thoughtsTokenCount: 11, totalTokenCount: 123, trafficType: 'ON_DEMAND',
+  };
+  assert.deepEqual(read({ finishReason: 'STOP' }, { usageMetadata }).usage, {
+    inputTokens: 105, outputTokens: 18, cacheReadTokens: 60, reasoningTokens: 11,
+    extra: '{"toolUsePromptTokenCount":5,"trafficType":"ON_DEMAND"}',
+  });
+  const absurd = read({ finishReason: 'STOP' }, { usageMetadata: { promptTokenCount: -1 } });
+  assert.equal(absurd.usage.inputTokens, undefined);
+});
+
+test('what an answer held can be sent back as it came', () => {
+  const parts = [
+    { text: 'hm', thought: true, thoughtSignature: 's1' },
+    { text: 'Grüße', thoughtSignature: 's2' },
+    { functionCall: { id: 'c', name: 'f', args: { a: 1 } }, thoughtSignature: 's3' },
+    { functionCall: { id: 'd', name: 'g', args: {}, willContinue: true } },
+    { inlineData: { mimeType: 'image/png', data: 'AA==' }, thoughtSignature: 's4' },
+    { executableCode: { language: 'PYTHON', code: '1' } },
+  ];
+  const found = read({ content: { parts }, finishReason: 'STOP' });
+  assert.deepEqual(found.parts.map((part) => part.tag), ['thinking', 'text', 'tool-use', 'tool-use', 'image', 'other']);
+  assert.equal(found.finishReason.tag, 'tool-use');
+  const sent = JSON.parse(body(request([message('user', 'a'), message('assistant', ...found.parts)])));
+  assert.deepEqual(sent.contents[1].parts, parts);
+});
+
+test('a call without an id gets one of its own', () => {
+  const call = { functionCall: { name: 'f' } };
+  const { parts } = read({ content: { parts: [call, call] }, finishReason: 'STOP' });
+  const calls = parts.map((part) => (part.tag === 'tool-use' ? [part.val.id, part.val.input] : []));
+  assert.deepEqual(calls, [['r-0', '{}'], ['r-1', '{}']]);
+});
+
+test('an answer that is none is told so', () => {
+  const wrongPart = whole({ content: { parts: [1] }, finishReason: 'STOP' });
+  for (const text of ['', '[]', '<html>', '{}', '{"candidates":[3]}', whole({}), wrongPart]) {
+    assert.equal(failure(() => answer.read(text, 'm')).kind.tag, 'bad-response', text);
+  }
+  assert.equal(failure(() => answer.read('{"error":{"status":"UNAVAILABLE"}}', 'm')).kind.tag, 'overloaded');
+});
