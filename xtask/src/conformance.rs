@@ -1,35 +1,95 @@
-//! The conformance suite on the plugins of this repository: those of the Rust workspace that have cassettes. Those in other
-//! languages need their language's tools; `cargo xtask plugins NAME` and `arete plugin test` do the same for one of them.
+//! The conformance suite on the plugins of this repository, in every language, and the table of what they cost.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::repository::{cargo, root, run as run_command, target_dir};
+use crate::plugins;
+use crate::repository::{cargo, program, root, run as run_command};
 
-/// Compiles them and runs the suite on each.
-pub(crate) fn run() -> Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(root().join("plugins"))? {
-        let folder = entry?.path();
-        if folder.join("Cargo.toml").is_file() && folder.join("cassettes").is_dir() {
-            names.extend(folder.file_name().map(|name| name.to_string_lossy().into_owned()));
-        }
+/// Where the table stands, between these two lines.
+const DOCS: &str = "docs/plugins.md";
+const BEGIN: &str = "<!-- made by cargo xtask conformance --docs -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// Compiles the plugins asked for, or all that have cassettes, runs the suite on each and prints the table; with `--docs`
+/// on the server as it is shipped, and into the documentation.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let docs = args.iter().any(|arg| arg == "--docs");
+    let mut names: Vec<String> = args.iter().filter(|arg| *arg != "--docs").cloned().collect();
+    if names.is_empty() {
+        names = plugins::all()?;
+        names.retain(|name| root().join("plugins").join(name).join("cassettes").is_dir());
     }
-    names.sort();
     ensure!(!names.is_empty(), "no plugin has cassettes");
-    let selection: Vec<&str> = names.iter().flat_map(|name| ["--package", name]).collect();
-    let built = guest_build::build_into(&target_dir()?.join("guests"), root(), &selection).map_err(Error::msg)?;
+    let mut table = vec![
+        "| Plugin | Language | Component | Compiling, once | A call | Checks |".to_owned(),
+        "|---|---|---|---|---|---|".to_owned(),
+    ];
+    let mut failed = Vec::new();
     for name in &names {
-        let project = root().join("plugins").join(name);
-        let mut test = cargo();
-        test.args(["run", "--quiet", "--locked", "--package", "arete", "--", "plugin", "test"]);
-        test.arg(built.join(format!("{name}.wasm"))).arg("--cassettes").arg(project.join("cassettes"));
-        let provider = project.join("provider.toml");
-        if provider.is_file() {
-            test.arg("--provider").arg(provider);
+        let component = plugins::build(name)?;
+        own_tests(name)?;
+        let (report, passed) = test(name, &component, docs)?;
+        table.push(row(name, &report));
+        if !passed {
+            failed.push(name.as_str());
         }
-        run_command(&mut test)?;
     }
+    let table = table.join("\n") + "\n";
+    println!("\n{table}");
+    if docs && failed.is_empty() {
+        write(&table)?;
+    }
+    if failed.is_empty() { Ok(()) } else { bail!("these plugins don't conform: {}", failed.join(", ")) }
+}
+
+/// The tests that a plugin brings in its own language; those of the Rust ones run with all others.
+fn own_tests(name: &str) -> Result<()> {
+    let project = root().join("plugins").join(name);
+    if project.join("package.json").is_file() {
+        run_command(program("npm").args(["test", "--silent"]).current_dir(&project))?;
+    }
+    if project.join("pyproject.toml").is_file() {
+        run_command(program("python3").args(["-m", "unittest", "--quiet"]).current_dir(&project))?;
+    }
+    Ok(())
+}
+
+/// The report of one plugin, also printed, and whether it passed.
+fn test(name: &str, component: &Path, release: bool) -> Result<(String, bool)> {
+    let project = root().join("plugins").join(name);
+    let mut test = cargo();
+    test.args(["run", "--quiet", "--locked", "--package", "arete"]).args(release.then_some("--release"));
+    test.args(["--", "plugin", "test"]).arg(component).arg("--cassettes").arg(project.join("cassettes"));
+    let provider = project.join("provider.toml");
+    if provider.is_file() {
+        test.arg("--provider").arg(provider);
+    }
+    let output = test.stderr(Stdio::inherit()).output().context("cargo can't be run")?;
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{report}");
+    Ok((report, output.status.success()))
+}
+
+fn row(name: &str, report: &str) -> String {
+    let line = |label: &str| {
+        let value = report.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_default();
+        value.split(',').next().unwrap_or_default().trim().to_owned()
+    };
+    let language = plugins::language(name).unwrap_or_default();
+    let (component, compiling, call) = (line("component "), line("compiling "), line("a call "));
+    format!("| `{name}` | {language} | {component} | {compiling} | {call} | {} |", line("checks "))
+}
+
+fn write(table: &str) -> Result<()> {
+    let path = root().join(DOCS);
+    let text = fs::read_to_string(&path).with_context(|| format!("{DOCS} can't be read"))?;
+    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{DOCS} has no line {BEGIN}"))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("{DOCS} has no line {END}"))?;
+    fs::write(&path, [before, BEGIN, "\n", table, "\n", END, after].concat())?;
+    println!("{DOCS} has the table.");
     Ok(())
 }

@@ -20,6 +20,8 @@ Usage: cargo xtask <COMMAND>
                   everything that has to hold before a change goes in, or these steps of it
   test            all tests, the plugins' included
   tidy            the rules that no compiler knows
+  conformance [--docs] [NAME]...
+                  the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md
   plugins [NAME...|--all]
                   compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
                   and SHA-256
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ("ci", _) => ci::run(&args),
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
+        ("conformance", _) => conformance::run(&args),
         ("plugins", _) => plugins::run(&args),
         ("bench", _) => bench::run(&args),
         ("" | "help" | "-h" | "--help", _) => {

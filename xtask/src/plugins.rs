@@ -19,21 +19,28 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ["--all"] => all()?,
         names => names.iter().map(|name| (*name).to_owned()).collect(),
     };
-    for name in names {
-        if BUNDLED.contains(&name.as_str()) {
-            bundled(&[&name])?;
-        } else {
-            show(&project(&name)?)?;
-        }
-    }
-    Ok(())
+    names.iter().try_for_each(|name| show(&build(name)?))
+}
+
+/// Compiles one plugin; gives its component.
+pub(crate) fn build(name: &str) -> Result<PathBuf> {
+    if BUNDLED.contains(&name) { Ok(bundled_folder()?.join(format!("{name}.wasm"))) } else { project(name) }
+}
+
+/// What a plugin is written in.
+pub(crate) fn language(name: &str) -> Result<String> {
+    Ok(Project::open(&root().join("plugins").join(name))?.language().to_string())
 }
 
 /// Into the very bytes that are in the binary.
 fn bundled(names: &[&str]) -> Result<()> {
-    let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    let folder = guest_build::build_into(&target_dir()?.join("guests"), root(), &selection).map_err(Error::msg)?;
+    let folder = bundled_folder()?;
     names.iter().try_for_each(|name| show(&folder.join(format!("{name}.wasm"))))
+}
+
+fn bundled_folder() -> Result<PathBuf> {
+    let selection = BUNDLED.map(|name| ["--package", name]).concat();
+    guest_build::build_into(&target_dir()?.join("guests"), root(), &selection).map_err(Error::msg)
 }
 
 fn project(name: &str) -> Result<PathBuf> {
@@ -43,7 +50,7 @@ fn project(name: &str) -> Result<PathBuf> {
 }
 
 /// All folders of `plugins/` but the library that the Rust ones share.
-fn all() -> Result<Vec<String>> {
+pub(crate) fn all() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join("plugins"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();

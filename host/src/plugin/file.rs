@@ -98,7 +98,7 @@ fn component(reader: &mut Reader<'_>, table: &DeTable<'_>, around: &Surroundings
         }
         let known = bundled::names().collect::<Vec<_>>().join(", ");
         reader.complain(value, format!("no component {name:?} is bundled; there are: {known}"));
-    } else if text.contains(['/', '\\']) || !Path::new(&text).extension().is_some_and(|extension| extension == "wasm") {
+    } else if text.contains(['/', '\\']) || Path::new(&text).extension().is_none_or(|extension| extension != "wasm") {
         let problem = "component must be a .wasm file in the same folder, without a path, or \"bundled:<name>\"";
         reader.complain(value, problem.to_owned());
     }
