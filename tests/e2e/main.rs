@@ -20,6 +20,7 @@ mod cancel;
 mod chat;
 mod check;
 mod code_cache;
+mod compiled;
 mod config;
 mod door;
 mod egress;
