@@ -202,10 +202,11 @@ impl Instance {
 
     /// Turns the three ways a call can fail into one.
     fn settle<T>(
-        &self,
+        &mut self,
         said: wasmtime::Result<Result<T, crate::llm::ProviderError>>,
         check: impl FnOnce(&T) -> Checked,
     ) -> Result<T, CallError> {
+        self.store.data_mut().pause();
         let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
         check(&value).map_err(|problem| self.invalid(problem))?;
         Ok(value)
