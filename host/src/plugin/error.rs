@@ -7,7 +7,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 use super::state::CallState;
 use crate::config::{Limit, Limits};
-use crate::llm::ProviderError;
+use crate::llm::{ErrorKind, ProviderError};
 
 /// A call that failed.
 #[derive(Debug, Clone)]
@@ -145,7 +145,11 @@ fn exceeded(error: &wasmtime::Error) -> Option<Limit> {
 impl From<ProviderError> for CallError {
     fn from(mut error: ProviderError) -> Self {
         error.message = bounded(&error.message);
+        if let ErrorKind::Other(name) = &mut error.kind {
+            *name = bounded(name);
+        }
         error.code = error.code.as_deref().map(bounded);
+        error.field = error.field.as_deref().map(bounded);
         error.request_id = error.request_id.as_deref().map(bounded);
         Self::Provider(Box::new(error))
     }
