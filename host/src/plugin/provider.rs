@@ -100,10 +100,10 @@ impl Provider {
             return Ok(permit);
         }
         let limits = &self.definition.limits;
-        let busy = || CallError::Busy { provider: self.id().to_string(), places: limits.get(Limit::Calls) };
-        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        let busy = |met| CallError::busy(self.id().to_string(), met, limits);
+        let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
         let place = tokio::time::timeout(limits.time(Limit::QueueTimeout), self.places.clone().acquire_owned());
-        place.await.ok().and_then(Result::ok).ok_or_else(busy)
+        place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
     }
 
     /// Asks while nothing can leave: nothing does because a component is loaded.
