@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
@@ -22,7 +22,7 @@ use super::state::CallState;
 use crate::config::Limit;
 use crate::llm::{Completion, Delta, Info, Request};
 
-/// How long `describe` may take. It reads settings and answers.
+/// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A provider that was admitted and can be called.
@@ -119,7 +119,9 @@ impl Provider {
             check::info(&info).map_err(|problem| instance.invalid(problem))?;
             Ok::<_, CallError>(info)
         };
-        let info = tokio::time::timeout(DESCRIBE_TIMEOUT, probe).await.context("describe took too long")?;
+        let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
+        let info = tokio::time::timeout(most, probe).await;
+        let info = info.map_err(|_| anyhow!("describe took longer than {most:?}"))?;
         info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
     }
 
