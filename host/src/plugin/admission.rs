@@ -26,10 +26,10 @@ const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 async fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let unreadable = || format!("{name} can't be read");
-    let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
-    let metadata = file.metadata().await.with_context(unreadable)?;
-    // What isn't a file, a pipe for one, could be waited for without end.
+    // Opening what isn't a file, a pipe for one, could wait without end.
+    let metadata = tokio::fs::metadata(path).await.with_context(unreadable)?;
     ensure!(metadata.is_file(), "{name} is no file");
+    let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
     let too_large = || anyhow!("{name} is larger than {} MiB, and no component has to be", COMPONENT_BYTES_MAX >> 20);
     ensure!(metadata.len() <= COMPONENT_BYTES_MAX, too_large());
     // As large as the file says: growing would touch twice as much memory.

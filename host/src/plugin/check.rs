@@ -3,17 +3,35 @@
 
 use serde::de::IgnoredAny;
 
-use crate::llm::{Completion, Delta, Event, Info, OtherPart, Part, ResultPart};
+use crate::llm::{Completion, Delta, Event, Feature, Info, OtherPart, Part, ResultPart};
 
 /// Nothing, or what is wrong.
 pub(super) type Checked = Result<(), String>;
 
 /// Names end up in headers, logs and keys.
 const NAME_MAX: usize = 200;
+/// Models and features that a provider may name. They are kept as long as it is, and listed to everybody who asks.
+const LISTED_MAX: usize = 1_000;
+/// The largest `info.extra`, in bytes: kept just as long.
+const INFO_EXTRA_MAX: usize = 64 << 10;
 
 pub(super) fn info(info: &Info) -> Checked {
     name("info.vendor", &info.vendor)?;
     name("info.version", &info.version)?;
+    info.default_model.iter().try_for_each(|model| name("info.default-model", model))?;
+    for (place, length) in [("info.models", info.models.len()), ("info.features", info.features.len())] {
+        if LISTED_MAX < length {
+            return Err(format!("{place} has {length} entries, and may have {LISTED_MAX}"));
+        }
+    }
+    info.models.iter().try_for_each(|model| name("each of info.models", model))?;
+    info.features.iter().try_for_each(|feature| match feature {
+        Feature::Other(feature) => name("each of info.features", feature),
+        Feature::Streaming | Feature::Images | Feature::Tools | Feature::Thinking => Ok(()),
+    })?;
+    if let Some(length) = info.extra.as_ref().map(String::len).filter(|length| INFO_EXTRA_MAX < *length) {
+        return Err(format!("info.extra has {length} bytes, and may have {INFO_EXTRA_MAX}"));
+    }
     object("info.extra", info.extra.as_deref())
 }
 

@@ -7,7 +7,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 use super::state::CallState;
 use crate::config::{Limit, Limits};
-use crate::llm::ProviderError;
+use crate::llm::{ErrorKind, ProviderError};
 
 /// A call that failed.
 #[derive(Debug, Clone)]
@@ -41,12 +41,17 @@ pub enum CallError {
     },
     /// The operator has to set something first.
     Unconfigured(String),
-    /// All places of this provider are taken, and as many calls wait for one as may.
+    /// All places of this provider are taken, and this call may not wait for one, or not any longer.
     Busy {
         /// The provider.
         provider: String,
         /// How many places it has.
         places: u64,
+        /// What turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or [`Limit::Calls`] itself where the
+        /// engine has no room.
+        met: Limit,
+        /// How much of that there may be.
+        allowed: u64,
     },
     /// The call took longer than it may.
     Deadline {
@@ -62,7 +67,7 @@ impl CallError {
     pub(super) fn from_trap(plugin: String, error: &wasmtime::Error, state: &CallState) -> Self {
         let limits = state.limits();
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-            return Self::Busy { provider: plugin, places: limits.get(Limit::Calls) };
+            return Self::busy(plugin, Limit::Calls, limits);
         }
         if let Some(limit) = state.exceeded.or_else(|| exceeded(error)) {
             return Self::exceeded(plugin, limit, limits);
@@ -79,6 +84,11 @@ impl CallError {
         Self::Exceeded { plugin, limit, allowed: limits.get(limit) }
     }
 
+    /// There is no place for this call.
+    pub(super) fn busy(provider: String, met: Limit, limits: &Limits) -> Self {
+        Self::Busy { provider, places: limits.get(Limit::Calls), met, allowed: limits.get(met) }
+    }
+
     /// What happened, for the caller.
     pub fn detail(&self) -> String {
         match self {
@@ -92,9 +102,15 @@ impl CallError {
                 format!("the plugin {plugin} gave an answer that isn't valid: {problem}")
             }
             Self::Unconfigured(missing) => missing.clone(),
-            Self::Busy { provider, places } => {
-                let raise = raise(Limit::Calls);
-                format!("provider {provider} is at its limit of {places} concurrent calls ({raise})")
+            Self::Busy { provider, places, met, allowed } => {
+                let calls = raise(Limit::Calls);
+                let (allowed, raise) = (met.show(*allowed), raise(*met));
+                let waiting = match met {
+                    Limit::Queue => format!(", and as many wait as may ({allowed}; {raise})"),
+                    Limit::QueueTimeout => format!(", and none of them ended in time ({allowed}; {raise})"),
+                    _ => String::new(),
+                };
+                format!("provider {provider} is at its limit of {places} concurrent calls ({calls}){waiting}")
             }
             Self::Deadline { allowed } => {
                 let raise = raise(Limit::Timeout);
@@ -145,7 +161,11 @@ fn exceeded(error: &wasmtime::Error) -> Option<Limit> {
 impl From<ProviderError> for CallError {
     fn from(mut error: ProviderError) -> Self {
         error.message = bounded(&error.message);
+        if let ErrorKind::Other(name) = &mut error.kind {
+            *name = bounded(name);
+        }
         error.code = error.code.as_deref().map(bounded);
+        error.field = error.field.as_deref().map(bounded);
         error.request_id = error.request_id.as_deref().map(bounded);
         Self::Provider(Box::new(error))
     }

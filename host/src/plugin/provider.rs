@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
@@ -22,7 +22,7 @@ use super::state::CallState;
 use crate::config::Limit;
 use crate::llm::{Completion, Delta, Info, Request};
 
-/// How long `describe` may take. It reads settings and answers.
+/// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A provider that was admitted and can be called.
@@ -100,10 +100,10 @@ impl Provider {
             return Ok(permit);
         }
         let limits = &self.definition.limits;
-        let busy = || CallError::Busy { provider: self.id().to_string(), places: limits.get(Limit::Calls) };
-        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        let busy = |met| CallError::busy(self.id().to_string(), met, limits);
+        let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
         let place = tokio::time::timeout(limits.time(Limit::QueueTimeout), self.places.clone().acquire_owned());
-        place.await.ok().and_then(Result::ok).ok_or_else(busy)
+        place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
     }
 
     /// Asks while nothing can leave: nothing does because a component is loaded.
@@ -119,7 +119,9 @@ impl Provider {
             check::info(&info).map_err(|problem| instance.invalid(problem))?;
             Ok::<_, CallError>(info)
         };
-        let info = tokio::time::timeout(DESCRIBE_TIMEOUT, probe).await.context("describe took too long")?;
+        let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
+        let info = tokio::time::timeout(most, probe).await;
+        let info = info.map_err(|_| anyhow!("describe took longer than {most:?}"))?;
         info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
     }
 
@@ -202,10 +204,11 @@ impl Instance {
 
     /// Turns the three ways a call can fail into one.
     fn settle<T>(
-        &self,
+        &mut self,
         said: wasmtime::Result<Result<T, crate::llm::ProviderError>>,
         check: impl FnOnce(&T) -> Checked,
     ) -> Result<T, CallError> {
+        self.store.data_mut().pause();
         let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
         check(&value).map_err(|problem| self.invalid(problem))?;
         Ok(value)

@@ -72,12 +72,17 @@ impl CallState {
         self.resumed = Instant::now();
     }
 
-    /// Called at each tick while the guest computes, and once when it goes on after waiting: charges the time it has
-    /// computed. A tick is the most that is charged at once, because the time since may have been spent waiting where
-    /// we don't see it: in line for a thread, or in a clock of WASI.
-    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+    /// The guest stops computing, because it has answered or waits for the host: charges the time it has computed, so
+    /// that none computes for nothing by stopping between two ticks. A tick is the most that is charged at once, because
+    /// the time since may have been spent waiting where we don't see it: in line for a thread, or in a clock of WASI.
+    pub(super) fn pause(&mut self) {
         self.cpu_left = self.cpu_left.saturating_sub(self.resumed.elapsed().min(TICK));
         self.resume();
+    }
+
+    /// Called at each tick while the guest computes, and once when it goes on after waiting.
+    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.pause();
         if self.cpu_left.is_zero() {
             self.exceeded = Some(Limit::Cpu);
             return Ok(UpdateDeadline::Interrupt);
@@ -143,6 +148,7 @@ impl log::Host for CallState {
 
 impl http::Host for CallState {
     async fn send(&mut self, request: HttpRequest) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
+        self.pause();
         let sent = self.outbound.send(request).await;
         self.resume();
         Ok(match sent {
@@ -166,30 +172,35 @@ impl http::HostReply for CallState {
     }
 
     async fn read_text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
+        self.pause();
         let text = self.reply(&this)?.text().await;
         self.resume();
         Ok(text)
     }
 
     async fn read_bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+        self.pause();
         let bytes = self.reply(&this)?.bytes().await;
         self.resume();
         Ok(bytes)
     }
 
     async fn read(&mut self, this: Resource<Reply>, max: u32) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+        self.pause();
         let bytes = self.reply(&this)?.read(max).await;
         self.resume();
         Ok(bytes)
     }
 
     async fn next_event(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<SseEvent>, HttpError>> {
+        self.pause();
         let event = self.reply(&this)?.next_event().await;
         self.resume();
         Ok(event)
     }
 
     async fn next_line(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<String>, HttpError>> {
+        self.pause();
         let line = self.reply(&this)?.next_line().await;
         self.resume();
         Ok(line)

@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, Weak};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::builder::{self, Builder};
 use super::client::{self, Answer};
@@ -110,9 +110,10 @@ impl App {
         details.iter().find(|detail| detail["id"] == id).unwrap_or_else(|| panic!("no provider {id} in {list}")).clone()
     }
 
-    /// Fails unless the server still answers: after something was done to it that it must survive.
+    /// Fails unless a provider still answers, and not the cache: after something was done to the server that it must
+    /// survive.
     pub async fn assert_well(&self) {
-        let answer = self.chat(ask("still there?", serde_json::json!({ "provider": "echo" }))).await;
+        let answer = self.chat(ask("still there?", json!({ "provider": "echo", "useCache": false }))).await;
         assert_eq!(answer.ok()["content"], "still there?");
     }
 

@@ -71,6 +71,26 @@ impl Builder {
         self.plugin_file(name, bytes)
     }
 
+    /// Turns all bundled providers off but `echo`: to compile them is most of a start, and not every test asks them.
+    pub fn only_echo(self) -> Self {
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plugin/bundled");
+        let files = fs::read_dir(bundled).expect("the definitions of what is bundled are there");
+        let names = files.map(|file| file.expect("an entry").file_name().into_string().expect("a name in UTF-8"));
+        names.filter(|name| name.ends_with(".toml") && name != "echo.toml").fold(self, |app, name| {
+            app.file(&format!("plugins/{name}"), "enabled = false\n").set("LLM_PLUGIN_DIR", "plugins")
+        })
+    }
+
+    /// Defines the provider `id` by a file: it is made of this component, and the rest is as these lines say.
+    pub fn provider(self, id: &str, component: &str, lines: &str) -> Self {
+        let name = Path::new(component).file_name().and_then(|name| name.to_str()).expect("a component has a name");
+        let bytes = fs::read(component).expect("fixtures are compiled before the tests");
+        let file = format!("component = {name:?}\n{lines}");
+        self.file(&format!("plugins/{name}"), bytes)
+            .file(&format!("plugins/{id}.toml"), file)
+            .set("LLM_PLUGIN_DIR", "plugins")
+    }
+
     /// Drops a file into the folder of plugins, whatever is in it: the provider `name`.
     pub fn plugin_file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.file(&format!("plugins/{name}.wasm"), content).set("LLM_PLUGIN_DIR", "plugins")
