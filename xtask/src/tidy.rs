@@ -3,6 +3,7 @@
 //! A test runs them too, so `cargo test` is enough to hear of them.
 
 mod architecture;
+mod excerpts;
 mod files;
 mod settings;
 
@@ -35,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn complaints(files: &[File]) -> Vec<String> {
-    [files::check(files), architecture::check(files), settings::check(files)].concat()
+    [files::check(files), architecture::check(files), settings::check(files), excerpts::check(files)].concat()
 }
 
 fn load() -> Result<Vec<File>> {
@@ -99,6 +100,7 @@ mod tests {
             (file("host/Cargo.toml", "claude = { path = \"../plugins/claude\" }\n"), "host/Cargo.toml:1: host and"),
             (file("plugins/a/Cargo.toml", "arete = { path = \"../../host\" }\n"), "plugins/a/Cargo.toml:1: host and"),
             (file("host/src/config.rs", "//! x\n\"PORT\" \"HOST\"\n"), ".env.example: says nothing of HOST"),
+            (file("a.md", "<!-- from b.rs -->\n\n```rust\nx\n```\n"), "a.md: excerpt 1 isn't in b.rs"),
             (file(".env.example", "PORT=3000\n# NAME=x\n"), ".env.example: has NAME, which"),
         ] {
             let mut files = vec![example(), config()];

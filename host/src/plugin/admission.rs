@@ -21,7 +21,7 @@ use super::provider::Provider;
 use crate::config::base_url;
 
 /// The largest component. StarlingMonkey and Python make some of 12 to 22 MiB.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+pub(super) const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 async fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
