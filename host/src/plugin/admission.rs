@@ -85,8 +85,8 @@ async fn attempt(
         );
     }
 
-    let compiled = match runtime.shelf.get(&digest) {
-        Some(compiled) => compiled,
+    let (compiled, code) = match runtime.shelf.get(&digest) {
+        Some(compiled) => (compiled, (Origin::Shared, Duration::ZERO)),
         None => {
             let runtime = runtime.clone();
             let compiling = tokio::task::spawn_blocking(move || {
@@ -95,14 +95,16 @@ async fn attempt(
                 runtime.shelf.put(digest, &compiled);
                 anyhow::Ok(compiled)
             });
-            compiling.await??
+            let compiled = compiling.await??;
+            let code = compiled.code;
+            (compiled, code)
         }
     };
-    admission.code = Some(compiled.code);
+    admission.code = Some(code);
     admission.advice = advice(&definition, &compiled.anatomy);
     admission.anatomy = Some(compiled.anatomy.clone());
     compiled.anatomy.fits(&definition.limits).map_err(anyhow::Error::msg)?;
-    let mut provider = Provider::new(runtime, tls, definition, digest, compiled)?;
+    let mut provider = Provider::new(runtime, tls, definition, digest, compiled, code)?;
     provider.info = provider.describe().await?;
     Ok(Arc::new(provider))
 }

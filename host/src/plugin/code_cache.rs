@@ -52,6 +52,8 @@ pub enum Origin {
     Compiled,
     /// An earlier start, or another process, compiled it.
     Disk,
+    /// Another provider is made of the same component.
+    Shared,
 }
 
 impl fmt::Display for Origin {
@@ -59,6 +61,7 @@ impl fmt::Display for Origin {
         f.write_str(match self {
             Self::Compiled => "compiled",
             Self::Disk => "cache",
+            Self::Shared => "shared",
         })
     }
 }

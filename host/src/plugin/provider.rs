@@ -59,6 +59,7 @@ impl Provider {
         definition: Arc<Definition>,
         digest: Sha256Digest,
         compiled: Arc<Compiled>,
+        code: (Origin, Duration),
     ) -> anyhow::Result<Self> {
         let pre = compiled.pre.clone().map_err(anyhow::Error::msg)?;
         let limits = &definition.limits;
@@ -74,7 +75,7 @@ impl Provider {
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
             definition,
-            code: compiled.code,
+            code,
             _compiled: compiled,
         })
     }
