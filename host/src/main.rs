@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Command::Plugin(command) => {
-            let _logging = telemetry::init(&config.log.quiet());
+            let _logging = telemetry::init(&command.logs(&config));
             cli::plugin(command, &config).await
         }
         Command::Serve => {
