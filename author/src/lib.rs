@@ -1,4 +1,5 @@
-//! Builds plugin projects of any language into components: what `arete plugin build` and `cargo xtask plugins` share.
+//! Begins plugin projects and builds them into components, in any language: what `arete plugin new`, `build` and `dev` and
+//! `cargo xtask plugins` share.
 //!
 //! A project is a folder; the files in it tell its language. Each language is one module under `build` that runs the tools
 //! its authors would run by hand, pinned to the versions that the project names, and installs nothing outside of the
@@ -8,10 +9,12 @@ mod build;
 mod component;
 mod problem;
 mod project;
+mod template;
 
 pub use build::{Built, Options};
 pub use problem::Problem;
 pub use project::{Language, Project};
+pub use template::{PluginName, create};
 
 /// The contract's world, which a plugin's component implements.
 pub const WORLD: &str = "provider";

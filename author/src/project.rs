@@ -18,6 +18,21 @@ pub enum Language {
     TypeScript,
 }
 
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::C, Self::Python, Self::Rust, Self::TypeScript];
+
+    /// What it is called on a command line.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Python => "python",
+            Self::Rust => "rust",
+            Self::TypeScript => "ts",
+        }
+    }
+}
+
 /// The file by which a project of each language is known.
 const MARKS: &[(&str, Language)] = &[
     ("compile_flags.txt", Language::C),

@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
         // It has settings of its own, and keeps its log for its report.
         Command::Plugin(PluginCommand::Test(args)) => return cli::test(args).await,
         Command::Plugin(command) => {
-            let _logging = telemetry::init(&config.log.quiet());
+            let _logging = telemetry::init(&command.logs(&config));
             cli::plugin(command, &config).await
         }
         Command::Serve => {

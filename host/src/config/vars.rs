@@ -42,6 +42,13 @@ impl Vars {
         Ok(Self { file: Arc::new(Self::from_file(path)?), ..self.clone() })
     }
 
+    /// The same with another value for one setting, whatever the environment and the file say.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        Arc::make_mut(&mut self.process).insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     fn from_file(path: &Path) -> Result<BTreeMap<String, String>, String> {
         let lines = match dotenvy::from_path_iter(path) {
             Ok(lines) => lines,

@@ -1,0 +1,82 @@
+//! The files of the templates, as they were when this program was compiled. A test holds the tables against the folders.
+
+use crate::project::Language;
+
+/// Files by their paths in the project.
+pub(super) type Files = &'static [(&'static str, &'static str)];
+
+macro_rules! files {
+    ($folder:literal: $($path:literal)*) => {
+        &[$(($path, include_str!(concat!("../../templates/", $folder, "/", $path)))),*]
+    };
+}
+
+/// What a project has in any language: what the operator decides, and exchanges with the vendor.
+pub(super) const COMMON: Files = files!("common":
+    "provider.toml"
+    "cassettes/plain/answer.json"
+    "cassettes/plain/cassette.toml"
+    "cassettes/plain/question.json"
+    "cassettes/plain/request.http"
+    "cassettes/plain/response.http"
+    "cassettes/rate-limited/answer.json"
+    "cassettes/rate-limited/cassette.toml"
+    "cassettes/rate-limited/question.json"
+    "cassettes/rate-limited/request.http"
+    "cassettes/rate-limited/response.http"
+    "cassettes/stream/answer.json"
+    "cassettes/stream/cassette.toml"
+    "cassettes/stream/question.json"
+    "cassettes/stream/request.http"
+    "cassettes/stream/response.http"
+);
+
+/// What belongs to a language.
+pub(super) fn of(language: Language) -> Files {
+    match language {
+        Language::C => {
+            files!("c": ".gitignore" "README.md" "compile_flags.txt" "requirements.txt" "src/json.c" "src/json.h" "src/provider.c")
+        }
+        Language::Python => {
+            files!("python": ".gitignore" "README.md" "pyproject.toml" "requirements.txt" "src/provider.py")
+        }
+        Language::Rust => files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/lib.rs"),
+        Language::TypeScript => {
+            files!("ts": ".gitignore" "README.md" "package-lock.json" "package.json" "src/provider.ts" "tsconfig.json")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// What lies in a template's folder, but for what a build there leaves behind.
+    fn lies_in(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_file() {
+                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"));
+            } else if !matches!(name, "build" | "target" | "node_modules" | "__pycache__") {
+                lies_in(&path, root, found);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_templates_is_in_its_table() {
+        let languages = Language::ALL.map(|language| (language.short(), of(language)));
+        for (name, files) in languages.into_iter().chain([("common", COMMON)]) {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(name);
+            let mut found = BTreeSet::new();
+            lies_in(&root, &root, &mut found);
+            let listed: BTreeSet<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+            assert_eq!(found, listed, "{name}");
+        }
+    }
+}
