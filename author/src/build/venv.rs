@@ -44,7 +44,9 @@ impl Environment {
     pub(super) fn of(job: &Job, pins: &str, package: &str, program: &str) -> Result<Self, Problem> {
         let environment = Self(job.tools.join("python").join(name(pins)));
         let stamp = environment.0.join("installed.txt");
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pins) {
+        // Its programs name it by its path: in a project that was moved, they would look for a Python that isn't there.
+        let installed = format!("# {}\n{pins}", environment.0.display());
+        if fs::read_to_string(&stamp).is_ok_and(|there| there == installed) {
             return Ok(environment);
         }
 
@@ -52,7 +54,7 @@ impl Environment {
         if !environment.file(program).is_file() {
             return Err(Problem::new(format!("{PINS} doesn't name {package}, which makes the component.")));
         }
-        write(&stamp, pins)?;
+        write(&stamp, &installed)?;
         Ok(environment)
     }
 
@@ -115,12 +117,16 @@ mod tests {
         let pins = "componentize-py==0.25.1\n";
         write(&dir.path().join("pyproject.toml"), "").unwrap();
         let made = dir.path().join("python").join(name(pins));
-        write(&made.join("installed.txt"), pins).unwrap();
+        write(&made.join("installed.txt"), &format!("# {}\n{pins}", made.display())).unwrap();
         let project = Project::open(dir.path()).unwrap();
         let wit = dir.path().join("wit");
         let job = Job { project: &project, wit, scratch: dir.path().join("build"), tools: dir.path(), quiet: true };
         let Environment(found) = Environment::of(&job, pins, "componentize-py", "componentize-py").unwrap();
         assert_eq!(found, made);
+
+        // One that was made elsewhere is made again, here of pins that aren't there.
+        write(&made.join("installed.txt"), &format!("# /elsewhere\n{pins}")).unwrap();
+        assert!(Environment::of(&job, pins, "componentize-py", "componentize-py").is_err());
         assert_ne!(name(pins), name("componentize-py==0.25.2\n"));
     }
 }
