@@ -14,11 +14,12 @@ const DOCS: &str = "docs/plugins.md";
 const BEGIN: &str = "<!-- made by cargo xtask conformance --docs -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Compiles the plugins asked for, or all that have cassettes, runs the suite on each and prints the table; with `--docs`
-/// on the server as it is shipped, and into the documentation.
+/// Compiles the plugins asked for, or all that have cassettes, runs the suite on each and prints the table, with `--docs`
+/// into the documentation too; with `--release` on the server as it is shipped.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let docs = args.iter().any(|arg| arg == "--docs");
-    let mut names: Vec<String> = args.iter().filter(|arg| *arg != "--docs").cloned().collect();
+    let given = |option: &str| args.iter().any(|arg| arg == option);
+    let (docs, release) = (given("--docs"), given("--release"));
+    let mut names: Vec<String> = args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect();
     if names.is_empty() {
         names = plugins::all()?;
         names.retain(|name| root().join("plugins").join(name).join("cassettes").is_dir());
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for name in &names {
         let component = plugins::build(name)?;
         own_tests(name)?;
-        let (report, passed) = test(name, &component, docs)?;
+        let (report, passed) = test(name, &component, release)?;
         table.push(row(name, &report));
         if !passed {
             failed.push(name.as_str());
@@ -41,7 +42,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let table = table.join("\n") + "\n";
     println!("\n{table}");
     if docs && failed.is_empty() {
-        write(&table)?;
+        let build = if release { "release" } else { "debug" };
+        write(&format!("Measured with the {build} build of the server.\n\n{table}"))?;
     }
     if failed.is_empty() { Ok(()) } else { bail!("these plugins don't conform: {}", failed.join(", ")) }
 }

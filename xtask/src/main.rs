@@ -20,8 +20,9 @@ Usage: cargo xtask <COMMAND>
                   everything that has to hold before a change goes in, or these steps of it
   test            all tests, the plugins' included
   tidy            the rules that no compiler knows
-  conformance [--docs] [NAME]...
-                  the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md
+  conformance [--docs] [--release] [NAME]...
+                  the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md,
+                  --release runs them on the server as it is shipped
   plugins [NAME...|--all]
                   compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
                   and SHA-256
