@@ -103,8 +103,9 @@ async fn a_guest_that_never_returns_ends_with_its_time_or_its_client() {
     let app = App::with_echo()
         .only_echo()
         .provider("brief", guests::SLEEPER, "limits.timeout = \"200ms\"")
-        // Whether its only place is taken tells whether a call has begun and whether it has ended.
-        .provider("single", guests::SLEEPER, "limits.calls = 1\nlimits.queue = 0")
+        // Whether its only place is taken tells whether a call has begun and whether it has ended. Who looks takes the place
+        // for a moment himself, and the call that shall stay waits for that.
+        .provider("single", guests::SLEEPER, "limits.calls = 1\nlimits.queue = 1\nlimits.queue-timeout = \"3s\"")
         .start()
         .await;
     let whole = app.chat(ask(HOURS, json!({ "provider": "brief" })));
