@@ -236,7 +236,8 @@ pub(super) fn is_id(name: &str) -> bool {
     !name.is_empty() && name.len() <= ID_MAX && name.chars().all(named)
 }
 
-fn read_file(path: &Path) -> anyhow::Result<String> {
+/// A provider's file, if it is one and not too large.
+pub(super) fn read_file(path: &Path) -> anyhow::Result<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unreadable = || format!("{name} can't be read");
     // What isn't a file, a pipe for one, could be waited for without end.

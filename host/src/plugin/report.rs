@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow};
 
 use super::admission;
 use super::code_cache::CodeCache;
@@ -72,8 +72,7 @@ fn define(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyho
     let id = named.file_stem().and_then(|stem| stem.to_str()).filter(|id| folder::is_id(id));
     let id = id.with_context(|| format!("{} can't be the name of a provider's file", named.display()))?;
     let Some(file) = file else { return Ok(Definition::ungranted(id, source, &config.limits)) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
-    ensure!(text.len() <= file::BYTES_MAX, "{} is too large", file.display());
+    let text = folder::read_file(file)?;
     let around = Surroundings {
         id,
         folder: Some(file.parent().unwrap_or(Path::new(""))),
