@@ -19,6 +19,8 @@ mod inspect;
 mod report;
 
 // One call.
+mod idle;
+mod instance;
 mod provider;
 
 mod framing;
@@ -37,9 +39,9 @@ pub use definition::{Definition, Sha256Digest};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
 pub use inspect::{Anatomy, Import};
+pub(crate) use instance::Instance;
 pub use loader::Loader;
 pub(crate) use meter::Meter;
-pub(crate) use provider::Instance;
 pub use provider::Provider;
 pub use registry::{Change, Providers, Slot, SlotState};
 pub use report::{Report, examine};

@@ -48,6 +48,8 @@ pub enum Limit {
     Handles,
     /// Bytes that the guest hands to the host in one call.
     HostCallBytes,
+    /// Calls that one instance answers. With 1, nothing that a caller asked is there when the next one does.
+    Reuse,
 }
 
 /// How a limit is written.
@@ -92,7 +94,7 @@ impl Rule {
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Memory,
         Self::Cpu,
         Self::Timeout,
@@ -112,6 +114,7 @@ impl Limit {
         Self::LogBytes,
         Self::Handles,
         Self::HostCallBytes,
+        Self::Reuse,
     ];
 
     const fn rule(self) -> Rule {
@@ -157,6 +160,7 @@ impl Limit {
                 GIB,
                 "space for what it hands to the host",
             ),
+            Self::Reuse => Rule::number("reuse", "LLM_PLUGIN_REUSE", 1, 1_000_000, "calls of one instance"),
         }
     }
 

@@ -195,13 +195,15 @@ impl Upstream {
         Landing { result, cached: false, effort }
     }
 
-    /// One attempt, in an instance of its own.
+    /// One attempt, in an instance that it has to itself.
     async fn attempt(&self, recorder: &Recorder, meter: &Meter) -> Result<Completion, Failed> {
         let mut instance = self.provider.instantiate(meter).await.map_err(Failed::unheard)?;
-        match self.mode {
-            Mode::Whole => self.whole(&mut instance).await.map_err(Failed::unheard),
-            Mode::Stream => self.stream(&mut instance, recorder).await,
-        }
+        let completion = match self.mode {
+            Mode::Whole => self.whole(&mut instance).await.map_err(Failed::unheard)?,
+            Mode::Stream => self.stream(&mut instance, recorder).await?,
+        };
+        instance.release().await;
+        Ok(completion)
     }
 
     /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.

@@ -10,6 +10,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use super::code_cache::CodeCache;
 use super::compiled::Shelf;
+use super::idle::Room;
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::{Limit, PluginConfig};
 
@@ -20,6 +21,9 @@ pub(crate) const QUIET_LOGS: &str =
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Components that are compiled at once. Each keeps several cores busy by itself.
 const COMPILES_AT_ONCE: usize = 2;
+/// Of the calls that one provider may have at once, the share as which instances may wait for another call. The pool has
+/// room for twice as many calls, so these never take what calls need.
+const IDLE_SHARE: usize = 8;
 /// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
 /// call on average; one component alone may use [`PARTS_PER_COMPONENT`].
 const CORE_INSTANCES_PER_CALL: u32 = 8;
@@ -42,6 +46,8 @@ pub(super) struct Runtime {
     pub(super) code: Arc<CodeCache>,
     /// Components in use.
     pub(super) shelf: Arc<Shelf>,
+    /// Room for instances that wait for another call.
+    pub(super) resting: Room,
     _ticker: Arc<Ticker>,
 }
 
@@ -60,7 +66,9 @@ impl Runtime {
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
         let compiling = Arc::new(Semaphore::new(COMPILES_AT_ONCE));
-        Ok(Self { engine, code: Arc::new(code), compiling, shelf: Arc::default(), _ticker: Arc::new(ticker) })
+        let resting = Room::new((config.limits.size(Limit::Calls) / IDLE_SHARE).max(1));
+        let (code, shelf) = (Arc::new(code), Arc::default());
+        Ok(Self { engine, code, compiling, shelf, resting, _ticker: Arc::new(ticker) })
     }
 
     /// Waits for leave to compile.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
@@ -34,13 +34,27 @@ struct Shared {
     bytes_left: usize,
     /// The end of standard error.
     tail: VecDeque<u8>,
+    /// Which call of the instance it is.
+    call: u64,
 }
 
 impl GuestLog {
     pub(crate) fn new(provider: Arc<str>, secrets: Arc<Secrets>, limits: &Limits) -> Self {
         let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
-        let shared = Shared { lines_left, bytes_left, tail: VecDeque::new() };
+        let shared = Shared { lines_left, bytes_left, tail: VecDeque::new(), call: 0 };
         Self { provider, secrets, shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    /// Another call of the same instance begins.
+    pub(crate) fn renew(&self, limits: &Limits) {
+        let mut shared = self.shared();
+        let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
+        *shared = Shared { lines_left, bytes_left, tail: VecDeque::new(), call: shared.call.wrapping_add(1) };
+    }
+
+    /// Short critical sections; nothing awaits in them.
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a line of the guest's `log` import.
@@ -65,12 +79,12 @@ impl GuestLog {
     /// A standard stream whose lines go to the log.
     pub(crate) fn stream(&self, name: &'static str) -> GuestStream {
         let redactor = Redactor::new(self.secrets.clone());
-        GuestStream { redactor, lines: Lines { log: self.clone(), name, line: Vec::new() } }
+        GuestStream { redactor, lines: Lines { log: self.clone(), name, line: Vec::new(), call: 0 } }
     }
 
     /// The end of what the guest wrote to standard error.
     pub(crate) fn tail(&self) -> String {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
         String::from_utf8_lossy(shared.tail.make_contiguous()).trim().to_owned()
     }
 
@@ -78,8 +92,7 @@ impl GuestLog {
     fn admit(&self, line: &str) -> Option<String> {
         let line: String =
             line.trim_end().chars().take(LINE_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // Short critical section, nothing awaits in it.
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
         if shared.lines_left == 0 || shared.bytes_left == 0 {
             return None;
         }
@@ -103,7 +116,7 @@ impl GuestLog {
     }
 
     fn keep_tail(&self, bytes: &[u8]) {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
         shared.tail.extend(bytes.iter().skip(bytes.len().saturating_sub(TAIL_MAX)));
         let excess = shared.tail.len().saturating_sub(TAIL_MAX);
         shared.tail.drain(..excess);
@@ -121,6 +134,8 @@ struct Lines {
     log: GuestLog,
     name: &'static str,
     line: Vec<u8>,
+    /// The call in which `line` was begun.
+    call: u64,
 }
 
 impl GuestStream {
@@ -131,6 +146,12 @@ impl GuestStream {
 
 impl Lines {
     fn take(&mut self, bytes: &[u8]) {
+        let call = self.log.shared().call;
+        if self.call != call {
+            // The end of a line that another caller's call left without one has no place in this one's.
+            self.line.clear();
+            self.call = call;
+        }
         if self.name == "stderr" {
             self.log.keep_tail(bytes);
         }
@@ -217,6 +238,22 @@ mod tests {
         limits.set(Limit::LogLines, 3);
         let log = GuestLog::new("test".into(), Arc::default(), &limits);
         assert_eq!((0..10).filter(|_| log.admit("x").is_some()).count(), 3);
+    }
+
+    #[test]
+    fn another_call_has_its_own_lines_and_finds_none_of_the_one_before() {
+        let mut limits = Limits::default();
+        limits.set(Limit::LogLines, 1);
+        let log = GuestLog::new("test".into(), Arc::default(), &limits);
+        let mut stream = log.stream("stderr");
+        stream.take(b"a whole line\nhalf of");
+        assert_eq!(log.admit("more"), None);
+
+        log.renew(&limits);
+        assert_eq!(log.tail(), "");
+        stream.take(b"whole");
+        assert_eq!(String::from_utf8_lossy(&stream.lines.line), "whole");
+        assert_eq!(log.admit("more").as_deref(), Some("more"));
     }
 
     #[test]

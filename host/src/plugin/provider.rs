@@ -6,21 +6,21 @@ use std::time::Duration;
 use anyhow::anyhow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
-use wasmtime::component::ResourceAny;
 
 use super::bindings;
-use super::check::{self, Checked};
 use super::code_cache::Origin;
 use super::compiled::Compiled;
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::error::CallError;
 use super::guest_log::GuestLog;
-use super::meter::{Meter, Stopwatch};
+use super::idle::{Idle, Used};
+use super::instance::Instance;
+use super::meter::Meter;
 use super::outbound::{Egress, Outbound, Tls};
 use super::state::CallState;
 use crate::config::Limit;
-use crate::llm::{Completion, Delta, Info, Request};
+use crate::llm::Info;
 
 /// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +46,8 @@ pub struct Provider {
     places: Arc<Semaphore>,
     /// A permit is a call that waits for a place.
     queue: Arc<Semaphore>,
+    /// Instances between two calls, if the operator lets one answer more than one.
+    idle: Option<Arc<Idle>>,
 }
 
 impl Provider {
@@ -65,6 +67,7 @@ impl Provider {
         let limits = &definition.limits;
         let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
         let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
+        let reuse = limits.get(Limit::Reuse);
         Ok(Self {
             info: unknown(),
             digest,
@@ -74,6 +77,7 @@ impl Provider {
             pre,
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
+            idle: (reuse > 1).then(|| Arc::new(Idle::new(reuse, runtime.resting.clone()))),
             definition,
             code,
             _compiled: compiled,
@@ -85,13 +89,18 @@ impl Provider {
         &self.definition.id
     }
 
-    /// An instance of its own for one attempt.
+    /// An instance for one attempt, which has it to itself: a new one, or where the operator allows that, one that has
+    /// answered before.
     pub(crate) async fn instantiate(&self, meter: &Meter) -> Result<Instance, CallError> {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
         }
         let permit = self.place().await?;
-        self.fresh(permit, Outbound::new(self.egress.clone(), meter.clone()), meter).await
+        let outbound = Outbound::new(self.egress.clone(), meter.clone());
+        match self.idle.as_ref().and_then(|idle| idle.take()) {
+            Some(used) => Ok(self.again(used, permit, outbound, meter)),
+            None => self.fresh(permit, outbound, meter).await,
+        }
     }
 
     /// One of the provider's places. A short queue forms before them; who finds it full, or waits too long, is turned
@@ -113,12 +122,7 @@ impl Provider {
         let probe = async {
             let meter = Meter::default();
             let outbound = Outbound::shut(self.egress.clone(), meter.clone());
-            let mut instance = self.fresh(permit, outbound, &meter).await?;
-            instance.store.data_mut().resume();
-            let said = instance.bindings.arete_provider_chat().call_describe(&mut instance.store).await;
-            let info = said.map_err(|error| instance.failure(&error))?.map_err(CallError::from)?;
-            check::info(&info).map_err(|problem| instance.invalid(problem))?;
-            Ok::<_, CallError>(info)
+            self.fresh(permit, outbound, &meter).await?.describe().await
         };
         let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
         let info = tokio::time::timeout(most, probe).await;
@@ -144,10 +148,19 @@ impl Provider {
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         match self.pre.instantiate_async(&mut store).await {
             Ok(bindings) => {
-                Ok(Instance { store, bindings, plugin: self.plugin(), deltas: None, _living: living, _permit: permit })
+                let used = Used { store, bindings, calls: 0 };
+                Ok(Instance::new(used, self.plugin(), self.idle.clone(), living, permit))
             }
             Err(error) => Err(CallError::from_trap(self.plugin(), &error, store.data())),
         }
+    }
+
+    /// The limits of a call begin anew; what the guest has in its memory is still there.
+    fn again(&self, mut used: Used, permit: OwnedSemaphorePermit, outbound: Outbound, meter: &Meter) -> Instance {
+        let living = meter.living();
+        used.store.data_mut().renew(outbound);
+        used.store.set_epoch_deadline(1);
+        Instance::new(used, self.plugin(), self.idle.clone(), living, permit)
     }
 
     /// How errors and logs name this version of the component.
@@ -165,67 +178,5 @@ fn unknown() -> Info {
         models: vec![],
         features: vec![],
         extra: None,
-    }
-}
-
-/// One call's own instance. Dropping it ends the call: the vendor's connection is closed.
-pub(crate) struct Instance {
-    store: Store<CallState>,
-    bindings: bindings::Provider,
-    plugin: String,
-    deltas: Option<ResourceAny>,
-    _living: Stopwatch,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Instance {
-    /// Answers in whole.
-    pub(crate) async fn complete(&mut self, request: &Request) -> Result<Completion, CallError> {
-        self.store.data_mut().resume();
-        let said = self.bindings.arete_provider_chat().call_complete(&mut self.store, request).await;
-        self.settle(said, check::completion)
-    }
-
-    /// Begins to answer bit by bit.
-    pub(crate) async fn open_stream(&mut self, request: &Request) -> Result<(), CallError> {
-        self.store.data_mut().resume();
-        let said = self.bindings.arete_provider_chat().call_open_stream(&mut self.store, request).await;
-        let deltas = self.settle(said, |_| Ok(()))?;
-        self.deltas = Some(deltas);
-        Ok(())
-    }
-
-    /// What is new in the stream; nothing at its end.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
-        let Some(deltas) = self.deltas else { return Ok(vec![]) };
-        self.store.data_mut().resume();
-        let said = self.bindings.arete_provider_chat().deltas().call_next(&mut self.store, deltas).await;
-        self.settle(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(check::delta))
-    }
-
-    /// Turns the three ways a call can fail into one.
-    fn settle<T>(
-        &mut self,
-        said: wasmtime::Result<Result<T, crate::llm::ProviderError>>,
-        check: impl FnOnce(&T) -> Checked,
-    ) -> Result<T, CallError> {
-        self.store.data_mut().pause();
-        let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
-        check(&value).map_err(|problem| self.invalid(problem))?;
-        Ok(value)
-    }
-
-    fn failure(&self, error: &wasmtime::Error) -> CallError {
-        CallError::from_trap(self.plugin.clone(), error, self.store.data())
-    }
-
-    /// The guest's answer breaks the contract.
-    pub(crate) fn invalid(&self, problem: String) -> CallError {
-        CallError::Invalid { plugin: self.plugin.clone(), problem }
-    }
-
-    /// The guest used more of something than it may.
-    pub(crate) fn exceeded(&self, limit: Limit) -> CallError {
-        CallError::exceeded(self.plugin.clone(), limit, self.store.data().limits())
     }
 }

@@ -1,5 +1,6 @@
 //! What one call owns while it runs: the `T` of its `Store`. Made for the call and dropped with it, so nothing of one
-//! caller is there for the next.
+//! caller is there for the next; where an operator lets an instance answer several calls, each begins with its own way
+//! out, log and limits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(crate) struct CallState {
     cpu_left: Duration,
     /// When the guest last began to compute.
     resumed: Instant,
+    /// Answers of vendors that the guest holds.
+    replies: usize,
     /// The limit that was met. A guest that may not grow its memory ends in the same trap as one that panics; this
     /// tells them apart.
     pub(super) exceeded: Option<Limit>,
@@ -58,8 +61,27 @@ impl CallState {
             outbound,
             log,
             resumed: Instant::now(),
+            replies: 0,
             exceeded: None,
         }
+    }
+
+    /// Another call begins. Memory that the guest has stays counted.
+    pub(super) fn renew(&mut self, outbound: Outbound) {
+        self.outbound = outbound;
+        self.log.renew(&self.definition.limits);
+        self.cpu_left = self.definition.limits.time(Limit::Cpu);
+        self.exceeded = None;
+    }
+
+    /// Whether the guest holds an answer of a vendor, and by it perhaps a connection.
+    pub(super) fn holds_replies(&self) -> bool {
+        self.replies > 0
+    }
+
+    /// Bytes of the guest's memories.
+    pub(super) fn memory(&self) -> usize {
+        self.limits().size(Limit::Memory).saturating_sub(self.memory_left)
     }
 
     /// What the call may use.
@@ -152,7 +174,11 @@ impl http::Host for CallState {
         let sent = self.outbound.send(request).await;
         self.resume();
         Ok(match sent {
-            Ok(reply) => Ok(self.table.push(reply)?),
+            Ok(reply) => {
+                let reply = self.table.push(reply)?;
+                self.replies += 1;
+                Ok(reply)
+            }
             Err(error) => Err(error),
         })
     }
@@ -208,6 +234,7 @@ impl http::HostReply for CallState {
 
     fn drop(&mut self, this: Resource<Reply>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
+        self.replies -= 1;
         Ok(())
     }
 }
