@@ -49,7 +49,7 @@ async fn an_instance_answers_again_only_if_its_operator_says_so_and_only_after_a
     for expected in ["1", "2"] {
         assert_eq!(app.chat(count("How many?")).await.ok()["content"], expected);
     }
-    app.chat(count("refuse")).await.problem(400, "unsupported");
+    app.chat(count("refuse")).await.problem(400, "invalid-request");
     for expected in ["1", "2"] {
         assert_eq!(app.chat(count("How many?")).await.ok()["content"], expected);
     }
