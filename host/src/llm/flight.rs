@@ -1,15 +1,20 @@
 //! One upstream call and everybody who waits for it.
 //!
-//! A flight is a task that records what it learns; those aboard read the record, each at their own pace, from its
-//! beginning. Equal questions find each other's flight by their key. A flight ends early when the last one has left:
-//! tokens that nobody reads are money.
+//! A flight records what it learns; those aboard read the record, each at their own pace, from its beginning. It has no
+//! task of its own: whoever waits for it moves it on, so a call that nobody shares needs no other thread, and one whose
+//! client doesn't read asks for no more. Equal questions find each other's flight by their key. A flight ends early when
+//! the last one has left: tokens that nobody reads are money.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
 use tracing::Instrument;
 
 use super::key::Key;
@@ -52,85 +57,111 @@ pub(crate) enum Step {
 struct Record {
     events: Vec<Arc<Event>>,
     landing: Option<Landing>,
+    /// Seats that have read all there is, by number, and whom to tell that there is more.
+    waiting: Vec<(u64, Waker)>,
+    /// Seats taken so far.
+    seats: u64,
 }
 
-/// What the flying task writes to.
-#[derive(Clone)]
-pub(crate) struct Recorder {
-    record: Arc<Mutex<Record>>,
-    changed: watch::Sender<()>,
+impl Record {
+    fn wake_all(&mut self) {
+        self.waiting.drain(..).for_each(|(_, waker)| waker.wake());
+    }
 }
+
+/// What the flight writes to.
+#[derive(Clone)]
+pub(crate) struct Recorder(Arc<Mutex<Record>>);
 
 impl Recorder {
     /// Tells more of the answer to all aboard.
     pub(crate) fn publish(&self, events: Vec<Event>) {
         if !events.is_empty() {
-            locked(&self.record).events.extend(events.into_iter().map(Arc::new));
-            self.changed.send_replace(());
+            let mut record = locked(&self.0);
+            record.events.extend(events.into_iter().map(Arc::new));
+            record.wake_all();
         }
     }
 
     fn land(&self, landing: Landing) {
-        locked(&self.record).landing = Some(landing);
-        self.changed.send_replace(());
+        let mut record = locked(&self.0);
+        record.landing = Some(landing);
+        record.wake_all();
     }
 }
 
-/// A flight, held by everybody aboard. Dropping the last hold ends the task.
+/// What moves a flight on: polled by those aboard, and dropped with the last of them.
+type Engine = Shared<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+/// A flight, held by everybody aboard.
 struct Flight {
     record: Arc<Mutex<Record>>,
-    changed: watch::Receiver<()>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    engine: Engine,
 }
 
 /// A place aboard a flight. Dropping it is leaving.
 pub(crate) struct Seat {
     flight: Arc<Flight>,
-    changed: watch::Receiver<()>,
+    engine: Engine,
+    number: u64,
     seen: usize,
 }
 
 impl Seat {
     fn aboard(flight: Arc<Flight>) -> Self {
-        Self { changed: flight.changed.clone(), flight, seen: 0 }
+        let number = {
+            let mut record = locked(&flight.record);
+            record.seats += 1;
+            record.seats
+        };
+        Self { engine: flight.engine.clone(), flight, number, seen: 0 }
     }
 
     /// Waits for what is new.
     pub(crate) async fn next(&mut self) -> Step {
-        loop {
-            {
-                let record = locked(&self.flight.record);
-                if let Some(new) = record.events.get(self.seen..).filter(|new| !new.is_empty()) {
-                    let new = new.to_vec();
-                    self.seen += new.len();
-                    return Step::Events(new);
+        poll_fn(|context| {
+            self.poll(context, |record, seen| {
+                if let Some(new) = record.events.get(*seen..).filter(|new| !new.is_empty()) {
+                    *seen += new.len();
+                    return Some(Step::Events(new.to_vec()));
                 }
-                if let Some(landing) = &record.landing {
-                    return Step::Landed(landing.clone());
-                }
-            }
-            if self.changed.changed().await.is_err() {
-                return Step::Landed(lost());
-            }
-        }
+                record.landing.clone().map(Step::Landed)
+            })
+        })
+        .await
     }
 
     /// Waits for the end.
     pub(crate) async fn landed(&mut self) -> Landing {
-        loop {
-            if let Some(landing) = &locked(&self.flight.record).landing {
-                return landing.clone();
-            }
-            if self.changed.changed().await.is_err() {
-                return lost();
+        poll_fn(|context| self.poll(context, |record, _| record.landing.clone())).await
+    }
+
+    /// Reads the record; when there is nothing new in it, moves the flight on and reads again.
+    fn poll<T>(&mut self, context: &mut Context<'_>, read: impl Fn(&Record, &mut usize) -> Option<T>) -> Poll<T> {
+        {
+            let mut record = locked(&self.flight.record);
+            // What this seat learns by moving the flight on itself, nobody needs to wake it for.
+            record.waiting.retain(|(number, _)| *number != self.number);
+            if let Some(found) = read(&record, &mut self.seen) {
+                return Poll::Ready(found);
             }
         }
+        // Once it has ended, the landing is in the record.
+        let ended = self.engine.poll_unpin(context).is_ready();
+        let mut record = locked(&self.flight.record);
+        if let Some(found) = read(&record, &mut self.seen) {
+            return Poll::Ready(found);
+        }
+        debug_assert!(!ended, "a flight ends by landing");
+        // Another seat may be moving it on at this moment.
+        record.waiting.push((self.number, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        locked(&self.flight.record).waiting.retain(|(number, _)| *number != self.number);
     }
 }
 
@@ -196,25 +227,21 @@ where
     F: Future<Output = Landing> + Send + 'static,
 {
     let record = Arc::new(Mutex::new(Record::default()));
-    let (sender, changed) = watch::channel(());
-    let recorder = Recorder { record: record.clone(), changed: sender };
+    let recorder = Recorder(record.clone());
     let flying = work(recorder.clone());
-    // As many of these as there are requests at work, which the router bounds.
-    let task = tokio::spawn(
-        async move {
-            let landing = flying.await;
-            // Out of the list first: who comes now finds the answer in the cache, or asks again after an error.
-            drop(leaving);
-            recorder.land(landing);
-        }
-        .in_current_span(),
-    );
-    Arc::new(Flight { record, changed, task })
+    let engine = async move {
+        let landing = AssertUnwindSafe(flying).catch_unwind().await.unwrap_or_else(|_| lost());
+        // Out of the list first: who comes now finds the answer in the cache, or asks again after an error.
+        drop(leaving);
+        recorder.land(landing);
+    };
+    // Whoever moves it on, what it logs belongs to the request that began it.
+    Arc::new(Flight { record, engine: engine.in_current_span().boxed().shared() })
 }
 
-/// The task ended without an end: it panicked.
+/// The call ended without an end: it panicked.
 fn lost() -> Landing {
-    let result = Err(CallError::Host("the task of a call ended without a result".into()));
+    let result = Err(CallError::Host("a call panicked".into()));
     Landing { result, cached: false, effort: Effort::default() }
 }
 

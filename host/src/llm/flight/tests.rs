@@ -136,7 +136,7 @@ async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_task_that_panics_leaves_nobody_waiting() {
+async fn a_call_that_panics_leaves_nobody_waiting() {
     let flights = Flights::default();
     let (mut seat, _) = flights.board(key(), |_| async { panic!("a fault of ours") });
     assert!(matches!(seat.landed().await.result, Err(CallError::Host(_))));
