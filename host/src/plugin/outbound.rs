@@ -3,6 +3,7 @@
 //! that could carry them elsewhere, and takes them out of what comes back.
 
 mod address;
+mod client;
 mod denial;
 mod egress;
 mod limits;
@@ -10,16 +11,22 @@ mod reply;
 mod request;
 mod resolve;
 mod secrets;
+mod target;
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
-use url::Url;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy;
 
+use self::client::ConnectTimeout;
 use self::denial::{Denial, Denials};
 use self::egress::Granted;
 use self::limits::beyond;
 use self::resolve::Refused;
+use self::target::Target;
 use super::Meter;
 use super::bindings::arete::provider::http::{Body, HttpError, HttpRequest};
 pub(super) use egress::{Egress, Grant, Tls};
@@ -54,28 +61,29 @@ impl Outbound {
     pub(crate) async fn send(&mut self, request: HttpRequest) -> Result<Reply, HttpError> {
         let egress = self.egress.clone();
         let limits = &egress.limits;
-        let url = request::target(&request.url, limits)?;
-        let grant = self.granted(&egress, &url)?;
+        let target = egress.targets.find(&request.url, limits, &egress.granted)?;
+        let grant = self.granted(&target)?;
         let method = request::method(&request.method)?;
         let mut headers = request::guest_headers(request.headers, &egress.secret_headers, limits)?;
         request::check_body(request.body.as_ref(), limits)?;
         self.count()?;
         grant.attach(&mut headers);
 
-        let mut outgoing = egress.client.request(method, url.clone()).headers(headers);
-        outgoing = match request.body {
-            Some(Body::Text(text)) => outgoing.body(text),
-            Some(Body::Bytes(bytes)) => outgoing.body(bytes),
-            None => outgoing,
+        let body = match request.body {
+            Some(Body::Text(text)) => text.into(),
+            Some(Body::Bytes(bytes)) => bytes.into(),
+            None => Bytes::new(),
         };
+        let mut outgoing = http::Request::new(Full::new(body));
+        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) = (method, target.uri.clone(), headers);
 
         let waiting = self.meter.waiting();
-        let answer = tokio::time::timeout(limits.first_byte, outgoing.send()).await;
+        let answer = tokio::time::timeout(limits.first_byte, egress.client.send(outgoing)).await;
         drop(waiting);
         match answer {
             Ok(Ok(response)) => Reply::new(response, egress, self.meter.clone()),
             Ok(Err(error)) => Err(match cause::<Refused>(&error) {
-                Some(refused) => self.denials.deny(&egress.provider, &url, Denial::Refused(*refused)),
+                Some(refused) => self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused)),
                 None => unsent(&error, &egress),
             }),
             Err(_) => {
@@ -85,13 +93,13 @@ impl Outbound {
         }
     }
 
-    fn granted<'a>(&mut self, egress: &'a Egress, url: &Url) -> Result<&'a Granted, HttpError> {
-        let denial = match egress.granted(url) {
+    fn granted<'a>(&mut self, target: &'a Target) -> Result<&'a Granted, HttpError> {
+        let denial = match &target.granted {
             Some(granted) if !self.describing => return Ok(granted),
             Some(_) => Denial::Describing,
             None => Denial::NotGranted,
         };
-        Err(self.denials.deny(&egress.provider, url, denial))
+        Err(self.denials.deny(&self.egress.provider, &target.url, denial))
     }
 
     /// Counts a request that is about to be sent.
@@ -106,17 +114,15 @@ impl Outbound {
 }
 
 /// Why no answer came. The URL is left out: a base URL may hold a path that is nobody's business.
-fn unsent(error: &reqwest::Error, egress: &Egress) -> HttpError {
+fn unsent(error: &legacy::Error, egress: &Egress) -> HttpError {
     let limits = &egress.limits;
     // Whoever made the error may have quoted what it met.
     let causes = egress.secrets.redact(&causes(error)).into_owned();
-    if error.is_timeout() && error.is_connect() {
+    if cause::<ConnectTimeout>(error).is_some() {
         let what = format!("connecting to the vendor took longer than {:?}", limits.connect);
         HttpError::Timeout(beyond(what, "connect-timeout"))
-    } else if error.is_timeout() {
+    } else if cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
         HttpError::Timeout(format!("the vendor's connection timed out: {causes}"))
-    } else if error.is_builder() {
-        HttpError::Invalid(format!("the request can't be sent: {causes}"))
     } else if cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
         let what = format!("the vendor's answer has more than {} headers, or 400 KiB of them", limits.headers);
         HttpError::TooLarge(beyond(what, "headers"))
@@ -125,17 +131,21 @@ fn unsent(error: &reqwest::Error, egress: &Egress) -> HttpError {
     }
 }
 
-/// The first error of this type among the sources of another.
-fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    std::iter::successors(error.source(), |&cause| cause.source()).find_map(|cause| cause.downcast_ref())
+/// An error and its sources, outermost first.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
 }
 
-/// The innermost causes of an error, outermost first, without reqwest's own line that quotes the URL.
-fn causes(error: &reqwest::Error) -> String {
-    let chain = std::iter::successors(error.source(), |&cause| cause.source());
-    let mut lines: Vec<String> = chain.map(ToString::to_string).collect();
+/// The first error of this type among an error and its sources.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// An error and its sources for people.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut lines: Vec<String> = chain(error).map(ToString::to_string).collect();
     lines.dedup();
-    if lines.is_empty() { "no reason was given".into() } else { lines.join(": ") }
+    lines.join(": ")
 }
 
 #[cfg(test)]

@@ -3,25 +3,23 @@
 //! resolved name tells one provider, or its vendor, of another's calls.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use reqwest::redirect;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls_platform_verifier::Verifier;
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Origin, Url};
+use url::{Host, Origin};
 
 use super::OutboundLimits;
 use super::address::Reach;
+use super::client::Client;
 use super::resolve::{self, Resolver};
 use super::secrets::{self, Secrets};
+use super::target::Targets;
 
-/// How long an unused connection is kept. Less than the minute after which servers and balancers commonly close theirs.
-const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// TLS sessions kept for each granted origin: what rustls keeps of one server.
 const SESSIONS_PER_ORIGIN: usize = 8;
 
@@ -48,12 +46,11 @@ impl Tls {
     pub(in crate::plugin) fn load() -> Result<Self, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new(provider.clone())?;
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        config.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
         Ok(Self(config))
     }
 
@@ -68,17 +65,18 @@ impl Tls {
 /// One provider's way out.
 pub(in crate::plugin) struct Egress {
     pub(super) provider: Arc<str>,
-    pub(super) client: reqwest::Client,
+    pub(super) client: Client,
     pub(super) limits: OutboundLimits,
     pub(super) secrets: Arc<Secrets>,
     /// The names of all headers in which any grant may attach a secret: the guest sets none of them, wherever it asks.
     pub(super) secret_headers: Vec<HeaderName>,
-    granted: Vec<Granted>,
+    pub(super) granted: Vec<Arc<Granted>>,
+    pub(super) targets: Targets,
 }
 
 /// A grant, ready for use.
 pub(super) struct Granted {
-    origin: Origin,
+    pub(super) origin: Origin,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -103,7 +101,7 @@ impl Egress {
     ) -> anyhow::Result<Self> {
         let names = grants.iter().filter_map(|grant| match &grant.origin {
             Origin::Tuple(_, Host::Domain(name), _) => Some((name.clone(), Reach::of(name, grant.private))),
-            // The check of the origin is that of the address, and reqwest asks no resolver for it.
+            // The check of the origin is that of the address, and the connector asks no resolver for it.
             Origin::Tuple(..) | Origin::Opaque(_) => None,
         });
         let resolver = Resolver::new(names, lookup);
@@ -113,23 +111,18 @@ impl Egress {
         secret_headers.dedup();
         Ok(Self {
             provider,
-            client: client(tls.of_one_provider(grants.len()), resolver, &limits).context("building the HTTP client")?,
+            client: Client::new(tls.of_one_provider(grants.len()), resolver, &limits),
             limits,
             secrets: Arc::new(Secrets::new(grants)),
             secret_headers,
-            granted: grants.iter().map(Granted::new).collect::<anyhow::Result<_>>()?,
+            granted: grants.iter().map(|grant| Granted::new(grant).map(Arc::new)).collect::<anyhow::Result<_>>()?,
+            targets: Targets::default(),
         })
     }
 
     /// What must not come back to the guest, nor reach the log.
     pub(in crate::plugin) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
-    }
-
-    /// The grant for this very origin.
-    pub(super) fn granted(&self, url: &Url) -> Option<&Granted> {
-        let origin = url.origin();
-        self.granted.iter().find(|granted| granted.origin == origin)
     }
 }
 
@@ -153,28 +146,4 @@ impl Granted {
             headers.insert(name.clone(), value.clone());
         }
     }
-}
-
-/// A client that knows no cookies, no redirects and no proxies. Its connections are bounded by the provider's places
-/// for calls.
-fn client(tls: ClientConfig, resolver: Resolver, limits: &OutboundLimits) -> reqwest::Result<reqwest::Client> {
-    // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the limit is refused by the
-    // limit's name; what is beyond this, by HTTP/2 itself.
-    let header_list = limits.header_bytes.saturating_add(limits.headers.saturating_mul(32)).saturating_mul(2);
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(resolver)
-        .connect_timeout(limits.connect)
-        .pool_idle_timeout(KEEP_IDLE)
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        // What leaves, leaves to a granted origin and not by way of whatever HTTP_PROXY names.
-        .no_proxy()
-        // Deltas are small: without this they wait some 40 ms for the one before to be acknowledged.
-        .tcp_nodelay(true)
-        .http1_max_headers(limits.headers)
-        .http2_max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
-        .user_agent(concat!("arete/", env!("CARGO_PKG_VERSION")))
-        .default_headers([(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
-        .build()
 }

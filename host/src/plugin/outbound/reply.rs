@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use super::super::Meter;
 use super::super::bindings::arete::provider::http::{Header, HttpError, SseEvent};
@@ -14,7 +17,7 @@ use super::secrets::Redactor;
 /// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reply {
-    response: reqwest::Response,
+    response: Response<Incoming>,
     /// Between the vendor's bytes and all that the guest reads.
     redactor: Redactor,
     framer: Framer,
@@ -26,7 +29,7 @@ pub struct Reply {
 
 impl Reply {
     /// Of an answer whose head has come.
-    pub(super) fn new(response: reqwest::Response, egress: Arc<Egress>, meter: Meter) -> Result<Self, HttpError> {
+    pub(super) fn new(response: Response<Incoming>, egress: Arc<Egress>, meter: Meter) -> Result<Self, HttpError> {
         let limits = &egress.limits;
         let headers = response.headers();
         if limits.headers < headers.len() {
@@ -120,7 +123,7 @@ impl Reply {
     async fn receive(&mut self) -> Result<(), HttpError> {
         let limits = &self.egress.limits;
         let waiting = self.meter.waiting();
-        let chunk = tokio::time::timeout(limits.idle, self.response.chunk()).await;
+        let chunk = tokio::time::timeout(limits.idle, chunk(self.response.body_mut())).await;
         drop(waiting);
         match chunk {
             Ok(Ok(Some(chunk))) => {
@@ -153,5 +156,16 @@ impl Reply {
         let limit = self.egress.limits.event_bytes;
         let what = format!("one {what} of the vendor's answer is larger than {limit} bytes");
         HttpError::TooLarge(beyond(what, "event-bytes"))
+    }
+}
+
+/// The next bytes of a body; nothing at its end. Trailers are passed over.
+async fn chunk(body: &mut Incoming) -> hyper::Result<Option<Bytes>> {
+    loop {
+        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
+            Some(Ok(data)) => return Ok(Some(data)),
+            Some(Err(_)) => {}
+            None => return Ok(None),
+        }
     }
 }

@@ -55,6 +55,8 @@ pub(super) fn check_body(body: Option<&Body>, limits: &OutboundLimits) -> Result
     Err(HttpError::Invalid(beyond(what, "request-bytes")))
 }
 
+/// Headers that the host sets itself.
+const OF_OURS: usize = 3;
 /// Headers that belong to the connection or to the host, whoever sets them.
 const OF_THE_HOST: [HeaderName; 13] = [
     header::HOST,
@@ -66,7 +68,6 @@ const OF_THE_HOST: [HeaderName; 13] = [
     header::TRAILER,
     header::EXPECT,
     header::USER_AGENT,
-    // A compressed answer couldn't be searched for secrets.
     header::ACCEPT_ENCODING,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
@@ -134,7 +135,10 @@ pub(super) fn guest_headers(
     if limits.header_bytes < bytes {
         return Err(HttpError::Invalid(too_many_bytes("the request's headers are", limits)));
     }
-    let mut map = HeaderMap::with_capacity(headers.len() + secret.len());
+    let mut map = HeaderMap::with_capacity(headers.len() + secret.len() + OF_OURS);
+    map.insert(header::USER_AGENT, HeaderValue::from_static(concat!("arete/", env!("CARGO_PKG_VERSION"))));
+    // A compressed answer couldn't be searched for secrets.
+    map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for Header { name, value } in headers {
         let invalid = |what| HttpError::Invalid(format!("the {what} of header {name:?} isn't valid in HTTP"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("name"))?;
@@ -143,6 +147,8 @@ pub(super) fn guest_headers(
             map.append(key, value);
         }
     }
+    // Some servers refuse who doesn't say what he takes.
+    map.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     Ok(map)
 }
 
@@ -161,7 +167,10 @@ mod tests {
     fn kept(headers: &[&str], secret: &[HeaderName]) -> Vec<String> {
         let headers = headers.iter().map(|name| header(name, "1")).collect();
         let kept = guest_headers(headers, secret, &OutboundLimits::default()).unwrap();
-        kept.keys().map(ToString::to_string).collect()
+        assert_eq!(kept[header::ACCEPT_ENCODING], "identity");
+        let names =
+            kept.keys().filter(|name| ![header::USER_AGENT, header::ACCEPT_ENCODING, header::ACCEPT].contains(name));
+        names.map(ToString::to_string).collect()
     }
 
     #[test]

@@ -3,10 +3,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::watch;
+use tower_service::Service;
 
 use super::address::{Class, Reach};
 
@@ -21,7 +24,7 @@ pub(super) fn system(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
-/// All addresses of a name are out of the grant's reach. Comes back out of reqwest as the source of its error.
+/// All addresses of a name are out of the grant's reach. Comes back out of the client as a source of its error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the name leads to {}", class.name())]
 pub(super) struct Refused {
@@ -30,10 +33,15 @@ pub(super) struct Refused {
 }
 
 /// The resolver of one provider.
+#[derive(Clone)]
 pub(super) struct Resolver {
-    names: Vec<Arc<Granted>>,
+    names: Arc<[Arc<Granted>]>,
     lookup: Lookup,
 }
+
+/// Addresses within the reach of a grant.
+type Addresses = std::vec::IntoIter<SocketAddr>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A name that the provider was granted.
 struct Granted {
@@ -67,8 +75,16 @@ impl Resolver {
     }
 }
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Resolver {
+    type Response = Addresses;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Addresses, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let granted = self.names.iter().find(|granted| granted.name.eq_ignore_ascii_case(name.as_str())).cloned();
         let lookup = self.lookup;
         Box::pin(async move {
@@ -80,7 +96,7 @@ impl Resolve for Resolver {
 }
 
 impl Granted {
-    async fn resolve(&self, lookup: Lookup) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+    async fn resolve(&self, lookup: Lookup) -> Result<Addresses, Failure> {
         let mut found = self.look_up(lookup);
         let found = found.wait_for(Option::is_some).await.map(|found| found.clone());
         let addresses = match found {
@@ -89,10 +105,11 @@ impl Granted {
             // The thread has panicked.
             Ok(None) | Err(_) => return Err("the lookup of the name ended without an answer".into()),
         };
-        let (allowed, refused): (Vec<_>, Vec<_>) =
+        let (mut allowed, refused): (Vec<_>, Vec<_>) =
             addresses.into_iter().partition(|address| self.reach.allows(Class::of(*address)));
+        allowed.truncate(ADDRESSES_MAX);
         match (allowed.first(), refused.first()) {
-            (Some(_), _) => Ok(Box::new(allowed.into_iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(ip, 0)))),
+            (Some(_), _) => Ok(allowed.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect::<Vec<_>>().into_iter()),
             (None, Some(address)) => Err(Refused { address: *address, class: Class::of(*address) }.into()),
             (None, None) => Err("the name has no address".into()),
         }
@@ -136,8 +153,8 @@ mod tests {
     }
 
     async fn resolve(name: &str, private: bool) -> Result<Vec<String>, String> {
-        let resolver = Resolver::new([(name.to_owned(), Reach::of(name, private))], addresses);
-        match resolver.resolve(name.parse().unwrap()).await {
+        let mut resolver = Resolver::new([(name.to_owned(), Reach::of(name, private))], addresses);
+        match resolver.call(name.parse().unwrap()).await {
             Ok(found) => Ok(found.map(|address| address.to_string()).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -166,9 +183,9 @@ mod tests {
     #[tokio::test]
     async fn a_host_granted_twice_has_the_lesser_reach() {
         let twice = [Reach::Inside, Reach::Public].map(|reach| ("inside.example.com".to_owned(), reach));
-        let resolver = Resolver::new(twice, addresses);
-        assert!(resolver.resolve("INSIDE.example.com".parse().unwrap()).await.is_err());
-        assert!(resolver.resolve("api.example.com".parse().unwrap()).await.is_err(), "nobody granted it");
+        let mut resolver = Resolver::new(twice, addresses);
+        assert!(resolver.call("INSIDE.example.com".parse().unwrap()).await.is_err());
+        assert!(resolver.call("api.example.com".parse().unwrap()).await.is_err(), "nobody granted it");
     }
 
     #[tokio::test]
@@ -181,7 +198,7 @@ mod tests {
             Ok(vec![[1, 1, 1, 1].into()])
         };
         let name = "api.example.com";
-        let resolver = Resolver::new([(name.to_owned(), Reach::Public)], count);
+        let mut resolver = Resolver::new([(name.to_owned(), Reach::Public)], count);
         let granted = &resolver.names[0];
         let shut = GATE.lock().unwrap();
         let (mut first, second) = (granted.look_up(count), granted.look_up(count));
@@ -191,7 +208,7 @@ mod tests {
         while first.has_changed().is_ok() {
             tokio::task::yield_now().await;
         }
-        let later = resolver.resolve(name.parse().unwrap()).await.unwrap();
+        let later = resolver.call(name.parse().unwrap()).await.unwrap();
         assert_eq!((later.count(), LOOKUPS.load(Ordering::SeqCst)), (1, 2));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderName;
 use secrecy::SecretString;
 use upstream::Upstream;
+use url::Url;
 
 use super::*;
 use crate::plugin::bindings::arete::provider::http::Header;
