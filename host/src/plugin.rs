@@ -19,6 +19,7 @@ mod inspect;
 mod report;
 
 // One call.
+mod exports;
 mod idle;
 mod instance;
 mod provider;

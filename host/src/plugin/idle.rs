@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 
-use super::bindings;
+use super::exports::Functions;
 use super::state::CallState;
 
 /// Memory that all idle instances together may keep, in pages of WebAssembly. A Rust provider has some 17 of them,
@@ -19,7 +19,7 @@ const PAGE: usize = 64 << 10;
 /// An instance and how often it was called.
 pub(super) struct Used {
     pub(super) store: Store<CallState>,
-    pub(super) bindings: bindings::Provider,
+    pub(super) functions: Functions,
     /// Calls that it has answered.
     pub(super) calls: u64,
 }

@@ -34,27 +34,33 @@ impl Instance {
         Self { used, plugin, deltas: None, idle, _living: living, _permit: permit }
     }
 
+    /// Finds out whether it exports what a provider does, types and all.
+    pub(super) fn check(&mut self) -> Result<(), CallError> {
+        let Used { store, functions, .. } = &mut self.used;
+        functions.check(store).map_err(|error| self.failure(&error))
+    }
+
     /// Says what it is.
     pub(super) async fn describe(&mut self) -> Result<Info, CallError> {
-        let Used { store, bindings, .. } = &mut self.used;
+        let Used { store, functions, .. } = &mut self.used;
         store.data_mut().resume();
-        let said = bindings.arete_provider_chat().call_describe(store).await;
+        let said = functions.describe(store).await;
         self.settle(said, check::info)
     }
 
     /// Answers in whole.
     pub(crate) async fn complete(&mut self, request: &Request) -> Result<Completion, CallError> {
-        let Used { store, bindings, .. } = &mut self.used;
+        let Used { store, functions, .. } = &mut self.used;
         store.data_mut().resume();
-        let said = bindings.arete_provider_chat().call_complete(store, request).await;
+        let said = functions.complete(store, request).await;
         self.settle(said, check::completion)
     }
 
     /// Begins to answer bit by bit.
     pub(crate) async fn open_stream(&mut self, request: &Request) -> Result<(), CallError> {
-        let Used { store, bindings, .. } = &mut self.used;
+        let Used { store, functions, .. } = &mut self.used;
         store.data_mut().resume();
-        let said = bindings.arete_provider_chat().call_open_stream(store, request).await;
+        let said = functions.open_stream(store, request).await;
         let deltas = self.settle(said, |_| Ok(()))?;
         self.deltas = Some(deltas);
         Ok(())
@@ -63,9 +69,9 @@ impl Instance {
     /// What is new in the stream; nothing at its end.
     pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
         let Some(deltas) = self.deltas else { return Ok(vec![]) };
-        let Used { store, bindings, .. } = &mut self.used;
+        let Used { store, functions, .. } = &mut self.used;
         store.data_mut().resume();
-        let said = bindings.arete_provider_chat().deltas().call_next(store, deltas).await;
+        let said = functions.next(store, deltas).await;
         self.settle(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(check::delta))
     }
 

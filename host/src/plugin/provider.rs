@@ -7,12 +7,12 @@ use anyhow::anyhow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 
-use super::bindings;
 use super::code_cache::Origin;
-use super::compiled::Compiled;
+use super::compiled::{Compiled, Linked};
 use super::definition::{Definition, Sha256Digest};
 use super::engine::Runtime;
 use super::error::CallError;
+use super::exports::Functions;
 use super::guest_log::GuestLog;
 use super::idle::{Idle, Used};
 use super::instance::Instance;
@@ -37,7 +37,7 @@ pub struct Provider {
     pub config_digest: Sha256Digest,
     runtime: Runtime,
     egress: Arc<Egress>,
-    pre: bindings::ProviderPre<CallState>,
+    linked: Linked,
     /// Where its machine code came from, and how long that took.
     pub code: (Origin, Duration),
     /// Keeps it on the shelf for the next provider that is made of it.
@@ -63,7 +63,7 @@ impl Provider {
         compiled: Arc<Compiled>,
         code: (Origin, Duration),
     ) -> anyhow::Result<Self> {
-        let pre = compiled.pre.clone().map_err(anyhow::Error::msg)?;
+        let linked = compiled.linked.clone().map_err(anyhow::Error::msg)?;
         let limits = &definition.limits;
         let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
         let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
@@ -74,7 +74,7 @@ impl Provider {
             config_digest: definition.config_digest(),
             runtime: runtime.clone(),
             egress: Arc::new(egress),
-            pre,
+            linked,
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
             idle: (reuse > 1).then(|| Arc::new(Idle::new(reuse, runtime.resting.clone()))),
@@ -122,7 +122,9 @@ impl Provider {
         let probe = async {
             let meter = Meter::default();
             let outbound = Outbound::shut(self.egress.clone(), meter.clone());
-            self.fresh(permit, outbound, &meter).await?.describe().await
+            let mut instance = self.fresh(permit, outbound, &meter).await?;
+            instance.check()?;
+            instance.describe().await
         };
         let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
         let info = tokio::time::timeout(most, probe).await;
@@ -146,9 +148,9 @@ impl Provider {
         store.set_max_component_handles(limits.size(Limit::Handles));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
-        match self.pre.instantiate_async(&mut store).await {
-            Ok(bindings) => {
-                let used = Used { store, bindings, calls: 0 };
+        match self.linked.pre.instantiate_async(&mut store).await {
+            Ok(instance) => {
+                let used = Used { store, functions: Functions::new(self.linked.exports, instance), calls: 0 };
                 Ok(Instance::new(used, self.plugin(), self.idle.clone(), living, permit))
             }
             Err(error) => Err(CallError::from_trap(self.plugin(), &error, store.data())),

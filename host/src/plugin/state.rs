@@ -25,7 +25,8 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// One call's own.
 pub(crate) struct CallState {
     definition: Arc<Definition>,
-    wasi: WasiCtx,
+    /// Made when the guest first uses any of it: those that import none, or don't use it, go without.
+    wasi: Option<WasiCtx>,
     table: ResourceTable,
     pub(super) outbound: Outbound,
     pub(super) log: GuestLog,
@@ -45,18 +46,11 @@ impl CallState {
         let mut table = ResourceTable::new();
         let limits = &definition.limits;
         table.set_max_capacity(limits.size(Limit::Handles));
-        let wasi = WasiCtx::builder()
-            .stdout(log.stream("stdout"))
-            .stderr(log.stream("stderr"))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
         Self {
             memory_left: limits.size(Limit::Memory),
             cpu_left: limits.time(Limit::Cpu),
             definition,
-            wasi,
+            wasi: None,
             table,
             outbound,
             log,
@@ -149,7 +143,16 @@ impl ResourceLimiter for CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let ctx = self.wasi.get_or_insert_with(|| {
+            WasiCtx::builder()
+                .stdout(self.log.stream("stdout"))
+                .stderr(self.log.stream("stderr"))
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
+                .build()
+        });
+        WasiCtxView { ctx, table: &mut self.table }
     }
 }
 
