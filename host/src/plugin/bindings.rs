@@ -11,6 +11,7 @@ wasmtime::component::bindgen!({
         "arete:provider/http.[method]reply.read-bytes": async | trappable,
         "arete:provider/http.[method]reply.read": async | trappable,
         "arete:provider/http.[method]reply.next-event": async | trappable,
+        "arete:provider/http.[method]reply.next-events": async | trappable,
         "arete:provider/http.[method]reply.next-line": async | trappable,
         default: trappable,
     },

@@ -3,6 +3,7 @@
 //! that could carry them elsewhere, and takes them out of what comes back.
 
 mod address;
+mod body;
 mod client;
 mod denial;
 mod egress;

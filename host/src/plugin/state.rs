@@ -228,6 +228,13 @@ impl http::HostReply for CallState {
         Ok(event)
     }
 
+    async fn next_events(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<SseEvent>, HttpError>> {
+        self.pause();
+        let events = self.reply(&this)?.next_events().await;
+        self.resume();
+        Ok(events)
+    }
+
     async fn next_line(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<String>, HttpError>> {
         self.pause();
         let line = self.reply(&this)?.next_line().await;

@@ -79,7 +79,8 @@ impl Exchange {
             let error = not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
             return Err(with_request_id(error, &request_id));
         }
-        Ok(Deltas::new(Listening { reply, request_id, stream: RefCell::new(Box::new(stream)) }))
+        let progress = RefCell::new(Progress { stream: Box::new(stream), failed: None });
+        Ok(Deltas::new(Listening { reply, request_id, progress }))
     }
 }
 
@@ -87,7 +88,14 @@ impl Exchange {
 pub struct Listening {
     reply: Reply,
     request_id: Option<String>,
-    stream: RefCell<Box<dyn EventStream>>,
+    progress: RefCell<Progress>,
+}
+
+/// How far it has come.
+struct Progress {
+    stream: Box<dyn EventStream>,
+    /// Why nothing comes any more, to be told when what came before it has been.
+    failed: Option<ProviderError>,
 }
 
 impl GuestDeltas for Listening {
@@ -97,17 +105,34 @@ impl GuestDeltas for Listening {
 }
 
 impl Listening {
-    /// Reads events until one of them tells something.
+    /// Reads events until some of them tell something.
     fn listen(&self) -> Result<Vec<Delta>, ProviderError> {
-        let mut stream = self.stream.borrow_mut();
-        while !stream.is_finished() {
-            let Some(event) = self.reply.next_event()? else { return Err(stream.end()) };
-            let deltas = stream.take(&event)?;
-            if !deltas.is_empty() {
-                return Ok(deltas);
+        let Progress { stream, failed } = &mut *self.progress.borrow_mut();
+        if let Some(error) = failed.take() {
+            return Err(error);
+        }
+        let mut told = Vec::new();
+        while told.is_empty() && !stream.is_finished() {
+            let events = self.reply.next_events()?;
+            if events.is_empty() {
+                return Err(stream.end());
+            }
+            for event in &events {
+                match stream.take(event) {
+                    Ok(deltas) => told.extend(deltas),
+                    Err(error) if told.is_empty() => return Err(error),
+                    // First what was told before it.
+                    Err(error) => {
+                        *failed = Some(error);
+                        return Ok(told);
+                    }
+                }
+                if stream.is_finished() {
+                    break;
+                }
             }
         }
-        Ok(Vec::new())
+        Ok(told)
     }
 }
 

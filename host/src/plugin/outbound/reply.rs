@@ -2,26 +2,32 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, Response, header};
-use http_body_util::BodyExt;
+use http::response::Parts;
+use http::{Response, header};
 use hyper::body::Incoming;
 
 use super::super::Meter;
 use super::super::bindings::arete::provider::http::{Header, HttpError, SseEvent};
-use super::super::framing::{Framer, TooLarge};
+use super::super::framing::{Event, Framer, TooLarge};
+use super::body::Body;
 use super::egress::Egress;
 use super::limits::beyond;
 use super::secrets::Redactor;
 
+/// The most events that are handed over at once.
+const EVENTS_MAX: usize = 256;
+
 /// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reply {
-    response: Response<Incoming>,
+    head: Parts,
+    body: Body,
     /// Between the vendor's bytes and all that the guest reads.
     redactor: Redactor,
     framer: Framer,
     egress: Arc<Egress>,
+    /// Why there are no more events, to be said when the next is asked for.
+    failed: Option<HttpError>,
     /// Bytes of the body that have come.
     received: usize,
     meter: Meter,
@@ -42,15 +48,16 @@ impl Reply {
         }
         let redactor = Redactor::new(egress.secrets.clone());
         let framer = Framer::new(limits.event_bytes);
-        Ok(Self { response, redactor, framer, egress, received: 0, meter })
+        let (head, body) = response.into_parts();
+        Ok(Self { head, body: Body::new(body), redactor, framer, egress, failed: None, received: 0, meter })
     }
 
     pub(crate) fn status(&self) -> u16 {
-        self.response.status().as_u16()
+        self.head.status.as_u16()
     }
 
     pub(crate) fn headers(&self) -> Vec<Header> {
-        let visible = self.response.headers().iter().filter(|(name, _)| **name != header::SET_COOKIE);
+        let visible = self.head.headers.iter().filter(|(name, _)| **name != header::SET_COOKIE);
         visible
             .map(|(name, value)| Header {
                 name: name.to_string(),
@@ -60,7 +67,7 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let headers: &HeaderMap = self.response.headers();
+        let headers = &self.head.headers;
         headers
             .get(name)
             .filter(|_| !name.eq_ignore_ascii_case("set-cookie"))
@@ -96,9 +103,10 @@ impl Reply {
     }
 
     pub(crate) async fn next_event(&mut self) -> Result<Option<SseEvent>, HttpError> {
+        self.body.stream();
         loop {
-            if let Some(event) = self.framer.next_event().map_err(|TooLarge| self.frame_too_large("event"))? {
-                return Ok(Some(SseEvent { name: event.name, data: event.data, id: event.id }));
+            if let Some(event) = self.framed_event()? {
+                return Ok(Some(event));
             }
             if self.framer.ended() {
                 return Ok(None);
@@ -107,7 +115,33 @@ impl Reply {
         }
     }
 
+    pub(crate) async fn next_events(&mut self) -> Result<Vec<SseEvent>, HttpError> {
+        let mut events: Vec<SseEvent> = self.next_event().await?.into_iter().collect();
+        while !events.is_empty() && events.len() < EVENTS_MAX {
+            match self.framed_event() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(error) => {
+                    // First what came before it.
+                    self.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// An event that has come already.
+    fn framed_event(&mut self) -> Result<Option<SseEvent>, HttpError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let event = self.framer.next_event().map_err(|TooLarge| self.frame_too_large("event"))?;
+        Ok(event.map(|Event { name, data, id }| SseEvent { name, data, id }))
+    }
+
     pub(crate) async fn next_line(&mut self) -> Result<Option<String>, HttpError> {
+        self.body.stream();
         loop {
             if let Some(line) = self.framer.next_line().map_err(|TooLarge| self.frame_too_large("line"))? {
                 return Ok(Some(line));
@@ -123,21 +157,22 @@ impl Reply {
     async fn receive(&mut self) -> Result<(), HttpError> {
         let limits = &self.egress.limits;
         let waiting = self.meter.waiting();
-        let chunk = tokio::time::timeout(limits.idle, chunk(self.response.body_mut())).await;
+        let more = tokio::time::timeout(limits.idle, self.body.more()).await;
         drop(waiting);
-        match chunk {
-            Ok(Ok(Some(chunk))) => {
-                self.received = self.received.saturating_add(chunk.len());
-                if limits.response_bytes < self.received {
-                    let what = format!("the vendor's answer is larger than {} bytes", limits.response_bytes);
-                    return Err(HttpError::TooLarge(beyond(what, "response-bytes")));
+        match more {
+            Ok(Ok(pieces)) => {
+                if pieces.is_empty() {
+                    self.redactor.end(|bytes| self.framer.feed(bytes));
+                    self.framer.end();
                 }
-                self.redactor.feed(&chunk, |bytes| self.framer.feed(bytes));
-                Ok(())
-            }
-            Ok(Ok(None)) => {
-                self.redactor.end(|bytes| self.framer.feed(bytes));
-                self.framer.end();
+                for piece in pieces {
+                    self.received = self.received.saturating_add(piece.len());
+                    if limits.response_bytes < self.received {
+                        let what = format!("the vendor's answer is larger than {} bytes", limits.response_bytes);
+                        return Err(HttpError::TooLarge(beyond(what, "response-bytes")));
+                    }
+                    self.redactor.feed(&piece, |bytes| self.framer.feed(bytes));
+                }
                 Ok(())
             }
             Ok(Err(error)) => {
@@ -156,16 +191,5 @@ impl Reply {
         let limit = self.egress.limits.event_bytes;
         let what = format!("one {what} of the vendor's answer is larger than {limit} bytes");
         HttpError::TooLarge(beyond(what, "event-bytes"))
-    }
-}
-
-/// The next bytes of a body; nothing at its end. Trailers are passed over.
-async fn chunk(body: &mut Incoming) -> hyper::Result<Option<Bytes>> {
-    loop {
-        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
-            Some(Ok(data)) => return Ok(Some(data)),
-            Some(Err(_)) => {}
-            None => return Ok(None),
-        }
     }
 }

@@ -282,3 +282,46 @@ fn a_granted_header_that_is_not_valid_is_found_when_the_provider_is_loaded() {
     let problem = made.err().unwrap().to_string();
     assert!(problem.contains("x-api-key") && !problem.contains("a\n"), "{problem}");
 }
+
+#[tokio::test]
+async fn events_that_came_together_are_given_together() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"));
+    let mut reply = within(&vendor, OutboundLimits::default()).await.unwrap();
+    let events = reply.next_events().await.unwrap();
+    assert_eq!(events.iter().map(|event| &*event.data).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(reply.next_events().await.unwrap().is_empty(), "the end cuts the fourth off");
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_said_after_what_came_before_it() {
+    let vendor = Upstream::start().await;
+    let long = format!("data: 1\n\ndata: {}\n\n", "x".repeat(2_000));
+    let limits = OutboundLimits { event_bytes: 1_000, ..OutboundLimits::default() };
+    vendor.reply(upstream::Reply::sse([&*long]));
+    let mut reply = within(&vendor, limits).await.unwrap();
+    assert_eq!(reply.next_events().await.unwrap().len(), 1);
+    assert_beyond(reply.next_events().await, "1000 bytes", "event-bytes");
+
+    vendor.reply(upstream::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n").close_mid_body(20));
+    let mut reply = within(&vendor, limits).await.unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        match reply.next_events().await {
+            Ok(more) => events.extend(more),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(events.len(), 2);
+    assert!(matches!(error, HttpError::Interrupted(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_on_closes_its_connection() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::sse(["data: 1\n\n"]).endless("data: 2\n\n"));
+    let mut reply = within(&vendor, OutboundLimits::default()).await.unwrap();
+    assert!(!reply.next_events().await.unwrap().is_empty());
+    drop(reply);
+    vendor.wait_for_disconnect().await;
+}
