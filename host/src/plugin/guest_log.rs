@@ -1,6 +1,6 @@
 //! What a guest says: lines of its `log` import, and what it writes to standard output and error. All of it goes to the
-//! operator's log with the provider's name, up to a bound per call. The end of standard error is kept, because there a
-//! panic leaves its reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
+//! operator's log with the provider's name, up to a bound per call. The end of standard error and of the lines that tell of
+//! errors is kept, because there a panic leaves its reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use crate::config::{Limit, Limits};
 
 /// The longest line.
 const LINE_MAX: usize = 4 << 10;
-/// How much of the end of standard error is kept to explain a trap.
+/// How much of the end of what tells of errors is kept to explain a trap.
 const TAIL_MAX: usize = 1 << 10;
 
 /// The log of one call.
@@ -32,7 +32,7 @@ pub(crate) struct GuestLog {
 struct Shared {
     lines_left: usize,
     bytes_left: usize,
-    /// The end of standard error.
+    /// The end of standard error, and of the lines that tell of errors.
     tail: VecDeque<u8>,
     /// Which call of the instance it is.
     call: u64,
@@ -59,7 +59,13 @@ impl GuestLog {
 
     /// Writes a line of the guest's `log` import.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[Field]) {
-        if let Some(line) = self.admit(&self.line(message, fields)) {
+        let line = self.line(message, fields);
+        if level == Level::Error {
+            // A guest without standard error leaves its reason here; that the call may log no more is no reason to lose it.
+            self.keep_tail(line.as_bytes());
+            self.keep_tail(b"\n");
+        }
+        if let Some(line) = self.admit(&line) {
             let provider = &*self.provider;
             match level {
                 Level::Trace => trace!(target: "plugin", provider, "{line}"),
@@ -82,7 +88,7 @@ impl GuestLog {
         GuestStream { redactor, lines: Lines { log: self.clone(), name, line: Vec::new(), call: 0 } }
     }
 
-    /// The end of what the guest wrote to standard error.
+    /// The end of what the guest wrote to standard error, and of its lines that tell of errors.
     pub(crate) fn tail(&self) -> String {
         let mut shared = self.shared();
         String::from_utf8_lossy(shared.tail.make_contiguous()).trim().to_owned()
@@ -222,6 +228,19 @@ mod tests {
         stream.take(b"\nthe reason\n");
         let tail = log.tail();
         assert!(tail.ends_with("the reason") && tail.len() <= TAIL_MAX, "{tail}");
+    }
+
+    #[test]
+    fn the_end_of_lines_that_tell_of_errors_is_kept_even_if_they_are_not_logged() {
+        let mut limits = Limits::default();
+        limits.set(Limit::LogLines, 1);
+        let log = GuestLog::new("test".into(), Arc::default(), &limits);
+        log.write(Level::Info, "all is well", &[]);
+        log.write(Level::Error, &"x".repeat(10 * TAIL_MAX), &[]);
+        log.write(Level::Error, "the reason", &[]);
+        let tail = log.tail();
+        assert!(tail.ends_with("\nthe reason") && !tail.contains("all is well"), "{tail}");
+        assert!(tail.len() <= TAIL_MAX, "{tail}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and what every provider
 //! would otherwise write again: JSON that keeps its digits ([`json`], [`body`]), what requests and refusals have in common
-//! ([`asking`], [`refusal`]), settings ([`settings`]), one exchange with the vendor ([`exchange`]), and, with the feature
-//! `golden`, tests against files that people can read (`golden`).
+//! ([`asking`], [`refusal`]), settings ([`settings`]), one exchange with the vendor ([`exchange`]), the words of panics ([`panics`]), and, with the
+//! feature `golden`, tests against files that people can read (`golden`).
 //!
 //! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with `arete_plugin::export!(MyProvider);`.
 //! The contract itself is documented in `wit/provider.wit`.
@@ -27,13 +27,15 @@ pub mod exchange;
 #[cfg(any(test, feature = "golden"))]
 pub mod golden;
 pub mod json;
+pub mod panics;
 pub mod refusal;
 pub mod settings;
 
 pub use bindings::arete::provider::{config, http, llm, log};
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
 
-/// Makes a type that implements [`Guest`] the component's provider.
+/// Makes a type that implements [`Guest`] the component's provider. What it says when it panics reaches the operator's log,
+/// whether it is compiled with WASI or without.
 ///
 /// Native linkers can't take the names that components export, so a native build, which only tests need, exports
 /// nothing.
@@ -41,7 +43,10 @@ pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
 macro_rules! export {
     ($provider:ident) => {
         #[cfg(target_family = "wasm")]
-        $crate::bindings::export!($provider with_types_in $crate::bindings);
+        const _: () = {
+            type Provider = $crate::panics::Heard<$provider>;
+    $crate::bindings::export!(Provider with_types_in $crate::bindings);
+        };
     };
 }
 

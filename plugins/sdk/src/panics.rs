@@ -1,0 +1,40 @@
+//! Where a panic's reason goes. With WASI, the standard library writes it to standard error, which the host logs. Without,
+//! there is no standard error, and the reason would be lost; so it is logged as any other line.
+
+use std::marker::PhantomData;
+use std::panic;
+use std::sync::Once;
+
+use crate::llm::{Completion, Info, ProviderError, Request};
+use crate::log::{self, Level};
+use crate::{Deltas, Guest};
+
+/// A provider whose panics are heard. [`export!`](crate::export) puts it around what it exports.
+pub struct Heard<P>(PhantomData<P>);
+
+impl<P: Guest> Guest for Heard<P> {
+    type Deltas = P::Deltas;
+
+    fn describe() -> Result<Info, ProviderError> {
+        listen();
+        P::describe()
+    }
+
+    fn complete(request: Request) -> Result<Completion, ProviderError> {
+        listen();
+        P::complete(request)
+    }
+
+    fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
+        listen();
+        P::open_stream(request)
+    }
+}
+
+/// Every instance begins with one of the three functions above, so that no panic comes before this.
+fn listen() {
+    static LISTENING: Once = Once::new();
+    if !cfg!(target_os = "wasi") {
+        LISTENING.call_once(|| panic::set_hook(Box::new(|panic| log::write(Level::Error, &panic.to_string(), &[]))));
+    }
+}
