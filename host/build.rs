@@ -8,7 +8,8 @@ use std::{env, error};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the host is a folder of the repository")?;
-    let folder = guest_build::build(root, &guest_build::BUNDLED.map(|name| ["--package", name]).concat());
+    let selection = guest_build::BUNDLED.map(|name| ["--package", name]).concat();
+    let folder = guest_build::build(root, guest_build::BARE_TARGET, &selection);
     let mut bundled = format!("pub(super) const COMPONENTS: [(&str, &[u8]); {}] = [\n", guest_build::BUNDLED.len());
     for name in guest_build::BUNDLED {
         let path = folder.join(format!("{name}.wasm"));

@@ -8,13 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// The target that guests are compiled for.
+/// The target of guests that want something of WASI: clocks, random numbers, standard error.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// The components that are compiled into the binary: packages of the `plugins` workspace.
+/// The target of guests to whom the contract's own imports are enough: what isn't imported isn't linked at each call.
+pub const BARE_TARGET: &str = "wasm32-unknown-unknown";
+
+/// A stack of 1 MiB, the data, and some 200 KiB, so that most calls never ask for more, which costs two system calls.
+const BARE_FLAGS: &str = "-Clink-arg=--initial-memory=1310720";
+
+/// The components that are compiled into the binary, for [`BARE_TARGET`]: packages of the `plugins` workspace.
 pub const BUNDLED: [&str; 3] = ["claude", "echo", "openai"];
 
-/// Compiles guests of the `plugins` workspace with `cargo build <selection>`; gives the folder their `.wasm` files are in.
+/// Compiles guests of the `plugins` workspace with `cargo build --target <target> <selection>`; gives the folder their
+/// `.wasm` files are in.
 ///
 /// `root` is the repository's folder. All callers share one target directory, so the guests' dependencies are compiled
 /// once.
@@ -22,35 +29,38 @@ pub const BUNDLED: [&str; 3] = ["claude", "echo", "openai"];
 /// # Panics
 /// When the guests don't compile, with what to do about it. A build script has no better way to say so.
 #[allow(clippy::panic, reason = "a build script speaks by failing")]
-pub fn build(root: &Path, selection: &[&str]) -> PathBuf {
+pub fn build(root: &Path, target: &str, selection: &[&str]) -> PathBuf {
     for folder in ["plugins", "wit", "tests/fixtures"] {
         watch(&root.join(folder));
     }
-    build_into(&target_dir(), root, selection).unwrap_or_else(|problem| panic!("{problem}"))
+    build_into(&target_dir(), root, target, selection).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 /// The same for callers that aren't build scripts, into this target directory.
 ///
 /// # Errors
 /// Why the guests don't compile, with what to do about it.
-pub fn build_into(target_dir: &Path, root: &Path, selection: &[&str]) -> Result<PathBuf, String> {
+pub fn build_into(target_dir: &Path, root: &Path, target: &str, selection: &[&str]) -> Result<PathBuf, String> {
     let build = || {
         let mut cargo = cargo();
-        cargo.arg("build").args(["--release", "--target", TARGET, "--locked"]).args(selection);
+        cargo.arg("build").args(["--release", "--target", target, "--locked"]).args(selection);
+        // Comes with Rust. For the other target it is the linker anyway; here it makes components of core modules too.
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-component-ld");
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", BARE_FLAGS);
         cargo.arg("--manifest-path").arg(root.join("plugins/Cargo.toml")).arg("--target-dir").arg(target_dir);
         cargo.output()
     };
     let mut output = build();
     if output.as_ref().is_ok_and(|output| !output.status.success() && mentions_missing_target(&output.stderr)) {
-        let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+        let added = Command::new("rustup").args(["target", "add", target]).status();
         if added.is_ok_and(|status| status.success()) {
             output = build();
         }
     }
     match output {
-        Ok(output) if output.status.success() => Ok(target_dir.join(TARGET).join("release")),
+        Ok(output) if output.status.success() => Ok(target_dir.join(target).join("release")),
         Ok(output) if mentions_missing_target(&output.stderr) => Err(format!(
-            "The target {TARGET} is missing and could not be added. Run:\n\n    rustup target add {TARGET}\n"
+            "The target {target} is missing and could not be added. Run:\n\n    rustup target add {target}\n"
         )),
         Ok(output) => Err(format!("The guests don't compile:\n{}", String::from_utf8_lossy(&output.stderr))),
         Err(error) => Err(format!("cargo could not be run: {error}")),

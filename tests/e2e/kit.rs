@@ -22,7 +22,7 @@ async fn test(builder: Builder, args: &[String]) -> Run {
 
 /// The bundled component of this name, as it was compiled for the tests.
 fn bundled(name: &str) -> PathBuf {
-    Path::new(arete_artifacts::TRAP)
+    Path::new(arete_artifacts::BARE)
         .ancestors()
         .nth(2)
         .expect("examples are below the release")

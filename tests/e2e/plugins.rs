@@ -20,6 +20,7 @@ use crate::support::{App, Builder, ask, question};
 
 /// A test of each fixture.
 const TESTED: &[(&str, fn())] = &[
+    ("bare", computing::a_panic_says_why_without_standard_error),
     ("chatter", limits::a_guest_that_talks_without_end_is_cut_short_in_the_log),
     ("counter", walls::nothing_of_a_call_outlives_it),
     ("flood", limits::an_answer_without_end_ends_at_its_limit),

@@ -1,7 +1,7 @@
 //! Starts the benchmark: a package of its own, so that the other commands don't wait for its dependencies.
 
 use anyhow::{Error, Result};
-use guest_build::BUNDLED;
+use guest_build::{BARE_TARGET, BUNDLED};
 
 use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
@@ -10,7 +10,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     run_command(cargo().args(["build", "--release", "--locked", "--package", "arete", "--package", "bench"]))?;
     let (release, guests) = (target_dir()?.join("release"), target_dir()?.join("guests"));
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    let components = guest_build::build_into(&guests, root(), &selection).map_err(Error::msg)?;
+    let components = guest_build::build_into(&guests, root(), BARE_TARGET, &selection).map_err(Error::msg)?;
     let mut bench = program(release.join("bench"));
     bench.arg("--versions").args(["claude.wasm", "echo.wasm"].map(|name| components.join(name)));
     run_command(bench.arg("--arete").arg(release.join("arete")).args(args))

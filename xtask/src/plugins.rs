@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
 use arete_author::{Options, Project};
-use guest_build::BUNDLED;
+use guest_build::{BARE_TARGET, BUNDLED};
 use sha2::{Digest, Sha256};
 
 use crate::repository::{root, target_dir};
@@ -40,7 +40,7 @@ fn bundled(names: &[&str]) -> Result<()> {
 
 fn bundled_folder() -> Result<PathBuf> {
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    guest_build::build_into(&target_dir()?.join("guests"), root(), &selection).map_err(Error::msg)
+    guest_build::build_into(&target_dir()?.join("guests"), root(), BARE_TARGET, &selection).map_err(Error::msg)
 }
 
 fn project(name: &str) -> Result<PathBuf> {

@@ -42,6 +42,20 @@ pub(super) async fn a_guest_that_ends_itself_fails_its_own_request_while_others_
 }
 
 #[tokio::test]
+pub(super) async fn a_panic_says_why_without_standard_error() {
+    let app = App::with_echo().only_echo().plugin(guests::BARE).start().await;
+    for (stream, place) in [(false, "complete"), (true, "next")] {
+        let answer = app.chat(ask("Hello", json!({ "provider": "bare", "stream": stream }))).await;
+        assert_named(&answer.problem(502, "plugin-failed"), "bare", "crashed");
+        assert!(!answer.body.contains("fixture panics"), "its reason is the operator's: {}", answer.body);
+        let line = app.request_line(answer.id()).await;
+        let reason = format!("the bare fixture panics in {place}");
+        assert!(line["error"].as_str().unwrap().contains(&reason), "{line}");
+    }
+    app.assert_well().await;
+}
+
+#[tokio::test]
 pub(super) async fn a_guest_that_computes_for_ever_is_ended() {
     let app = server().await;
     for (text, stream) in [("whole", false), ("before it answers", true), ("in the stream", true)] {
