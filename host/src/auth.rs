@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::app::App;
 use crate::config::ApiKey;
 use crate::error::{Code, Problem};
-use crate::request_log::RequestLog;
 use crate::routes::Caller;
 
 /// The keys that open the door, as hashes. None: anybody may come in, and only this machine can reach the door.
@@ -45,24 +40,26 @@ impl Keys {
     }
 }
 
-/// Lets through who has a key, and notes the name for the log and the cache.
-pub(crate) async fn guard(
-    State(app): State<Arc<App>>,
-    log: RequestLog,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    if app.keys.0.is_empty() {
-        return Ok(next.run(request).await);
+/// What wants no key: whether the server lives, and how it is spoken to. All else does, also what isn't there.
+pub(crate) fn is_open(path: &str) -> bool {
+    matches!(path, "/api/health" | "/api/health/live" | "/api/health/ready" | "/api/openapi.json" | "/docs")
+        || path.starts_with("/docs/")
+}
+
+/// Who calls, if they may.
+///
+/// # Errors
+/// A 401 for who brings no key, or a wrong one.
+pub(crate) fn caller(keys: &Keys, headers: &HeaderMap) -> Result<Caller, Problem> {
+    if keys.0.is_empty() {
+        return Ok(Caller::default());
     }
-    let Some(name) = presented(request.headers()).and_then(|key| app.keys.caller(key)) else {
+    let Some(name) = presented(headers).and_then(|key| keys.caller(key)) else {
         let detail = "send a key of this server as authorization: Bearer <key>, or as x-api-key: <key>";
         let challenge = HeaderValue::from_static("Bearer");
         return Err(Problem::new(Code::Unauthorized, detail).header(header::WWW_AUTHENTICATE, challenge));
     };
-    log.caller(name.clone());
-    request.extensions_mut().insert(Caller { name: Some(name) });
-    Ok(next.run(request).await)
+    Ok(Caller { name: Some(name) })
 }
 
 fn presented(headers: &HeaderMap) -> Option<&str> {

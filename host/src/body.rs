@@ -4,17 +4,18 @@
 //! path and reason, and fields that nobody knows are collected. [`Errors`] gathers all that and what the handler itself
 //! finds, and becomes one 400.
 
+mod arriving;
+
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
-use bytes::Bytes;
 use http::header;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+pub(crate) use self::arriving::{Arriving, Bounds};
 use crate::error::{Code, FieldError, Problem};
 
 /// As many mistakes as one answer names.
@@ -205,7 +206,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let detail = "send the body as JSON, with the header content-type: application/json";
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
-        let bytes = read(request).await?;
+        let bytes = arriving::read(request.into_body()).await?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
@@ -227,37 +228,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// The body as bytes. Its size and the time between its pieces are bounded where the body comes from.
-async fn read(request: Request) -> Result<Bytes, Problem> {
-    let limit = request.extensions().get::<BodyLimit>().map_or(usize::MAX, |limit| limit.0);
-    let too_large = || Problem::new(Code::BodyTooLarge, format!("a request body may have at most {limit} bytes"));
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| limit < length) {
-        return Err(too_large());
-    }
-    match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) if caused_by_timeout(&*error) => {
-            Err(Problem::new(Code::RequestTimeout, "the request body stopped arriving"))
-        }
-        Err(error) => Err(Problem::new(Code::InvalidRequest, format!("the request body broke off: {error}"))),
-    }
-}
-
-fn caused_by_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.is::<tower_http::timeout::TimeoutError>())
-}
-
-/// The largest body this server takes; put into each request by the router.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyLimit(pub(crate) usize);
-
 fn is_json(request: &Request) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let (kind, subtype) = essence.split_once('/').unwrap_or_default();
+    let suffix = subtype.len().checked_sub("+json".len()).and_then(|at| subtype.get(at..)).unwrap_or_default();
+    kind.eq_ignore_ascii_case("application")
+        && (subtype.eq_ignore_ascii_case("json") || suffix.eq_ignore_ascii_case("+json"))
 }
 
 #[cfg(test)]

@@ -1,19 +1,14 @@
-//! The outermost layer: gives each request its id, its place among those at work, and its log line; and each failure its
-//! body.
+//! The ends of each request: its id and its log line at the first, the body of a failure and the last byte at the other.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{Instrument, info_span};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::error::{Code, PROBLEM_JSON, Problem};
@@ -24,30 +19,17 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The longest id that a caller may bring.
 const REQUEST_ID_MAX: usize = 128;
 
-/// Places for requests at work.
-pub(crate) type Places = Arc<Semaphore>;
-
-/// Watches over a request from its head to the last byte of its answer.
-pub(crate) async fn observe(State(places): State<Places>, mut request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    let log = RequestLog::begin(id.clone(), request.method().clone(), request.uri().path());
-    let span = info_span!("request", id);
-    request.extensions_mut().insert(log.clone());
-
-    let (response, place) = match places.try_acquire_owned() {
-        Ok(place) => (next.run(request).instrument(span).await, Some(place)),
-        Err(_) => (Problem::full().into_response(), None),
-    };
-    finish(response, &log, place)
+/// The line of a request that has just come.
+pub(crate) fn begin<B>(request: &Request<B>) -> RequestLog {
+    RequestLog::begin(request_id(request.headers()), request.method().clone(), request.uri().path())
 }
 
-/// Notes the route a request was matched to: paths of users' ids don't belong into a log's dimensions.
-pub(crate) async fn note_route(path: MatchedPath, log: RequestLog, request: Request, next: Next) -> Response {
-    log.route(path.as_str());
-    next.run(request).await
-}
-
-fn finish(mut response: Response, log: &RequestLog, place: Option<OwnedSemaphorePermit>) -> Response {
+/// The answer as it is sent. It keeps its place until then.
+pub(crate) fn finish(
+    mut response: Response,
+    log: RequestLog,
+    place: Option<OwnedSemaphorePermit>,
+) -> Response<Observed> {
     // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem like all others.
     let is_failure = response.status().is_client_error() || response.status().is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();
@@ -65,7 +47,7 @@ fn finish(mut response: Response, log: &RequestLog, place: Option<OwnedSemaphore
     if let Ok(id) = HeaderValue::from_str(log.id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response.map(|inner| Body::new(Observed { inner, log: log.clone(), _place: place }))
+    response.map(|inner| Observed { inner, log, _place: place })
 }
 
 /// The caller's own id, if it is fit for a header and a log; a new one otherwise.
@@ -76,7 +58,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// A body that keeps the request's place until it is sent, and says when it is.
-struct Observed {
+pub(crate) struct Observed {
     inner: Body,
     log: RequestLog,
     _place: Option<OwnedSemaphorePermit>,
@@ -112,14 +94,14 @@ impl http_body::Body for Observed {
 }
 
 /// A handler that panicked is our bug, and nobody else's problem.
-pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message"))).into_response()
 }
 
 impl Problem {
     /// All places for requests are taken.
-    fn full() -> Self {
+    pub(crate) fn full() -> Self {
         Self::new(Code::Overloaded, "the server works on as many requests as it may").retry_after_default()
     }
 }

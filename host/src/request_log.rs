@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use crate::error::Problem;
 use crate::llm::{CacheState, Effort, Landing, Usage};
 use crate::plugin::Provider;
+use crate::routes::Caller;
 
 /// What is known of a request so far. Clones are the same request.
 #[derive(Clone)]
@@ -66,8 +67,8 @@ impl RequestLog {
         self.facts().route = Some(route.to_owned());
     }
 
-    pub(crate) fn caller(&self, name: Arc<str>) {
-        self.facts().caller = Some(name);
+    pub(crate) fn caller(&self, caller: &Caller) {
+        self.facts().caller.clone_from(&caller.name);
     }
 
     pub(crate) fn provider(&self, provider: &Provider) {

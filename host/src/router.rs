@@ -1,35 +1,52 @@
-//! Every route and every layer, in the order a request meets them.
+//! Every route, and what a request passes on its way to one.
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Extension, Router, middleware};
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, header};
+use hyper::body::Incoming;
 use tokio::sync::Semaphore;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::util::MapRequestLayer;
+use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use tracing::{Instrument, info_span};
 
 use crate::app::App;
-use crate::body::BodyLimit;
+use crate::body::{Arriving, Bounds};
 use crate::config::ServerConfig;
 use crate::error::{Code, Problem};
+use crate::observe::{self, Observed};
+use crate::request_log::RequestLog;
 use crate::routes::{cache, chat, docs, health, providers, users};
-use crate::{auth, observe, openapi};
+use crate::{auth, openapi};
+
+/// The whole service. One for all connections: what is alike for each request is made once.
+pub struct Front {
+    app: Arc<App>,
+    routes: Router,
+    /// Places for requests at work.
+    places: Arc<Semaphore>,
+    bounds: Bounds,
+    cors: Option<CorsLayer>,
+}
 
 /// The whole service.
-pub fn router(app: Arc<App>, config: &ServerConfig) -> Router {
-    let open = Router::new()
+pub fn router(app: Arc<App>, config: &ServerConfig) -> Front {
+    let routes = Router::new()
         .route("/api/health", get(health::health))
         .route("/api/health/live", get(health::live))
         .route("/api/health/ready", get(health::ready))
         .route("/api/openapi.json", get(openapi::document))
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::page))
-        .route("/docs/{*file}", get(docs::file));
-
-    let guarded = Router::new()
+        .route("/docs/{*file}", get(docs::file))
         .route("/api/llm/chat", post(chat::chat))
         .route("/api/llm/providers", get(providers::providers))
         .route("/api/llm/providers/events", get(providers::events::events))
@@ -37,20 +54,62 @@ pub fn router(app: Arc<App>, config: &ServerConfig) -> Router {
         .route("/api/llm/cache", delete(cache::clear))
         .route("/api/users", get(users::list).post(users::create))
         .route("/api/users/{id}", get(users::get).patch(users::update).delete(users::delete))
-        .fallback(no_route)
-        .layer(middleware::from_fn_with_state(app.clone(), auth::guard));
+        .route_layer(MapRequestLayer::new(note_route))
+        .fallback(no_route);
 
-    let places = Arc::new(Semaphore::new(config.max_requests));
-    let layers = ServiceBuilder::new()
-        // Id, place, log line; the body of every failure below.
-        .layer(middleware::from_fn_with_state(places, observe::observe))
-        .layer(CatchPanicLayer::custom(observe::panicked))
-        // Browsers ask before they send a key.
-        .option_layer(cors(&config.cors_origins))
-        .layer(RequestBodyTimeoutLayer::new(config.read_timeout))
-        .layer(Extension(BodyLimit(config.body_limit)));
+    Front {
+        routes: routes.with_state(app.clone()),
+        app,
+        places: Arc::new(Semaphore::new(config.max_requests)),
+        bounds: Bounds { limit: config.body_limit, pause: config.read_timeout },
+        cors: cors(&config.cors_origins),
+    }
+}
 
-    open.merge(guarded).route_layer(middleware::from_fn(observe::note_route)).layer(layers).with_state(app)
+impl Front {
+    /// Watches over a request from its head to the last byte of its answer.
+    pub(crate) async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> http::Response<Observed> {
+        let log = observe::begin(&request);
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return observe::finish(Problem::full().into_response(), log, None);
+        };
+        let span = info_span!("request", id = log.id());
+        let answered = AssertUnwindSafe(self.across_origins(request, &log)).catch_unwind().instrument(span).await;
+        let response = answered.unwrap_or_else(|panic| observe::panicked(&*panic));
+        observe::finish(response, log, Some(place))
+    }
+
+    /// Browsers ask before they send a key.
+    async fn across_origins(&self, request: http::Request<Incoming>, log: &RequestLog) -> Response {
+        let Some(cors) = &self.cors else { return self.guarded(request, log).await };
+        let guarded = tower::service_fn(async |request| Ok(self.guarded(request, log).await));
+        Box::pin(cors.layer(guarded).oneshot(request)).await.unwrap_or_else(|never: Infallible| match never {})
+    }
+
+    /// Who has no key ends here, before anybody looks at the body.
+    async fn guarded(&self, request: http::Request<Incoming>, log: &RequestLog) -> Response {
+        let mut request = request.map(|body| Body::new(Arriving::new(body, self.bounds)));
+        if !auth::is_open(request.uri().path()) {
+            match auth::caller(&self.app.keys, request.headers()) {
+                Ok(caller) => {
+                    log.caller(&caller);
+                    request.extensions_mut().insert(caller);
+                }
+                Err(problem) => return problem.into_response(),
+            }
+        }
+        request.extensions_mut().insert(log.clone());
+        self.routes.clone().call(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// Notes the route a request was matched to: paths of users' ids don't belong into a log's dimensions.
+fn note_route(request: Request) -> Request {
+    let extensions = request.extensions();
+    if let (Some(log), Some(path)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
+        log.route(path.as_str());
+    }
+    request
 }
 
 async fn no_route(method: Method, uri: http::Uri) -> Problem {

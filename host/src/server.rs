@@ -1,13 +1,14 @@
 //! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests own both.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
@@ -15,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::app::App;
 use crate::config::ServerConfig;
+use crate::router::Front;
 
 /// How long calls that are cut may take to say so to their clients.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -28,13 +30,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn run(
     listener: TcpListener,
     app: Arc<App>,
-    router: Router,
+    front: Front,
     config: &ServerConfig,
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(config.max_connections));
     let http = http(config);
+    let front = Arc::new(front);
     let mut stop = std::pin::pin!(stop);
     loop {
         // The place first: connections beyond the limit wait in the system's queue.
@@ -55,7 +58,8 @@ pub async fn run(
             }
         };
         no_delay(&stream);
-        let service = TowerToHyperService::new(router.clone());
+        let front = front.clone();
+        let service = service_fn(move |request| front.clone().answer(request).map(Ok::<_, Infallible>));
         let stream = TokioIo::new(Box::pin(read_by_client(stream, config.read_timeout)));
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
