@@ -1,8 +1,6 @@
 //! What went wrong, in the contract's words: a refusal with a status, an error inside a stream, or an answer that isn't
 //! what the vendor's API promises.
 
-use std::time::SystemTime;
-
 use arete_plugin::http::Header;
 use arete_plugin::json::Object;
 use arete_plugin::llm::{ErrorKind, ProviderError};
@@ -12,7 +10,7 @@ use arete_plugin::refusal::{
 
 /// An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here: what stands between
 /// answers with pages of its own.
-pub(crate) fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTime) -> ProviderError {
+pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
     let said = Said::read(Object::parse(body).unwrap_or_default());
     let kind = said.code.as_deref().and_then(kind_of_code).unwrap_or_else(|| kind_of_status(status));
     let mut extra = said.extra;
@@ -24,7 +22,7 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTi
         code: said.code,
         field: None,
         request_id: header(headers, "request-id").map(String::from).or(said.request_id),
-        retry_after_ms: retry_after_ms(headers, now),
+        retry_after_ms: retry_after_ms(headers),
         extra: extra.into_extra(),
     }
 }

@@ -1,7 +1,5 @@
 //! What this provider makes, compared with the files in `tests/golden/claude`.
 
-use std::time::SystemTime;
-
 use arete_plugin::exchange::EventStream;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
@@ -28,8 +26,8 @@ impl Subject for Claude {
         Box::new(Stream::new(native))
     }
 
-    fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTime) -> ProviderError {
-        errors::refusal(status, headers, body, now)
+    fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
+        errors::refusal(status, headers, body)
     }
 }
 

@@ -1,8 +1,6 @@
 //! What went wrong, in the contract's words. OpenAI has one shape for it; the servers that speak its dialect have many,
 //! and what stands before them has more.
 
-use std::time::SystemTime;
-
 use arete_plugin::http::Header;
 use arete_plugin::json::{self, Object};
 use arete_plugin::llm::{ErrorKind, ProviderError};
@@ -17,7 +15,7 @@ use crate::request::field_of;
 const DEPTH_MAX: usize = 4;
 
 /// An answer whose status isn't a success.
-pub(crate) fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTime) -> ProviderError {
+pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
     let said = Said::read(first_object(body));
     let mut extra = said.extra;
     add_advice(&mut extra, headers);
@@ -29,7 +27,7 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTi
         code: said.words.code,
         field: said.field,
         request_id,
-        retry_after_ms: retry_after_ms(headers, now),
+        retry_after_ms: retry_after_ms(headers),
         extra: extra.into_extra(),
     }
 }

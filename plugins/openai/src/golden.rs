@@ -1,7 +1,5 @@
 //! What this provider makes, compared with the files in `tests/golden/openai`.
 
-use std::time::SystemTime;
-
 use arete_plugin::exchange::EventStream;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
@@ -31,8 +29,8 @@ impl Subject for OpenAi {
         Box::new(Stream::new(ASKED.into(), native))
     }
 
-    fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTime) -> ProviderError {
-        errors::refusal(status, headers, body, now)
+    fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
+        errors::refusal(status, headers, body)
     }
 }
 

@@ -2,7 +2,6 @@
 //! the provider's own.
 
 use std::cell::RefCell;
-use std::time::SystemTime;
 
 use crate::http::{self, Body, Header, HttpRequest, Reply, SseEvent};
 use crate::llm::{Delta, Event, NativeBody, ProviderError};
@@ -40,7 +39,7 @@ impl Exchange {
         headers: Vec<Header>,
         body: String,
         request_id: &str,
-        refusal: impl FnOnce(u16, &[Header], &str, SystemTime) -> ProviderError,
+        refusal: impl FnOnce(u16, &[Header], &str) -> ProviderError,
     ) -> Result<Self, ProviderError> {
         let request = HttpRequest { method: "POST".into(), url, headers, body: Some(Body::Text(body)) };
         let reply = http::send(&request)?;
@@ -51,7 +50,7 @@ impl Exchange {
         }
         // A refusal whose words can't be read is still that refusal.
         let words = reply.read_text().unwrap_or_default();
-        Err(refusal(status, &reply.headers(), &words, SystemTime::now()))
+        Err(refusal(status, &reply.headers(), &words))
     }
 
     /// The whole answer, as `read` understands its body.

@@ -12,8 +12,6 @@ pub mod question;
 mod show;
 mod sse;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use crate::exchange::EventStream;
 use crate::http::{Header, SseEvent};
 use crate::json::{self, COUNT, OBJECT, Object};
@@ -32,7 +30,7 @@ pub trait Subject {
     /// A new stream, given to a caller who speaks the vendor's dialect or not.
     fn stream(native: bool) -> Box<dyn EventStream>;
     /// The vendor's refusal.
-    fn refusal(status: u16, headers: &[Header], body: &str, now: SystemTime) -> ProviderError;
+    fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError;
 }
 
 /// Requests become the vendor's body.
@@ -67,8 +65,6 @@ pub fn streams<S: Subject>() {
 
 /// Refusals become errors.
 pub fn refusals<S: Subject>() {
-    // 12 seconds before the date that the cases name.
-    let now = UNIX_EPOCH + Duration::from_secs(1_792_324_788);
     for case in cases(S::NAME, "errors", "json") {
         let mut refusal = Object::parse(&case.text).unwrap();
         let status = refusal.need("status", COUNT).unwrap();
@@ -78,7 +74,7 @@ pub fn refusals<S: Subject>() {
             headers.map(|(name, value)| Header { name, value: serde_json::from_str(value.get()).unwrap() }).collect();
         let body = refusal.require("body", OBJECT).unwrap();
         let body = serde_json::from_str(body.get()).unwrap_or_else(|_| body.get().to_owned());
-        case.check(&show::error(&S::refusal(status, &headers, &body, now)));
+        case.check(&show::error(&S::refusal(status, &headers, &body)));
     }
 }
 

@@ -1,8 +1,6 @@
 //! What the refusals of all vendors have in common: what a status means, how long to wait, and how much of a vendor's
 //! words is passed on.
 
-use std::time::SystemTime;
-
 use crate::http::Header;
 use crate::json::{self, Mismatch, Object};
 use crate::llm::{ErrorKind, ProviderError};
@@ -73,12 +71,12 @@ pub fn unexplained(status: u16) -> String {
 /// How long the vendor asks to wait, in milliseconds.
 ///
 /// `retry-after-ms` is the more exact of the two headers and wins. Anything that is neither a number nor a date says
-/// nothing.
-pub fn retry_after_ms(headers: &[Header], now: SystemTime) -> Option<u32> {
+/// nothing. A date is held against the answer's own `date`: two clocks needn't agree, and so providers need none.
+pub fn retry_after_ms(headers: &[Header]) -> Option<u32> {
     let exact = header(headers, "retry-after-ms").and_then(|ms| milliseconds(ms, 1.0));
     exact.or_else(|| {
         let value = header(headers, "retry-after")?;
-        milliseconds(value, 1000.0).or_else(|| until(value, now))
+        milliseconds(value, 1000.0).or_else(|| until(value, header(headers, "date")?))
     })
 }
 
@@ -117,10 +115,10 @@ fn milliseconds(text: &str, unit: f64) -> Option<u32> {
     (number.is_finite() && 0.0 <= number).then(|| (number * unit).ceil() as u32)
 }
 
-/// How long it is until a date. A date that has passed asks for no wait.
-fn until(date: &str, now: SystemTime) -> Option<u32> {
-    let date = httpdate::parse_http_date(date.trim()).ok()?;
-    let wait = date.duration_since(now).unwrap_or_default();
+/// How long it is from one date to another. A date that has passed asks for no wait.
+fn until(date: &str, now: &str) -> Option<u32> {
+    let moment = |date: &str| httpdate::parse_http_date(date.trim()).ok();
+    let wait = moment(date)?.duration_since(moment(now)?).unwrap_or_default();
     Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
 }
 
@@ -133,8 +131,6 @@ fn clip(text: &str, characters_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     #[test]
@@ -168,7 +164,7 @@ mod tests {
 
     #[test]
     fn waits_are_read_from_milliseconds_seconds_and_dates() {
-        let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 37);
+        let now = Header { name: "Date".into(), value: "Sun, 06 Nov 1994 08:49:00 GMT".into() };
         for (name, value, wait) in [
             ("retry-after-ms", "250", Some(250)),
             ("Retry-After-Ms", "0.2", Some(1)),
@@ -185,12 +181,14 @@ mod tests {
             ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(u32::MAX)),
             ("retry-after", "Sun, 99 Nov 1994 08:49:37 GMT", None),
         ] {
-            let headers = [Header { name: name.into(), value: value.into() }];
-            assert_eq!(retry_after_ms(&headers, now), wait, "{name}: {value}");
+            let headers = [Header { name: name.into(), value: value.into() }, now.clone()];
+            assert_eq!(retry_after_ms(&headers), wait, "{name}: {value}");
         }
         let both = [("retry-after", "7"), ("retry-after-ms", "soon")];
         let both = both.map(|(name, value)| Header { name: name.into(), value: value.into() });
-        assert_eq!(retry_after_ms(&both, now), Some(7000));
+        assert_eq!(retry_after_ms(&both), Some(7000));
+        let undated = [Header { name: "retry-after".into(), value: "Sun, 06 Nov 1994 08:49:37 GMT".into() }];
+        assert_eq!(retry_after_ms(&undated), None);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Every type and every status, and what no server in its right mind would send.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use arete_plugin::json;
 use arete_plugin::refusal::{MESSAGE_CHARACTERS_MAX, WORD_CHARACTERS_MAX};
 use proptest::prelude::*;
@@ -30,7 +28,7 @@ fn the_type_decides_with_a_status_and_without() {
             ..ProviderError::new(kind, "m")
         };
         assert_eq!(in_band(Object::parse(&body).unwrap()), expected);
-        let refused = refusal(418, &[], &body, UNIX_EPOCH);
+        let refused = refusal(418, &[], &body);
         assert_eq!(refused, ProviderError { status: Some(418), ..expected });
     }
 }
@@ -38,7 +36,7 @@ fn the_type_decides_with_a_status_and_without() {
 #[test]
 fn the_status_decides_where_there_is_no_type() {
     for (status, kind) in [(404, ErrorKind::NotFound), (529, ErrorKind::Overloaded), (999, ErrorKind::BadResponse)] {
-        let error = refusal(status, &[], "<html>", UNIX_EPOCH);
+        let error = refusal(status, &[], "<html>");
         assert_eq!((error.kind, error.status, error.code), (kind, Some(status), None));
         assert!(error.message.contains(&status.to_string()), "{}", error.message);
     }
@@ -60,11 +58,13 @@ proptest! {
         status: u16,
         wait in "\\PC{0,40}|[0-9.eE+-]{0,40}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
         body in "\\PC{0,60}|\\{\"error\":\\PC{0,20}\\}|\\{\"type\":\"error\",\"error\":\\{\"type\":\"\\PC{0,200}\",\"message\":\"\\PC{0,3000}\"\\}\\}",
-        now in 0_u64..1 << 40,
+        date in "\\PC{0,40}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
     ) {
         let headers = ["retry-after", "retry-after-ms", "request-id", "x-should-retry"];
         let headers = headers.map(|name| Header { name: name.into(), value: wait.clone() });
-        let error = refusal(status, &headers, &body, UNIX_EPOCH + Duration::from_secs(now));
+        let date = Header { name: "date".into(), value: date };
+        let headers: Vec<Header> = headers.into_iter().chain([date]).collect();
+        let error = refusal(status, &headers, &body);
         prop_assert!(!error.message.is_empty() && error.message.chars().count() <= MESSAGE_CHARACTERS_MAX + 1);
         prop_assert!(error.code.is_none_or(|code| code.chars().count() <= WORD_CHARACTERS_MAX + 1));
         prop_assert!(error.extra.is_none_or(|extra| json::object(&extra).is_ok()));

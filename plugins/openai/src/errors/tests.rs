@@ -1,7 +1,5 @@
 //! Words against statuses, and what no server in its right mind would send.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use arete_plugin::refusal::{MESSAGE_CHARACTERS_MAX, WORD_CHARACTERS_MAX};
 use proptest::prelude::*;
 
@@ -24,7 +22,7 @@ fn a_few_words_say_more_than_the_status() {
         (498, "null", "null", ErrorKind::Overloaded),
         (401, "429", "null", ErrorKind::Credentials),
     ] {
-        let refused = refusal(status, &[], &error(code, class), UNIX_EPOCH);
+        let refused = refusal(status, &[], &error(code, class));
         assert_eq!((refused.kind, refused.status, &*refused.message), (kind, Some(status), "m"), "{status} {code}");
     }
 }
@@ -80,7 +78,7 @@ fn what_is_not_a_stream_is_named_and_not_repeated() {
 #[test]
 fn a_message_that_lies_too_deep_is_left_where_it_is() {
     let deep = format!("{{\"detail\":{}\"m\"{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    let error = refusal(422, &[], &deep, UNIX_EPOCH);
+    let error = refusal(422, &[], &deep);
     assert_eq!(error.message, "The vendor answered HTTP 422 without a reason.");
 }
 
@@ -90,11 +88,13 @@ proptest! {
         status: u16,
         wait in "\\PC{0,40}|[0-9.eE+-]{0,40}",
         body in "\\PC{0,60}|\\{\"error\":\\PC{0,20}\\}|\\{\"(error|detail|message)\":(\\{|\\[\\{)\"(type|code|msg)\":\"\\PC{0,200}\",\"message\":\"\\PC{0,1200}\"(\\}|\\}\\])\\}",
-        now in 0_u64..1 << 40,
+        date in "\\PC{0,40}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
     ) {
         let headers = ["retry-after", "retry-after-ms", "x-request-id", "x-should-retry"];
         let headers = headers.map(|name| Header { name: name.into(), value: wait.clone() });
-        let error = refusal(status, &headers, &body, UNIX_EPOCH + Duration::from_secs(now));
+        let date = Header { name: "date".into(), value: date };
+        let headers: Vec<Header> = headers.into_iter().chain([date]).collect();
+        let error = refusal(status, &headers, &body);
         prop_assert!(!error.message.is_empty() && error.message.chars().count() <= MESSAGE_CHARACTERS_MAX + 1);
         prop_assert!(error.code.is_none_or(|code| code.chars().count() <= WORD_CHARACTERS_MAX + 1));
         prop_assert!(error.extra.is_none_or(|extra| json::object(&extra).is_ok()));
