@@ -1,7 +1,9 @@
 //! The vendor's whole answer as a completion. What an answer says of itself beside its blocks is read here for
 //! streams too.
 
-use arete_plugin::json::{LIST, Mismatch, Object, STRING};
+use std::borrow::Cow;
+
+use arete_plugin::json::{self, LIST, Mismatch, Object};
 use arete_plugin::llm::{Completion, FinishReason, NativeBody, Part, ProviderError};
 use arete_plugin::refusal::Broken;
 use serde_json::value::RawValue;
@@ -9,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::DIALECT;
 use crate::blocks;
 use crate::errors;
-use crate::usage::Counts;
+use crate::usage;
 
 /// The body of an answer with status 200. `native` tells whether the caller wants it as it is, too.
 pub(crate) fn read(body: &str, native: bool) -> Result<Completion, ProviderError> {
@@ -23,19 +25,18 @@ pub(crate) fn read(body: &str, native: bool) -> Result<Completion, ProviderError
 
 /// Takes the id and the model out of a message, and what needn't be told because it is always the same.
 pub(crate) fn id_and_model(message: &mut Object) -> Result<(String, String), Mismatch> {
-    let kind: String = message.need("type", STRING)?;
-    if kind != "message" {
+    if message.need_text("type")? != "message" {
         return Err(Mismatch::new("type", "should be `message`, but is another word"));
     }
     if message.get("role").is_some_and(|role| role.get() == r#""assistant""#) {
         message.take("role");
     }
-    Ok((message.need("id", STRING)?, message.need("model", STRING)?))
+    Ok((message.need_text("id")?.into_owned(), message.need_text("model")?.into_owned()))
 }
 
 /// The vendor's word for why the model stopped.
-pub(crate) fn finish_reason(word: String) -> FinishReason {
-    match word.as_str() {
+pub(crate) fn finish_reason(word: Cow<str>) -> FinishReason {
+    match &*word {
         "end_turn" => FinishReason::EndTurn,
         "max_tokens" => FinishReason::MaxTokens,
         "stop_sequence" => FinishReason::StopSequence,
@@ -43,7 +44,7 @@ pub(crate) fn finish_reason(word: String) -> FinishReason {
         "pause_turn" => FinishReason::PauseTurn,
         "refusal" => FinishReason::Refusal,
         "model_context_window_exceeded" => FinishReason::ContextWindowExceeded,
-        _ => FinishReason::Other(word),
+        _ => FinishReason::Other(word.into_owned()),
     }
 }
 
@@ -56,14 +57,12 @@ pub(crate) fn native_body(json: &str) -> NativeBody {
 /// without one isn't over, and passing it on as whole would let it be kept and given out as whole.
 fn completion(mut answer: Object) -> Result<Completion, Mismatch> {
     let (id, model) = id_and_model(&mut answer)?;
-    let content: Vec<Box<RawValue>> = answer.need("content", LIST)?;
-    let parts = content.iter().map(AsRef::as_ref).enumerate().map(part).collect::<Result<_, _>>()?;
-    let finish_reason = finish_reason(answer.need("stop_reason", STRING)?);
-    let mut counts = Counts::default();
-    if let Some(usage) = answer.take("usage") {
-        counts.set(usage.get()).map_err(|mismatch| mismatch.within("usage"))?;
-    }
-    let usage = counts.usage().map_err(|mismatch| mismatch.within("usage"))?;
+    let content = answer.require("content", LIST)?;
+    let content = json::list(&content).map_err(|mismatch| mismatch.within("content"))?;
+    let parts = content.into_iter().enumerate().map(part).collect::<Result<_, _>>()?;
+    let finish_reason = finish_reason(answer.need_text("stop_reason")?);
+    let usage = answer.take("usage");
+    let usage = usage::whole(usage.as_deref()).map_err(|mismatch| mismatch.within("usage"))?;
     Ok(Completion { id, model, parts, finish_reason, usage, native: None, extra: answer.into_extra() })
 }
 

@@ -16,22 +16,22 @@ use arete_plugin::llm::{
 /// `tool_result` isn't among the blocks that are taken apart: it is what the caller says, and no answer holds one.
 pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
-    let kind: String = fields.need("type", STRING)?;
-    Ok(match kind.as_str() {
-        "text" => Part::Text(Text { text: fields.need("text", STRING)?, extra: fields.into_extra() }),
+    let kind = fields.need_text("type")?;
+    Ok(match &*kind {
+        "text" => Part::Text(Text { text: fields.need_text("text")?.into_owned(), extra: fields.into_extra() }),
         "thinking" => Part::Thinking(Thinking {
-            text: fields.need("thinking", STRING)?,
+            text: fields.need_text("thinking")?.into_owned(),
             signature: fields.read("signature", STRING)?,
             extra: fields.into_extra(),
         }),
         "tool_use" => Part::ToolUse(ToolUse {
-            id: fields.need("id", STRING)?,
-            name: fields.need("name", STRING)?,
+            id: fields.need_text("id")?.into_owned(),
+            name: fields.need_text("name")?.into_owned(),
             input: input(&mut fields)?,
             extra: fields.into_extra(),
         }),
-        "image" => image(fields).map_or_else(|| other(kind, block), Part::Image),
-        _ => other(kind, block),
+        "image" => image(fields).map_or_else(|| other("image", block), Part::Image),
+        kind => other(kind, block),
     })
 }
 
@@ -123,8 +123,8 @@ fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
     Ok(Value::Raw(Cow::Borrowed(block)))
 }
 
-fn other(kind: String, block: &str) -> Part {
-    Part::Other(OtherPart { kind, json: block.to_owned() })
+fn other(kind: &str, block: &str) -> Part {
+    Part::Other(OtherPart { kind: kind.to_owned(), json: block.to_owned() })
 }
 
 fn input(fields: &mut Object) -> Result<String, Mismatch> {

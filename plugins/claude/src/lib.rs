@@ -52,11 +52,11 @@ impl Guest for Claude {
     type Deltas = Listening;
 
     fn describe() -> Result<Info, ProviderError> {
-        let settings = Settings::read(config::get)?;
+        Settings::read(config::get)?;
         Ok(Info {
             vendor: "anthropic".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            default_model: Some(settings.model),
+            default_model: Some(settings::default_model(config::get)),
             models: MODELS.map(String::from).into(),
             features: vec![Feature::Streaming, Feature::Images, Feature::Tools, Feature::Thinking],
             extra: None,
@@ -78,14 +78,15 @@ impl Guest for Claude {
 fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
     let settings = Settings::read(config::get)?;
     let body = request::body(request, stream)?;
-    Exchange::post(settings.url.clone(), headers(settings, stream), body, "request-id", errors::refusal)
+    let headers = headers(settings.version, settings.beta, stream);
+    Exchange::post(settings.url, headers, body, "request-id", errors::refusal)
 }
 
-fn headers(settings: Settings, stream: bool) -> Vec<Header> {
+fn headers(version: String, beta: Option<String>, stream: bool) -> Vec<Header> {
     let header = |name: &str, value: String| Header { name: name.into(), value };
     let mut headers = exchange::headers(stream);
-    headers.push(header("anthropic-version", settings.version));
-    headers.extend(settings.beta.map(|beta| header("anthropic-beta", beta)));
+    headers.push(header("anthropic-version", version));
+    headers.extend(beta.map(|beta| header("anthropic-beta", beta)));
     headers
 }
 

@@ -8,13 +8,11 @@ const DEFAULT_MODEL: &str = "claude-sonnet-5";
 /// The only version of the API there has been since 2023; what changes is asked for by `anthropic-beta`.
 const DEFAULT_VERSION: &str = "2023-06-01";
 
-/// The settings, each checked.
+/// The settings of a question, each checked.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Settings {
     /// Where questions go.
     pub(crate) url: String,
-    /// The model for callers who name none.
-    pub(crate) model: String,
     /// The header `anthropic-version`.
     pub(crate) version: String,
     /// The header `anthropic-beta`, if any: names of features, with commas between.
@@ -28,11 +26,15 @@ impl Settings {
         let header = |key| get(key).map(|value| header_value(key, value)).transpose();
         Ok(Self {
             url: settings::url(&get("base-url").unwrap_or_else(|| DEFAULT_BASE_URL.into()), "/v1/messages")?,
-            model: get("model").unwrap_or_else(|| DEFAULT_MODEL.into()),
             version: header("anthropic-version")?.unwrap_or_else(|| DEFAULT_VERSION.into()),
             beta: header("anthropic-beta")?,
         })
     }
+}
+
+/// The model for callers who name none. Only who describes the provider asks for it.
+pub(crate) fn default_model(get: impl Fn(&str) -> Option<String>) -> String {
+    settings::text(get, "model").unwrap_or_else(|| DEFAULT_MODEL.into())
 }
 
 fn header_value(key: &str, value: String) -> Result<String, ProviderError> {
@@ -56,7 +58,7 @@ mod tests {
     fn everything_has_a_default() {
         let settings = read(&[("model", " "), ("base-url", "")]).unwrap();
         assert_eq!(settings.url, "https://api.anthropic.com/v1/messages");
-        assert_eq!(settings.model, "claude-sonnet-5");
+        assert_eq!(default_model(|_| Some(" ".into())), "claude-sonnet-5");
         assert_eq!(settings.version, "2023-06-01");
         assert_eq!(settings.beta, None);
     }

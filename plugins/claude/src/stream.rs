@@ -168,8 +168,8 @@ impl Stream {
     }
 
     fn stop_reason(&mut self, said: &mut Object) -> Result<(), Mismatch> {
-        if let Some(word) = said.read("stop_reason", STRING)? {
-            self.stop_reason = Some(answer::finish_reason(word));
+        if let Some(word) = said.read::<String>("stop_reason", STRING)? {
+            self.stop_reason = Some(answer::finish_reason(word.into()));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use arete_plugin::json::{self, COUNT, Mismatch, Object};
 use arete_plugin::llm::Usage;
+use serde_json::value::RawValue;
 
 /// The latest of each count.
 ///
@@ -21,23 +22,32 @@ impl Counts {
         Ok(())
     }
 
-    /// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt cache.
+    /// The sums of the latest.
     pub(crate) fn usage(&self) -> Result<Usage, Mismatch> {
-        let mut counts = self.0.clone();
-        let uncached: Option<u32> = counts.read("input_tokens", COUNT)?;
-        let cache_write_tokens = counts.read("cache_creation_input_tokens", COUNT)?;
-        let cache_read_tokens = counts.read("cache_read_input_tokens", COUNT)?;
-        let output_tokens = counts.read("output_tokens", COUNT)?;
-        let reasoning_tokens = reasoning(&mut counts)?;
-
-        let cached = [cache_write_tokens, cache_read_tokens].into_iter().flatten();
-        let input_tokens = uncached.map(|uncached| cached.fold(uncached, u32::saturating_add));
-        let extra = counts.into_extra();
-        Ok(Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra })
+        sums(self.0.clone())
     }
 }
 
-fn reasoning(counts: &mut Object<'static>) -> Result<Option<u32>, Mismatch> {
+/// The counts of an answer that tells them once, or not at all.
+pub(crate) fn whole(usage: Option<&RawValue>) -> Result<Usage, Mismatch> {
+    sums(usage.map(|usage| Object::parse(usage.get())).transpose()?.unwrap_or_default())
+}
+
+/// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt cache.
+fn sums(mut counts: Object) -> Result<Usage, Mismatch> {
+    let uncached: Option<u32> = counts.read("input_tokens", COUNT)?;
+    let cache_write_tokens = counts.read("cache_creation_input_tokens", COUNT)?;
+    let cache_read_tokens = counts.read("cache_read_input_tokens", COUNT)?;
+    let output_tokens = counts.read("output_tokens", COUNT)?;
+    let reasoning_tokens = reasoning(&mut counts)?;
+
+    let cached = [cache_write_tokens, cache_read_tokens].into_iter().flatten();
+    let input_tokens = uncached.map(|uncached| cached.fold(uncached, u32::saturating_add));
+    let extra = counts.into_extra();
+    Ok(Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra })
+}
+
+fn reasoning(counts: &mut Object) -> Result<Option<u32>, Mismatch> {
     let within = |mismatch: Mismatch| mismatch.within("output_tokens_details");
     let Some(details) = counts.take("output_tokens_details") else { return Ok(None) };
     let mut details = Object::parse(details.get()).map_err(within)?;

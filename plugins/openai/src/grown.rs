@@ -33,7 +33,7 @@ impl Grown {
     }
 
     fn read(piece: Object, depth: usize) -> Self {
-        Self(piece.into_iter().map(|(key, value)| (key, Node::new(&value, depth))).collect())
+        Self(piece.into_iter().map(|(key, value)| (key.into_owned(), Node::new(&value, depth))).collect())
     }
 
     fn join(&mut self, Self(more): Self) {

@@ -10,7 +10,8 @@ use crate::{Deltas, GuestDeltas};
 /// An answer that the vendor has accepted to give.
 pub struct Exchange {
     reply: Reply,
-    request_id: Option<String>,
+    /// The header with the vendor's id of the request.
+    request_id: &'static str,
 }
 
 /// A streamed answer as its events tell it. It does no I/O, so that tests can feed it the vendor's words.
@@ -38,14 +39,13 @@ impl Exchange {
         url: String,
         headers: Vec<Header>,
         body: String,
-        request_id: &str,
+        request_id: &'static str,
         refusal: impl FnOnce(u16, &[Header], &str) -> ProviderError,
     ) -> Result<Self, ProviderError> {
         let request = HttpRequest { method: "POST".into(), url, headers, body: Some(Body::Text(body)) };
         let reply = http::send(&request)?;
         let status = reply.status();
         if (200..300).contains(&status) {
-            let request_id = reply.find_header(request_id);
             return Ok(Self { reply, request_id });
         }
         // A refusal whose words can't be read is still that refusal.
@@ -59,7 +59,7 @@ impl Exchange {
     /// Those of the connection and of `read`.
     pub fn whole<T>(self, read: impl FnOnce(&str) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
         let body = self.reply.read_text().map_err(ProviderError::from);
-        body.and_then(|body| read(&body)).map_err(|error| with_request_id(error, &self.request_id))
+        body.and_then(|body| read(&body)).map_err(|error| with_request_id(error, &self.reply, self.request_id))
     }
 
     /// The answer bit by bit, as `stream` understands its events. An answer that isn't a stream is an error;
@@ -76,7 +76,7 @@ impl Exchange {
         // Absent is tolerated: then the events tell whether it is a stream.
         if let Some(content_type) = reply.find_header("content-type").filter(|it| !is_event_stream(it)) {
             let error = not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
-            return Err(with_request_id(error, &request_id));
+            return Err(with_request_id(error, &reply, request_id));
         }
         let progress = RefCell::new(Progress { stream: Box::new(stream), failed: None });
         Ok(Deltas::new(Listening { reply, request_id, progress }))
@@ -86,7 +86,7 @@ impl Exchange {
 /// A streamed answer on its way.
 pub struct Listening {
     reply: Reply,
-    request_id: Option<String>,
+    request_id: &'static str,
     progress: RefCell<Progress>,
 }
 
@@ -99,7 +99,7 @@ struct Progress {
 
 impl GuestDeltas for Listening {
     fn next(&self) -> Result<Vec<Delta>, ProviderError> {
-        self.listen().map_err(|error| with_request_id(error, &self.request_id))
+        self.listen().map_err(|error| with_request_id(error, &self.reply, self.request_id))
     }
 }
 
@@ -153,7 +153,9 @@ fn is_event_stream(content_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
 
-/// Every failure after the vendor's first word can be looked up by its support.
-fn with_request_id(error: ProviderError, request_id: &Option<String>) -> ProviderError {
-    ProviderError { request_id: error.request_id.clone().or_else(|| request_id.clone()), ..error }
+/// Every failure after the vendor's first word can be looked up by its support. The header is asked for only then: most
+/// answers don't fail, and each question to the host costs.
+fn with_request_id(mut error: ProviderError, reply: &Reply, request_id: &str) -> ProviderError {
+    error.request_id = error.request_id.or_else(|| reply.find_header(request_id));
+    error
 }

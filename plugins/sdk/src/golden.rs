@@ -70,8 +70,9 @@ pub fn refusals<S: Subject>() {
         let status = refusal.need("status", COUNT).unwrap();
         let headers = refusal.require("headers", OBJECT).unwrap();
         let headers = Object::parse(headers.get()).unwrap().into_iter();
-        let headers: Vec<Header> =
-            headers.map(|(name, value)| Header { name, value: serde_json::from_str(value.get()).unwrap() }).collect();
+        let headers: Vec<Header> = headers
+            .map(|(name, value)| Header { name: name.into_owned(), value: serde_json::from_str(value.get()).unwrap() })
+            .collect();
         let body = refusal.require("body", OBJECT).unwrap();
         let body = serde_json::from_str(body.get()).unwrap_or_else(|_| body.get().to_owned());
         case.check(&show::error(&S::refusal(status, &headers, &body)));

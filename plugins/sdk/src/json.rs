@@ -22,6 +22,9 @@ pub const OBJECT: &str = "an object";
 /// What a `u32` is called in messages.
 pub const COUNT: &str = "a whole number below 2^32";
 
+/// Room for the fields that most objects have, so that it is taken once.
+const USUAL_FIELDS: usize = 8;
+
 /// A value that isn't what it should be. It never holds the value itself, which may be part of a prompt or an answer.
 #[derive(Debug, PartialEq)]
 pub struct Mismatch {
@@ -67,7 +70,7 @@ impl fmt::Display for Mismatch {
 
 /// A JSON object: its fields in the order they came.
 #[derive(Clone, Debug, Default)]
-pub struct Object<'a>(Vec<(String, Raw<'a>)>);
+pub struct Object<'a>(Vec<(Cow<'a, str>, Raw<'a>)>);
 
 impl<'a> Object<'a> {
     /// Reads an object.
@@ -80,8 +83,12 @@ impl<'a> Object<'a> {
 
     /// Removes a field. A `null` counts as absent: it is how vendors say nothing. Of a doubled field the last counts.
     pub fn take(&mut self, key: &str) -> Option<Raw<'a>> {
-        let found = self.0.extract_if(.., |(name, _)| name == key).last();
-        found.map(|(_, value)| value).filter(|value| value.get() != "null")
+        let last = self.0.iter().rposition(|(name, _)| name == key)?;
+        let (_, value) = self.0.remove(last);
+        if self.0.iter().take(last).any(|(name, _)| name == key) {
+            self.0.retain(|(name, _)| name != key);
+        }
+        Some(value).filter(|value| value.get() != "null")
     }
 
     /// Removes a field that has to be there.
@@ -108,6 +115,20 @@ impl<'a> Object<'a> {
         read(&self.require(key, expected)?, expected).map_err(|mismatch| mismatch.within(key))
     }
 
+    /// Removes a field that has to be there and be a string. It isn't copied where it can be borrowed.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't a string.
+    pub fn need_text(&mut self, key: &str) -> Result<Cow<'a, str>, Mismatch> {
+        let value = self.require(key, STRING)?;
+        if let Cow::Borrowed(value) = value
+            && let Some(text) = verbatim(value)
+        {
+            return Ok(Cow::Borrowed(text));
+        }
+        read(&value, STRING).map(Cow::Owned).map_err(|mismatch| mismatch.within(key))
+    }
+
     /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two, some readers take
     /// the first and some the last.
     pub fn set(&mut self, key: &str, value: Raw<'a>) {
@@ -120,7 +141,7 @@ impl<'a> Object<'a> {
             }
             true
         });
-        self.0.extend(value.map(|value| (key.to_owned(), value)));
+        self.0.extend(value.map(|value| (Cow::Owned(key.to_owned()), value)));
     }
 
     /// Keeps the fields of which `keep` says so.
@@ -135,7 +156,7 @@ impl<'a> Object<'a> {
 
     /// The names of the fields, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.as_str())
+        self.0.iter().map(|(key, _)| key.as_ref())
     }
 
     /// Whether no field is left.
@@ -151,12 +172,13 @@ impl<'a> Object<'a> {
 
     /// The same, cut loose from the text it was read from.
     pub fn into_owned(self) -> Object<'static> {
-        Object(self.0.into_iter().map(|(key, value)| (key, Cow::Owned(value.into_owned()))).collect())
+        let owned = |(key, value): (Cow<str>, Raw)| (Cow::Owned(key.into_owned()), Cow::Owned(value.into_owned()));
+        Object(self.0.into_iter().map(owned).collect())
     }
 }
 
 impl<'a> IntoIterator for Object<'a> {
-    type Item = (String, Raw<'a>);
+    type Item = (Cow<'a, str>, Raw<'a>);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -180,11 +202,38 @@ impl<'de> Visitor<'de> for Fields {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut fields = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+        let mut fields = Vec::with_capacity(USUAL_FIELDS);
+        while let Some((Key(key), value)) = map.next_entry::<Key, &RawValue>()? {
             fields.push((key, Cow::Borrowed(value)));
         }
         Ok(Object(fields))
+    }
+}
+
+/// The name of a field, borrowed unless something in it is escaped.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = Key<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(STRING)
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Key(Cow::Borrowed(key)))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Key(Cow::Owned(key.to_owned())))
     }
 }
 
@@ -223,7 +272,21 @@ pub fn raw(value: &impl Serialize) -> Raw<'static> {
     Cow::Owned(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
-fn read<T: DeserializeOwned>(value: &RawValue, expected: &str) -> Result<T, Mismatch> {
+/// The values of an array.
+///
+/// # Errors
+/// When it is another value.
+pub fn list(value: &RawValue) -> Result<Vec<&RawValue>, Mismatch> {
+    read(value, LIST)
+}
+
+/// What a string says, if it stands there letter by letter.
+fn verbatim(value: &RawValue) -> Option<&str> {
+    let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    (!text.contains('\\')).then_some(text)
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a RawValue, expected: &str) -> Result<T, Mismatch> {
     serde_json::from_str(value.get()).map_err(|_| Mismatch::expected("", expected, kind(value.get())))
 }
 
@@ -245,6 +308,18 @@ fn kind(text: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_string_is_the_same_borrowed_or_not() {
+        for (json, text) in [(r#""""#, Some("")), (r#""aü""#, Some("aü")), (r#""\u0061\n""#, Some("a\n")), ("1", None)]
+        {
+            let object = format!(r#"{{"\u006b":{json}}}"#);
+            let mut borrowed = Object::parse(&object).unwrap();
+            let mut owned = borrowed.clone().into_owned();
+            assert_eq!(borrowed.need_text("k").ok().as_deref(), text, "{json}");
+            assert_eq!(owned.need_text("k").ok().as_deref(), text, "{json}");
+        }
+    }
 
     #[test]
     fn digits_and_order_survive() {

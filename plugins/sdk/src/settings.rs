@@ -5,7 +5,13 @@ use crate::llm::{ErrorKind, ProviderError};
 
 /// A setting that is there. One that is blank counts as absent: that is what an empty variable of the environment means.
 pub fn text(get: impl Fn(&str) -> Option<String>, key: &str) -> Option<String> {
-    get(key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    let value = get(key)?;
+    let trimmed = value.trim();
+    match trimmed.len() {
+        0 => None,
+        length if length == value.len() => Some(value),
+        _ => Some(trimmed.to_owned()),
+    }
 }
 
 /// The setting `base-url`, with `path` behind it. The base may have a path of its own, as gateways in between do.

@@ -1,5 +1,6 @@
 //! The files themselves: finding them, laying them out, comparing them.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,7 @@ fn pretty(text: &str, indent: usize) -> String {
     }
     let pad = " ".repeat(indent + 2);
     let (open, items, close) = if let Ok(object) = Object::parse(text) {
-        let item = |(key, value): (String, json::Raw)| {
+        let item = |(key, value): (Cow<str>, json::Raw)| {
             format!("{pad}{}: {}", json::text(&key), pretty(value.get(), indent + 2))
         };
         ('{', object.into_iter().map(item).collect::<Vec<_>>(), '}')
