@@ -55,6 +55,14 @@ impl Growing {
         self.index
     }
 
+    /// More text comes, which isn't empty. Absent if it isn't a block of text.
+    pub(crate) fn add_text(&mut self, more: String) -> Option<Event> {
+        let Block::Text { text, .. } = &mut self.block else { return None };
+        text.push_str(&more);
+        self.told = true;
+        Some(Event::Text(TextDelta { index: self.index, text: more }))
+    }
+
     /// More of it comes. `whole` is the vendor's event, passed on where the kind of delta isn't known.
     pub(crate) fn add(&mut self, mut delta: Object, whole: &str) -> Result<Option<Event>, Broken> {
         let index = self.index;

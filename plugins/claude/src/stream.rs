@@ -4,6 +4,7 @@
 //! What would be guesswork to repair (an event lost on the way, a block without an end) is an error: half an answer that
 //! looks whole is worse than none.
 
+use std::borrow::Cow;
 use std::mem;
 
 use arete_plugin::exchange::{self, EventStream};
@@ -11,6 +12,7 @@ use arete_plugin::http::SseEvent;
 use arete_plugin::json::{COUNT, Mismatch, OBJECT, Object, STRING};
 use arete_plugin::llm::{Delta, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
 use arete_plugin::refusal::{self, Broken};
+use serde::Deserialize;
 
 use crate::answer;
 use crate::errors;
@@ -53,6 +55,9 @@ impl EventStream for Stream {
         if self.finished {
             return Ok(Vec::new());
         }
+        if let Some(event) = self.more_text(data) {
+            return Ok(vec![Delta { event, native: self.native.then(|| answer::native_body(data)) }]);
+        }
         let (kind, event) = parse(name, data)?;
         if kind == "error" {
             return Err(errors::in_band(event));
@@ -77,6 +82,18 @@ impl EventStream for Stream {
 }
 
 impl Stream {
+    /// What nearly all events are: text for the block that is open, and nothing more to say. It is told as
+    /// [`Self::block_delta`] would tell it, in one look at the event; whatever isn't just that is left to the long way.
+    fn more_text(&mut self, data: &str) -> Option<Event> {
+        let open = self.open.as_mut()?;
+        let MoreText { kind: "content_block_delta", index, delta: TextDelta { kind: "text_delta", text } } =
+            serde_json::from_str(data).ok()?
+        else {
+            return None;
+        };
+        (index == open.index() && !text.is_empty()).then(|| open.add_text(text.into_owned())).flatten()
+    }
+
     fn step(&mut self, kind: &str, event: Object, data: &str) -> Result<Vec<Event>, Broken> {
         match kind {
             "ping" => Ok(Vec::new()),
@@ -187,6 +204,26 @@ impl Stream {
             }
         }
     }
+}
+
+/// An event with more text in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoreText<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    index: u32,
+    #[serde(borrow)]
+    delta: TextDelta<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextDelta<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
 }
 
 /// The event's type is in its data; a gateway that drops it there has it in the event's name at least.

@@ -111,8 +111,8 @@ impl Said {
         // Beside its error, a piece of an answer says things of the answer; they are no part of an error.
         let apart = plain.is_some() || !inner.is_empty();
         for (key, value) in outer {
-            let of_answer = matches!(&*key, "choices" | "delta" | "object" | "created")
-                || (key == "message" && !is_string(&value));
+            let of_answer =
+                matches!(&*key, "choices" | "delta" | "object" | "created") || (key == "message" && !is_string(&value));
             if !(apart && of_answer) {
                 inner.set(&key, value);
             }

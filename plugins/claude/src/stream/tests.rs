@@ -46,6 +46,32 @@ fn an_impossible_order_is_refused() {
 }
 
 #[test]
+fn text_is_told_the_same_whichever_way_it_is_read() {
+    let tool = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"i","name":"n"}}"#;
+    let thinking = r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}"#;
+    let unknown = r#"{"type":"content_block_start","index":0,"content_block":{"type":"x","text":"b"}}"#;
+    for before in [&[][..], &[START], &[START, TEXT], &[START, tool], &[START, thinking], &[START, unknown]] {
+        for text in [r#""a""#, r#""""#, r#""\u00e4\n""#, "null", "1", r#""a","text":"b""#, r#""a","x":1"#] {
+            for index in ["0", "1", "-1", "0.0"] {
+                let told = |more: &str| {
+                    let event = MORE.replace(r#""a""#, text).replace(":0", &format!(":{index}{more}"));
+                    let mut stream = Stream::new(false);
+                    before.iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
+                    let told = stream.take(&said("", &event));
+                    let end = ["content_block_stop", "message_stop"].map(|kind| {
+                        let event = BLOCK_STOP.replace("content_block_stop", kind);
+                        stream.take(&said("", &event)).map_err(|error| error.message)
+                    });
+                    (told.map_err(|error| error.message), end)
+                };
+                // A field that nobody knows leads to the long way.
+                assert_eq!(told(""), told(r#","unknown":true"#), "{text} at {index} after {before:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_event_that_lacks_what_it_promises_is_refused() {
     check_broken(&["not json"], "named`, it should be an object, but is not JSON");
     check_broken(&[""], "named`, it should be an object, but is empty");
