@@ -1,7 +1,9 @@
 //! The ends of each request: its id and its log line at the first, the body of a failure and the last byte at the other.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -54,7 +56,20 @@ pub(crate) fn finish(
 fn request_id(headers: &HeaderMap) -> String {
     let own = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let fit = own.filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|b| b.is_ascii_graphic()));
-    fit.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    fit.map_or_else(new_id, str::to_owned)
+}
+
+/// A UUID of version 7. It has to be unique, not secret: so no system call for each.
+fn new_id() -> String {
+    thread_local! {
+        static RANDOM: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(Uuid::new_v4().as_u64_pair().0));
+    }
+    let mut random = [0; 10];
+    RANDOM.with_borrow_mut(|generator| generator.fill(&mut random));
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_millis()).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid();
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 /// A body that keeps the request's place until it is sent, and says when it is.

@@ -1,6 +1,7 @@
 //! The one log line of each request, written when the last part of it is dropped: after the response's body has been sent,
 //! or when the client has gone, whichever way that came about.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +12,12 @@ use http::{Method, StatusCode};
 use tracing::{error, info, warn};
 
 use crate::error::Problem;
-use crate::llm::{CacheState, Effort, Landing, Usage};
+use crate::llm::{CacheState, Effort, Landing};
 use crate::plugin::Provider;
 use crate::routes::Caller;
+
+/// The target of these lines.
+pub(crate) const TARGET: &str = module_path!();
 
 /// What is known of a request so far. Clones are the same request.
 #[derive(Clone)]
@@ -29,15 +33,15 @@ struct Line {
 
 #[derive(Default)]
 struct Facts {
-    route: Option<String>,
+    route: Option<Cow<'static, str>>,
     status: Option<StatusCode>,
     caller: Option<Arc<str>>,
-    provider: Option<Arc<str>>,
-    plugin: Option<String>,
+    provider: Option<Arc<Provider>>,
     model: Option<String>,
     cache: Option<CacheState>,
     effort: Effort,
-    usage: Option<Usage>,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
     failure: Option<String>,
     streaming: bool,
     /// A streamed answer came to its end.
@@ -63,18 +67,16 @@ impl RequestLog {
         self.0.began.elapsed()
     }
 
-    pub(crate) fn route(&self, route: &str) {
-        self.facts().route = Some(route.to_owned());
+    pub(crate) fn route(&self, route: impl Into<Cow<'static, str>>) {
+        self.facts().route = Some(route.into());
     }
 
     pub(crate) fn caller(&self, caller: &Caller) {
         self.facts().caller.clone_from(&caller.name);
     }
 
-    pub(crate) fn provider(&self, provider: &Provider) {
-        let mut facts = self.facts();
-        facts.provider = Some(provider.id().clone());
-        facts.plugin = Some(provider.info.version.clone());
+    pub(crate) fn provider(&self, provider: Arc<Provider>) {
+        self.facts().provider = Some(provider);
     }
 
     pub(crate) fn model(&self, model: &str) {
@@ -96,8 +98,9 @@ impl RequestLog {
         facts.effort = landing.effort;
         facts.landed = true;
         if let Ok(completion) = &landing.result {
-            facts.usage = Some(completion.usage.clone());
-            if !completion.model.is_empty() {
+            facts.input_tokens = completion.usage.input_tokens;
+            facts.output_tokens = completion.usage.output_tokens;
+            if !completion.model.is_empty() && facts.model.as_ref() != Some(&completion.model) {
                 facts.model = Some(completion.model.clone());
             }
         }
@@ -148,7 +151,7 @@ impl Drop for Line {
         };
         // The status that nginx made common for a client that left before its answer.
         let status = facts.status.map_or(499, |status| status.as_u16());
-        let usage = facts.usage.as_ref();
+        let provider = facts.provider.as_deref();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         macro_rules! line {
             ($level:ident, $message:expr) => {
@@ -159,16 +162,16 @@ impl Drop for Line {
                     status,
                     outcome,
                     caller = facts.caller.as_deref(),
-                    provider = facts.provider.as_deref(),
-                    plugin = facts.plugin,
+                    provider = provider.map(|provider| &**provider.id()),
+                    plugin = provider.map(|provider| provider.info.version.as_str()),
                     model = facts.model,
                     cache = facts.cache.map(CacheState::as_str),
-                    attempts = facts.provider.is_some().then_some(facts.effort.attempts),
-                    input_tokens = usage.and_then(|usage| usage.input_tokens),
-                    output_tokens = usage.and_then(|usage| usage.output_tokens),
+                    attempts = provider.is_some().then_some(facts.effort.attempts),
+                    input_tokens = facts.input_tokens,
+                    output_tokens = facts.output_tokens,
                     total_ms = ms(self.began.elapsed()),
-                    upstream_ms = facts.provider.is_some().then_some(ms(facts.effort.upstream)),
-                    plugin_ms = facts.provider.is_some().then_some(ms(facts.effort.plugin)),
+                    upstream_ms = provider.is_some().then_some(ms(facts.effort.upstream)),
+                    plugin_ms = provider.is_some().then_some(ms(facts.effort.plugin)),
                     error = facts.failure,
                     $message
                 )

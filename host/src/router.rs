@@ -107,7 +107,7 @@ impl Front {
 fn note_route(request: Request) -> Request {
     let extensions = request.extensions();
     if let (Some(log), Some(path)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
-        log.route(path.as_str());
+        log.route(path.as_str().to_owned());
     }
     request
 }

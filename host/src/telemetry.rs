@@ -1,32 +1,73 @@
-//! Logs: how lines look and where they go. Lines are written by a thread of their own; past its queue they are dropped
-//! and counted rather than waited for.
+//! Logs: how lines look and where they go.
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+mod json;
+mod lines;
 
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
+
+use self::json::JsonLines;
+pub use self::lines::Writing;
 use crate::config::{LogConfig, LogFormat};
 use crate::plugin::QUIET_LOGS;
 
-/// Lines that may wait to be written.
-const QUEUE_LINES: usize = 16_384;
-
-/// Starts logging to standard error. Lines are written until the guard is dropped.
-pub fn init(config: &LogConfig) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(QUEUE_LINES)
-        .thread_name("log")
-        .finish(std::io::stderr());
-    // The filter was checked with the other settings. What it names wins over what comes before it.
-    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET_LOGS},{}", config.filter));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+/// Starts logging to standard error. Lines are written until what is returned is dropped.
+pub fn init(config: &LogConfig) -> Writing {
+    let (lines, writing) = lines::start(std::io::stderr());
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines);
     // A second call, as tests in one process make, changes nothing.
     let _ = match config.format {
-        LogFormat::Pretty => {
-            use std::io::IsTerminal;
-            subscriber.with_ansi(std::io::stderr().is_terminal()).try_init()
+        LogFormat::Pretty => filtered(config, layer.with_ansi(std::io::stderr().is_terminal())),
+        LogFormat::Json => {
+            filtered(config, layer.with_ansi(false).fmt_fields(JsonFields::new()).event_format(JsonLines::default()))
         }
-        LogFormat::Json => subscriber.json().flatten_event(true).with_span_list(false).try_init(),
     };
-    guard
+    writing
+}
+
+fn filtered<L>(config: &LogConfig, layer: L) -> Result<(), tracing_subscriber::util::TryInitError>
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    // What the settings name wins over what comes before it. They were checked with the others.
+    let filter = format!("{QUIET_LOGS},{}", config.filter);
+    match targets(&filter) {
+        Some(targets) => Registry::default().with(layer.and_then(targets)).try_init(),
+        None => Registry::default().with(layer.and_then(EnvFilter::builder().parse_lossy(filter))).try_init(),
+    }
+}
+
+/// The filter, where it names neither spans nor fields. It means the same then, and isn't asked at each step into a span
+/// and out of it.
+fn targets(filter: &str) -> Option<Targets> {
+    let directives = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let directives = directives.collect::<Vec<_>>().join(",");
+    if directives.contains('[') { None } else { directives.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_fields_want_the_full_filter() {
+        for plain in ["info", "warn,arete=debug", " info , ,arete::llm=trace,", "off", "arete", "info,hyper=off"] {
+            assert!(targets(plain).is_some(), "{plain}");
+        }
+        for full in ["[request]=debug", "arete[request{id=5}]=trace", "arete[{id}]=info", "info,arete="] {
+            assert!(targets(full).is_none(), "{full}");
+        }
+    }
+
+    #[test]
+    fn the_last_directive_for_a_target_wins() {
+        let targets = targets("wasmtime=info,info,wasmtime=debug").unwrap();
+        assert!(targets.would_enable("wasmtime::runtime", &tracing::Level::DEBUG));
+        assert!(!targets.would_enable("arete", &tracing::Level::DEBUG));
+    }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn chat(
 ) -> Result<Response, Problem> {
     let chat = body.validate()?;
     let provider = provider(&app, chat.provider.as_deref())?;
-    log.provider(&provider);
+    log.provider(provider.clone());
     let stream = chat.stream;
     let call = call(chat, provider.clone(), caller)?;
     log.model(&call.request.model);
