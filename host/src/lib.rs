@@ -53,3 +53,8 @@ pub mod conformance;
 
 // Any failure, bottom to top.
 pub mod error;
+
+// For the benchmarks.
+#[cfg(feature = "pieces")]
+#[doc(hidden)]
+pub mod pieces;

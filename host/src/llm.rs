@@ -14,6 +14,8 @@ mod assemble;
 pub(crate) use assemble::replay;
 pub use cache::Cache;
 pub(crate) use flight::{Effort, Landing, Step};
+#[cfg(feature = "pieces")]
+pub use key::{Key, KeyParts};
 pub(crate) use service::Ticket;
 pub use service::{CacheState, Call, Llm, Mode};
 

@@ -24,7 +24,7 @@ mod idle;
 mod instance;
 mod provider;
 
-mod framing;
+pub(crate) mod framing;
 mod guest_log;
 mod meter;
 mod outbound;
