@@ -225,7 +225,7 @@ impl Kept {
             // The disk has the same, or an older one. The sweep removes both: by now there may be a newer one here.
             return Found::Expired;
         }
-        if self.disk.usage().is_none_or(|usage| usage.entries == 0) {
+        if self.disk.store().is_none_or(|store| !store.may_hold(key.as_bytes())) {
             return Found::Miss;
         }
         let (kept, key) = (self.clone(), *key);
@@ -251,6 +251,7 @@ impl Kept {
 
     /// The writer's life.
     fn run(&self) {
+        self.learn();
         let mut due = Instant::now() + SWEEP_INTERVAL;
         loop {
             match self.queue.wait(due) {
@@ -262,6 +263,12 @@ impl Kept {
                 Wake::Closed => return self.close(),
             }
         }
+    }
+
+    /// Has the disk find out what is on it, so that it isn't searched for what isn't.
+    fn learn(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.disk.with(|store| store.learn());
     }
 
     /// Writes what is queued. On return it is on disk, whoever wrote it.
@@ -285,6 +292,7 @@ impl Kept {
             let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             self.disk.recover();
         }
+        self.learn();
         loop {
             // What came meanwhile isn't to wait for the end of a long sweep.
             self.write();

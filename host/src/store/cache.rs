@@ -5,6 +5,7 @@
 
 mod aside;
 mod engine;
+mod names;
 
 use std::sync::Arc;
 
@@ -34,6 +35,19 @@ pub trait CacheStore: Send + Sync {
     /// # Errors
     /// The store is of no more use.
     fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether the entry may be there. Quick: what it says no to needn't be looked for.
+    fn may_hold(&self, _key: &[u8; 32]) -> bool {
+        true
+    }
+
+    /// Finds out what is there, for [`Self::may_hold`]. Not while others change something.
+    ///
+    /// # Errors
+    /// The store is of no more use.
+    fn learn(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Does all of it or, on an error, nothing. On return it is on disk. Where bounds would be passed, the entries that
     /// are the soonest to expire make room.

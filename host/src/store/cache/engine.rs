@@ -20,6 +20,7 @@ use redb::{
 };
 use tracing::{info, warn};
 
+use super::names::{self, Change, Names};
 use super::{CacheEngine, CacheStore, Limits, SWEEP_MAX, StoreError, Usage, Write, aside};
 
 /// By name: when it expires, and what is kept.
@@ -87,6 +88,7 @@ struct Opened {
     limits: Limits,
     entries: AtomicU64,
     bytes: AtomicU64,
+    names: Names,
 }
 
 impl Opened {
@@ -99,7 +101,7 @@ impl Opened {
             let usage = prepare(&db)?;
             compact(&mut db, path, usage)?;
             let (entries, bytes) = (usage.entries.into(), usage.bytes.into());
-            Ok(Self { db, limits, entries, bytes })
+            Ok(Self { db, limits, entries, bytes, names: Names::default() })
         })
     }
 
@@ -109,8 +111,10 @@ impl Opened {
             let txn = begin(&self.db)?;
             let mut tables = Tables::open(&txn)?;
             let value = change(&mut tables)?;
+            let changes = std::mem::take(&mut tables.changes);
             let usage = tables.close()?;
             txn.commit()?;
+            self.names.change(&changes);
             self.entries.store(usage.entries, Ordering::Relaxed);
             self.bytes.store(usage.bytes, Ordering::Relaxed);
             Ok(value)
@@ -123,6 +127,25 @@ impl CacheStore for Opened {
         guarded(|| {
             let table = self.db.begin_read()?.open_table(ENTRIES)?;
             Ok(table.get_owned(key)?.map(|entry| entry.value().1.to_vec()))
+        })
+    }
+
+    fn may_hold(&self, key: &[u8; 32]) -> bool {
+        self.names.may_have(key)
+    }
+
+    fn learn(&self) -> Result<(), StoreError> {
+        if self.names.are_known() {
+            return Ok(());
+        }
+        guarded(|| {
+            let table = self.db.begin_read()?.open_table(EXPIRIES)?;
+            let mut keys = Vec::new();
+            for entry in table.iter()? {
+                keys.push(names::name(&entry?.0.value().1));
+            }
+            self.names.learn(keys.into_iter());
+            Ok(())
         })
     }
 
@@ -165,6 +188,7 @@ impl CacheStore for Opened {
             txn.commit()?;
             self.entries.store(0, Ordering::Relaxed);
             self.bytes.store(0, Ordering::Relaxed);
+            self.names.learn(std::iter::empty());
             Ok(())
         })
     }
@@ -180,19 +204,27 @@ struct Tables<'txn> {
     expiries: Table<'txn, (u64, [u8; 32]), u64>,
     totals: Table<'txn, &'static str, u64>,
     bytes: u64,
+    changes: Vec<Change>,
 }
 
 impl<'txn> Tables<'txn> {
     fn open(txn: &'txn WriteTransaction) -> Result<Self, redb::Error> {
         let totals = txn.open_table(TOTALS)?;
         let bytes = totals.get(BYTES)?.map_or(0, |bytes| bytes.value());
-        Ok(Self { entries: txn.open_table(ENTRIES)?, expiries: txn.open_table(EXPIRIES)?, totals, bytes })
+        Ok(Self {
+            entries: txn.open_table(ENTRIES)?,
+            expiries: txn.open_table(EXPIRIES)?,
+            totals,
+            bytes,
+            changes: Vec::new(),
+        })
     }
 
     fn insert(&mut self, key: &[u8; 32], expires_at: u64, value: &[u8]) -> Result<(), redb::Error> {
         let room = room(value.len());
         self.entries.insert(key, (expires_at, value))?;
         self.expiries.insert((expires_at, *key), room)?;
+        self.changes.push(Change::added(key));
         self.bytes = self.bytes.saturating_add(room);
         Ok(())
     }
@@ -202,6 +234,7 @@ impl<'txn> Tables<'txn> {
         if let Some(expires_at) = removed {
             let room = self.expiries.remove((expires_at, *key))?.map_or(0, |room| room.value());
             self.bytes = self.bytes.saturating_sub(room);
+            self.changes.push(Change::removed(key));
         }
         Ok(())
     }
@@ -215,6 +248,7 @@ impl<'txn> Tables<'txn> {
         let first = self.expiries.pop_first()?.map(|(key, room)| (key.value().1, room.value()));
         if let Some((key, room)) = first {
             self.entries.remove(key)?;
+            self.changes.push(Change::removed(&key));
             self.bytes = self.bytes.saturating_sub(room);
         }
         Ok(())

@@ -257,3 +257,29 @@ fn the_file_is_for_nobody_else_to_read() {
     open(dir.path());
     assert_eq!(fs::metadata(dir.path().join("cache.redb")).unwrap().permissions().mode() & 0o077, 0);
 }
+
+#[test]
+fn what_may_be_there_is_known_once_learned_and_kept_in_step() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    store.write(&(0..10).map(|n| put(n, u64::from(n), 10)).collect::<Vec<_>>()).unwrap();
+    assert!(store.may_hold(&key(99)), "nothing is known yet");
+
+    let known = |store: &dyn CacheStore| (0..2_000).filter(|n| store.may_hold(&key(*n))).collect::<Vec<_>>();
+    store.learn().unwrap();
+    assert_eq!(known(&*store), (0..10).collect::<Vec<_>>());
+    store.write(&[put(20, 99, 10), put(5, 99, 10), Write::Remove { key: key(0) }]).unwrap();
+    store.sweep(3).unwrap();
+    assert_eq!(known(&*store), [4, 5, 6, 7, 8, 9, 20]);
+    // More than there may be: the soonest to expire make room.
+    store.write(&(1_000..2_000).map(|n| put(n, 100, 10)).collect::<Vec<_>>()).unwrap();
+    assert_eq!(known(&*store).len(), 1_000);
+    assert!(known(&*store).iter().all(|n| has(&*store, *n)));
+
+    drop(store);
+    let store = open(dir.path());
+    store.learn().unwrap();
+    assert_eq!(known(&*store).len(), 1_000);
+    store.clear().unwrap();
+    assert!(known(&*store).is_empty());
+}
