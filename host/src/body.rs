@@ -7,10 +7,13 @@
 mod arriving;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, Request};
-use http::header;
-use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde::de::{self, DeserializeOwned, IgnoredAny, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 use serde_json::value::RawValue;
@@ -88,8 +91,19 @@ pub(crate) struct Word<T>(pub(crate) T);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        T::deserialize(word.into_deserializer()).map(Self)
+        struct Text<T>(PhantomData<T>);
+        impl<T: DeserializeOwned> Visitor<'_> for Text<T> {
+            type Value = Word<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Word<T>, E> {
+                T::deserialize(word.into_deserializer()).map(Word)
+            }
+        }
+        deserializer.deserialize_str(Text(PhantomData))
     }
 }
 
@@ -195,19 +209,47 @@ impl Errors {
     }
 }
 
+/// What a body is read into.
+pub(crate) trait FromJson: DeserializeOwned {
+    /// The body, read in one pass, if that finds nothing to say against it. It may give up for any reason, and takes
+    /// nothing that [`Deserialize`] would take for something else.
+    fn quickly(_: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
 /// Extractor of a JSON body: 415, 413 or 400 when there is none to be had.
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
+        Self::read(request).await
+    }
+}
+
+impl<T: FromJson> Json<T> {
+    /// Reads a request's body.
+    pub(crate) async fn read<B>(request: http::Request<B>) -> Result<Self, Problem>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
+    {
+        if !is_json(request.headers()) {
             let detail = "send the body as JSON, with the header content-type: application/json";
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
         let bytes = arriving::read(request.into_body()).await?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        match T::quickly(&bytes) {
+            Some(value) => Ok(Self(value)),
+            None => Self::carefully(&bytes),
+        }
+    }
+
+    /// Reads every field by itself, to tell what is wrong with each.
+    fn carefully(bytes: &[u8]) -> Result<Self, Problem> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
             let error = error.into_inner();
@@ -228,8 +270,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-fn is_json(request: &Request) -> bool {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
     let (kind, subtype) = essence.split_once('/').unwrap_or_default();
     let suffix = subtype.len().checked_sub("+json".len()).and_then(|at| subtype.get(at..)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Pieces of content as JSON, in requests and answers alike: what came in an answer can be sent back as it is.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::{self, SeqAccess, Visitor};
@@ -116,7 +118,7 @@ impl<'de> Deserialize<'de> for ContentBody {
         impl<'de> Visitor<'de> for Content {
             type Value = ContentBody;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or an array of parts")
             }
 
@@ -142,23 +144,23 @@ impl<'de> Deserialize<'de> for ContentBody {
 
 impl ContentBody {
     /// As the contract has it; what isn't right is noted under `place`.
-    pub(super) fn into_parts(self, place: &str, errors: &mut Errors) -> Vec<llm::Part> {
+    pub(super) fn into_parts(self, place: fmt::Arguments<'_>, errors: &mut Errors) -> Vec<llm::Part> {
         let parts = match self {
             Self::Text(text) => vec![llm::Part::Text(llm::Text { text, extra: None })],
             Self::Parts(parts) => {
                 let numbered = parts.into_iter().enumerate();
-                numbered.filter_map(|(index, part)| part.into_part(&format!("{place}[{index}]"), errors)).collect()
+                numbered.filter_map(|(index, part)| part.into_part(format_args!("{place}[{index}]"), errors)).collect()
             }
         };
         if parts.is_empty() {
-            errors.add(place, "must have at least one part");
+            errors.add(place.to_string(), "must have at least one part");
         }
         parts
     }
 }
 
 impl PartBody {
-    fn into_part(self, place: &str, errors: &mut Errors) -> Option<llm::Part> {
+    fn into_part(self, place: fmt::Arguments<'_>, errors: &mut Errors) -> Option<llm::Part> {
         Some(match self {
             Self::Text { text, extra } => llm::Part::Text(llm::Text { text, extra: json(extra) }),
             Self::Image { media_type, data, url, extra } => {
@@ -172,7 +174,7 @@ impl PartBody {
                 extra: json(extra),
             }),
             Self::ToolResult { tool_use_id, content, is_error, extra } => {
-                let content = result_parts(content, &format!("{place}.content"), errors);
+                let content = result_parts(content, format_args!("{place}.content"), errors);
                 llm::Part::ToolResult(llm::ToolResult { tool_use_id, content, is_error, extra: json(extra) })
             }
             Self::Thinking { text, signature, extra } => {
@@ -232,7 +234,7 @@ impl PartBody {
 }
 
 /// What can stand inside a tool's result.
-fn result_parts(content: ContentBody, place: &str, errors: &mut Errors) -> Vec<llm::ResultPart> {
+fn result_parts(content: ContentBody, place: fmt::Arguments<'_>, errors: &mut Errors) -> Vec<llm::ResultPart> {
     if matches!(&content, ContentBody::Parts(parts) if parts.is_empty()) {
         return vec![];
     }
@@ -253,23 +255,35 @@ fn image_source(
     media_type: Option<String>,
     data: Option<String>,
     url: Option<String>,
-    place: &str,
+    place: fmt::Arguments<'_>,
     errors: &mut Errors,
 ) -> Option<llm::ImageSource> {
     match (media_type, data, url) {
         (None, None, Some(url)) => Some(llm::ImageSource::Url(url)),
         (Some(media_type), Some(base64), None) => {
             // Checked here, so that the vendor isn't asked for nothing; passed on as it came.
-            if BASE64.decode(&base64).is_err() {
+            if !is_base64(base64.as_bytes()) {
                 errors.add(format!("{place}.data"), "must be base64 with padding (RFC 4648 section 4)");
             }
             Some(llm::ImageSource::Data(llm::ImageData { media_type, base64 }))
         }
         _ => {
-            errors.add(place, "must have either mediaType and data, or url");
+            errors.add(place.to_string(), "must have either mediaType and data, or url");
             None
         }
     }
+}
+
+/// Whether it can be decoded. Piece by piece: a picture is large, and nobody here wants to see it.
+fn is_base64(text: &[u8]) -> bool {
+    const PIECE: usize = 4_096;
+    let mut decoded = [0; PIECE / 4 * 3];
+    let last = text.len().saturating_sub(1) / PIECE;
+    let mut pieces = text.chunks(PIECE).enumerate();
+    // Padding only stands at the end of all.
+    pieces.all(|(index, piece)| {
+        (index == last || !piece.ends_with(b"=")) && BASE64.decode_slice(piece, &mut decoded).is_ok()
+    })
 }
 
 /// An object as JSON text.
@@ -279,4 +293,28 @@ pub(super) fn json(object: Option<Object>) -> Option<String> {
 
 fn object(text: Option<&String>) -> Option<Object> {
     text.and_then(|text| serde_json::from_str(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_checked_as_if_decoded_at_once() {
+        for length in [0, 1, 2, 3, 4, 4_095, 4_096, 4_097, 4_100, 8_192, 8_196, 10_000] {
+            let text = "A".repeat(length);
+            let at = |at: usize, byte: u8| {
+                let mut text = text.clone().into_bytes();
+                if let Some(place) = text.get_mut(at) {
+                    *place = byte;
+                }
+                text
+            };
+            let ends = [length.wrapping_sub(1), length.wrapping_sub(2), 4_095, 4_094, 4_096, 0, 5];
+            let strange = ends.iter().flat_map(|end| [at(*end, b'='), at(*end, b'?'), at(*end, b'B')]);
+            for text in strange.chain([text.clone().into_bytes(), format!("{text}==").into_bytes()]) {
+                assert_eq!(is_base64(&text), BASE64.decode(&text).is_ok(), "{length}");
+            }
+        }
+    }
 }

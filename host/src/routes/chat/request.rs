@@ -1,5 +1,7 @@
 //! A chat request's body: JSON in, the contract's request out, every mistake named.
 
+mod quick;
+
 use std::time::Duration;
 
 use serde::de::{self, MapAccess, Visitor};
@@ -275,7 +277,7 @@ fn messages(all: Vec<MessageBody>, errors: &mut Errors) -> Vec<llm::Message> {
             RoleBody::User => llm::Role::User,
             RoleBody::Assistant => llm::Role::Assistant,
         },
-        content: message.content.into_parts(&format!("messages[{index}].content"), errors),
+        content: message.content.into_parts(format_args!("messages[{index}].content"), errors),
         extra: json(message.extra),
     };
     all.into_iter().enumerate().map(convert).collect()

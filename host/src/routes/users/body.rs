@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::body::{Errors, Field, Unknown, Word};
+use crate::body::{Errors, Field, FromJson, Unknown, Word};
 use crate::error::Problem;
 use crate::store::users::{Email, Name, NewUser, Role, UserChanges};
 
@@ -62,6 +62,9 @@ pub(crate) struct UpdateBody {
     #[schema(ignore)]
     unknown: Unknown,
 }
+
+impl FromJson for CreateBody {}
+impl FromJson for UpdateBody {}
 
 impl CreateBody {
     /// Checks everything before saying anything.
