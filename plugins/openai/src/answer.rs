@@ -99,7 +99,8 @@ pub(crate) fn native_body(json: &str) -> NativeBody {
 /// A reason to stop may not be missing, because an answer without one isn't over.
 fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderError> {
     let (id, model) = id_and_model(&mut answer, asked);
-    let choices: Vec<Box<RawValue>> = answer.need("choices", LIST).map_err(Broken::from)?;
+    let choices = answer.require("choices", LIST).map_err(Broken::from)?;
+    let choices = json::list(&choices).map_err(|mismatch| Broken::from(mismatch.within("choices")))?;
     let Some(choice) = choices.first() else {
         return Err(Broken("`choices` should have one, but is empty".into()).into());
     };

@@ -55,14 +55,15 @@ impl Node {
     fn new(value: &RawValue, depth: usize) -> Self {
         let text = value.get();
         if depth < DEPTH_MAX {
-            if let Ok(text) = serde_json::from_str(text) {
-                return Self::Text(text);
-            }
-            if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
-                return Self::List(items.into_iter().map(|item| Self::new(item, depth + 1)).collect());
-            }
-            if let Ok(object) = Object::parse(text) {
-                return Self::Fields(Grown::read(object, depth + 1));
+            let items = |items: Vec<&RawValue>| items.into_iter().map(|item| Self::new(item, depth + 1)).collect();
+            let node = match text.as_bytes().first() {
+                Some(b'"') => serde_json::from_str(text).ok().map(Self::Text),
+                Some(b'[') => serde_json::from_str(text).ok().map(items).map(Self::List),
+                Some(b'{') => Object::parse(text).ok().map(|object| Self::Fields(Grown::read(object, depth + 1))),
+                _ => None,
+            };
+            if let Some(node) = node {
+                return node;
             }
         }
         Self::Whole(value.to_owned())

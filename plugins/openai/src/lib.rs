@@ -27,7 +27,7 @@ use arete_plugin::exchange::{self, Exchange, Listening};
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
 use arete_plugin::{Deltas, Guest, config};
 
-use settings::Settings;
+use settings::{Question, Settings};
 use stream::Stream;
 
 /// What the contract calls this API.
@@ -63,9 +63,9 @@ impl Guest for OpenAi {
 
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
 fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
-    let settings = Settings::read(config::get)?;
-    let body = request::body(request, stream, &settings.habits)?;
-    Exchange::post(settings.url, exchange::headers(stream), body, "x-request-id", errors::refusal)
+    let Question { url, habits } = Question::read(config::get)?;
+    let body = request::body(request, stream, &habits)?;
+    Exchange::post(url, exchange::headers(stream), body, "x-request-id", errors::refusal)
 }
 
 arete_plugin::export!(OpenAi);

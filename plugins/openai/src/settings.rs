@@ -39,6 +39,14 @@ pub(crate) struct Settings {
     pub(crate) habits: Habits,
 }
 
+/// Those of them that a question needs. Each is asked for at the host, so a call asks for no others.
+pub(crate) struct Question {
+    /// Where it goes.
+    pub(crate) url: String,
+    /// What the server does in its own way.
+    pub(crate) habits: Habits,
+}
+
 /// What servers that speak this dialect do differently.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Habits {
@@ -68,7 +76,7 @@ const THINKING_FIELDS: [&str; 2] = ["reasoning_content", "reasoning"];
 impl Settings {
     /// Reads them through `get`.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let get = |key| settings::text(&get, key);
+        let get = |key: &str| settings::text(&get, key);
         let base = get("base-url").unwrap_or_else(|| OPENAI.into());
         let of_openai = base.trim_end_matches('/') == OPENAI;
 
@@ -82,6 +90,17 @@ impl Settings {
             models.insert(0, model.clone());
         }
 
+        let Question { url, habits } = Question::read(get)?;
+        let vendor = get("vendor").unwrap_or_else(|| "openai".into());
+        Ok(Self { url, model, models, vendor: lower_case(vendor)?, habits })
+    }
+}
+
+impl Question {
+    /// Reads them through `get`.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        let get = |key| settings::text(&get, key);
+        let base = get("base-url").unwrap_or_else(|| OPENAI.into());
         let default = Habits::default();
         let habits = Habits {
             max_tokens_field: one_of(get("max-tokens-field"), "max-tokens-field", &MAX_TOKENS_FIELDS)?
@@ -90,8 +109,7 @@ impl Settings {
             top_k: flag(get("top-k"), "top-k")?.unwrap_or(default.top_k),
             thinking_field: one_of(get("thinking-field"), "thinking-field", &THINKING_FIELDS)?,
         };
-        let vendor = get("vendor").unwrap_or_else(|| "openai".into());
-        Ok(Self { url: settings::url(&base, "/chat/completions")?, model, models, vendor: lower_case(vendor)?, habits })
+        Ok(Self { url: settings::url(&base, "/chat/completions")?, habits })
     }
 }
 

@@ -4,6 +4,7 @@
 //! of. Text and thoughts that alternate become blocks that alternate. Calls go on where they were, should fragments of
 //! several come mixed, because a call in two halves is none.
 
+use std::borrow::Cow;
 use std::mem;
 
 use arete_plugin::exchange::{self, EventStream};
@@ -110,7 +111,9 @@ impl EventStream for Stream {
 
 impl Stream {
     fn chunk(&mut self, mut chunk: Object) -> Result<Vec<Event>, ProviderError> {
-        let choices: Vec<Box<RawValue>> = chunk.read("choices", LIST).map_err(in_chunk)?.unwrap_or_default();
+        let choices = chunk.take("choices");
+        let choices = choices.as_deref().map(json::list).transpose();
+        let choices = choices.map_err(|mismatch| in_chunk(mismatch.within("choices")))?.unwrap_or_default();
         let (id, model) = answer::id_and_model(&mut chunk, &self.asked);
         let mut usage = answer::take_usage(&mut chunk);
         self.say(chunk);
@@ -262,9 +265,10 @@ impl Stream {
 
     /// Every chunk says the same of the whole; the latest counts.
     fn say(&mut self, chunk: Object) {
-        for (key, value) in chunk.into_owned() {
-            if value.get() != "null" {
-                self.answer.set(&key, value);
+        for (key, value) in chunk {
+            let news = value.get() != "null" && self.answer.get(&key).is_none_or(|known| known.get() != value.get());
+            if news {
+                self.answer.set(&key, Cow::Owned(value.into_owned()));
             }
         }
     }
