@@ -113,10 +113,12 @@ async fn a_shared_call_goes_on_for_those_who_stay_and_ends_with_the_last() {
     assert!(head.to_ascii_lowercase().contains("x-arete-cache: coalesced"), "{head}");
     assert_eq!(vendor.count(), 1);
 
-    vendor.reply(Reply::stall());
+    let gate = Gate::new();
+    vendor.reply(Reply::json(200, claude::message("Hi")).wait_before_headers(&gate));
     let both = question("Nobody?");
     let clients = [Raw::chat(&app, &both).await, Raw::chat(&app, &both).await];
     app.logs().wait_for_count("both clients to share a call", joined, 2).await;
+    gate.reached().await;
     let [first, second] = clients;
     first.hang_up();
     second.hang_up();
