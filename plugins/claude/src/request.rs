@@ -66,15 +66,15 @@ fn system(messages: &[Message]) -> Result<Option<Value<'_>>, Mismatch> {
             return Err(Mismatch::new(format!("messages[{index}].extra"), says));
         }
         for (place, part) in message.content.iter().enumerate() {
-            let here = format!("messages[{index}].content[{place}]");
+            let here = || format!("messages[{index}].content[{place}]");
             let Part::Text(text) = part else {
                 return Err(Mismatch::new(
-                    here,
+                    here(),
                     "is in a system message and should be text, which is all the vendor takes there",
                 ));
             };
             texts.push(text);
-            blocks.push(blocks::write_text(text).map_err(|mismatch| mismatch.within(here))?);
+            blocks.push(blocks::write_text(text).map_err(|mismatch| mismatch.within(here()))?);
         }
     }
     Ok(blocks::plain_text(texts.into_iter().map(Some)).or_else(|| list(blocks)))
