@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, Request, header};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tower::util::MapRequestLayer;
@@ -19,12 +19,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{Instrument, info_span};
 
 use crate::app::App;
-use crate::body::{Arriving, Bounds};
+use crate::body::{Arriving, Bounds, Json};
 use crate::config::ServerConfig;
 use crate::error::{Code, Problem};
 use crate::observe::{self, Observed};
 use crate::request_log::RequestLog;
-use crate::routes::{cache, chat, docs, health, providers, users};
+use crate::routes::{Caller, cache, chat, docs, health, providers, users};
 use crate::{auth, openapi};
 
 /// The whole service. One for all connections: what is alike for each request is made once.
@@ -40,6 +40,7 @@ pub struct Front {
 /// The whole service.
 pub fn router(app: Arc<App>, config: &ServerConfig) -> Front {
     let routes = Router::new()
+        .route(chat::PATH, post(chat::chat))
         .route("/api/health", get(health::health))
         .route("/api/health/live", get(health::live))
         .route("/api/health/ready", get(health::ready))
@@ -47,7 +48,6 @@ pub fn router(app: Arc<App>, config: &ServerConfig) -> Front {
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::page))
         .route("/docs/{*file}", get(docs::file))
-        .route("/api/llm/chat", post(chat::chat))
         .route("/api/llm/providers", get(providers::providers))
         .route("/api/llm/providers/events", get(providers::events::events))
         .route("/api/llm/cache/stats", get(cache::stats))
@@ -68,7 +68,7 @@ pub fn router(app: Arc<App>, config: &ServerConfig) -> Front {
 
 impl Front {
     /// Watches over a request from its head to the last byte of its answer.
-    pub(crate) async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> http::Response<Observed> {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Observed> {
         let log = observe::begin(&request);
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             return observe::finish(Problem::full().into_response(), log, None);
@@ -80,31 +80,43 @@ impl Front {
     }
 
     /// Browsers ask before they send a key.
-    async fn across_origins(&self, request: http::Request<Incoming>, log: &RequestLog) -> Response {
+    async fn across_origins(&self, request: Request<Incoming>, log: &RequestLog) -> Response {
         let Some(cors) = &self.cors else { return self.guarded(request, log).await };
         let guarded = tower::service_fn(async |request| Ok(self.guarded(request, log).await));
         Box::pin(cors.layer(guarded).oneshot(request)).await.unwrap_or_else(|never: Infallible| match never {})
     }
 
     /// Who has no key ends here, before anybody looks at the body.
-    async fn guarded(&self, request: http::Request<Incoming>, log: &RequestLog) -> Response {
-        let mut request = request.map(|body| Body::new(Arriving::new(body, self.bounds)));
-        if !auth::is_open(request.uri().path()) {
+    async fn guarded(&self, request: Request<Incoming>, log: &RequestLog) -> Response {
+        let request = request.map(|body| Arriving::new(body, self.bounds));
+        let caller = if auth::is_open(request.uri().path()) {
+            Caller::default()
+        } else {
             match auth::caller(&self.app.keys, request.headers()) {
-                Ok(caller) => {
-                    log.caller(&caller);
-                    request.extensions_mut().insert(caller);
-                }
+                Ok(caller) => caller,
                 Err(problem) => return problem.into_response(),
             }
+        };
+        log.caller(&caller);
+        // Nearly all that comes. It is the table's first route, without the search for it.
+        if request.method() == Method::POST && request.uri().path() == chat::PATH {
+            return Box::pin(self.chat(caller, log, request)).await.into_response();
         }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(caller);
         request.extensions_mut().insert(log.clone());
         self.routes.clone().call(request).await.unwrap_or_else(|never| match never {})
+    }
+
+    async fn chat(&self, caller: Caller, log: &RequestLog, request: Request<Arriving>) -> Result<Response, Problem> {
+        log.route(chat::PATH);
+        let body = Json::read(request).await?;
+        chat::chat(State(self.app.clone()), caller, log.clone(), body).await
     }
 }
 
 /// Notes the route a request was matched to: paths of users' ids don't belong into a log's dimensions.
-fn note_route(request: Request) -> Request {
+fn note_route(request: Request<Body>) -> Request<Body> {
     let extensions = request.extensions();
     if let (Some(log), Some(path)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
         log.route(path.as_str().to_owned());

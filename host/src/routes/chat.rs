@@ -5,7 +5,9 @@ mod parts;
 mod request;
 mod stream;
 
+use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +24,8 @@ use crate::plugin::{Provider, SlotState};
 use crate::request_log::RequestLog;
 use crate::routes::Caller;
 
+/// The route.
+pub(crate) const PATH: &str = "/api/llm/chat";
 /// Says where an answer came from.
 pub(crate) const CACHE_HEADER: header::HeaderName = header::HeaderName::from_static("x-arete-cache");
 /// Says where the time went.
@@ -106,7 +110,10 @@ async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> 
     match &landing.result {
         Ok(completion) => {
             let answer = ChatAnswer::new(completion, &provider.info.vendor, landing.cached);
-            Ok(([cache, timing], axum::Json(answer)).into_response())
+            let json =
+                answer.json().map_err(|error| Problem::internal(format!("the answer can't be written: {error}")))?;
+            let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Ok(([kind, cache, timing], json).into_response())
         }
         Err(error) => Err(Problem::from(error).header(cache.0, cache.1).header(timing.0, timing.1)),
     }
@@ -151,10 +158,16 @@ pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderVa
 
 /// Milliseconds so far and, of a call that has ended, those spent waiting for the vendor and in the plugin.
 fn server_timing(effort: Option<Effort>, log: &RequestLog) -> HeaderValue {
-    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
-    let mut text = format!("total;dur={:.1}", ms(log.elapsed()));
+    let mut text = String::with_capacity(80);
+    let mut part = |name: &str, duration: Duration| {
+        let tenths = (duration.as_micros() + 50) / 100;
+        // A text takes all that is written.
+        let _ = write!(text, "{name};dur={}.{}", tenths / 10, tenths % 10);
+    };
+    part("total", log.elapsed());
     if let Some(effort) = effort {
-        text += &format!(", upstream;dur={:.1}, plugin;dur={:.1}", ms(effort.upstream), ms(effort.plugin));
+        part(", upstream", effort.upstream);
+        part(", plugin", effort.plugin);
     }
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("total"))
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("total"))
 }

@@ -1,10 +1,15 @@
 //! An answer as JSON, whole or as events, in the original service's names.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parts::PartBody;
 use crate::llm::{Completion, Event, FinishReason, Part, Start, Usage};
+
+/// Room for what is around the text of an answer.
+const ANSWER_ROOM: usize = 512;
 
 /// A whole answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -14,7 +19,8 @@ pub(crate) struct ChatAnswer<'a> {
     /// The vendor's id of this answer.
     pub(crate) id: &'a str,
     /// The text blocks, joined with nothing between.
-    pub(crate) content: String,
+    #[schema(value_type = String)]
+    pub(crate) content: Cow<'a, str>,
     /// The model that answered.
     pub(crate) model: &'a str,
     /// What it cost.
@@ -123,6 +129,13 @@ impl<'a> ChatAnswer<'a> {
             parts: parts(&completion.parts),
         }
     }
+
+    /// As it is sent.
+    pub(crate) fn json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut json = Vec::with_capacity(self.content.len() + ANSWER_ROOM);
+        serde_json::to_writer(&mut json, self)?;
+        Ok(json)
+    }
 }
 
 impl UsageBody {
@@ -176,12 +189,15 @@ impl<'a> DoneBody<'a> {
 }
 
 /// The text blocks, joined with nothing between.
-fn text(parts: &[Part]) -> String {
-    let texts = parts.iter().filter_map(|part| match part {
+fn text(parts: &[Part]) -> Cow<'_, str> {
+    let mut texts = parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.text.as_str()),
         _ => None,
     });
-    texts.collect()
+    match (texts.next(), texts.next()) {
+        (first, None) => first.unwrap_or_default().into(),
+        (first, second) => first.into_iter().chain(second).chain(texts).collect(),
+    }
 }
 
 /// The blocks, if text alone wouldn't say it all.
