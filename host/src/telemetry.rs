@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn the_last_directive_for_a_target_wins() {
-        let targets = targets("wasmtime=info,info,wasmtime=debug").unwrap();
-        assert!(targets.would_enable("wasmtime::runtime", &tracing::Level::DEBUG));
+        let targets = targets("hyper=info,info,hyper=debug").unwrap();
+        assert!(targets.would_enable("hyper::proto", &tracing::Level::DEBUG));
         assert!(!targets.would_enable("arete", &tracing::Level::DEBUG));
     }
 }

@@ -27,10 +27,16 @@ const IDLE_SHARE: usize = 8;
 /// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
 /// call on average; one component alone may use [`PARTS_PER_COMPONENT`].
 const CORE_INSTANCES_PER_CALL: u32 = 8;
+/// Memories that the pool holds for each call on average.
+const MEMORIES_PER_CALL: u32 = 2;
 /// The most core instances, memories or tables of one component.
 const PARTS_PER_COMPONENT: u32 = 64;
-/// Address space between memories, so that most accesses need no check of their own.
+/// All that 32 bits can name: a memory with so much address space needs no check of each access.
+const WHOLE_MEMORY: u64 = 4 << 30;
+/// Address space between memories.
 const GUARD: u64 = 32 << 20;
+/// Half of the address space that processors of today commonly give a process.
+const ADDRESSES_MAX: u64 = 64 << 40;
 /// How much of a memory and a table stays mapped between calls: resetting it is cheaper than mapping it again, if the
 /// kernel can say which pages were touched.
 const MEMORY_RESIDENT: usize = 128 << 10;
@@ -58,11 +64,13 @@ impl Runtime {
     /// When this machine can't run WebAssembly at all.
     pub(super) fn new(config: &PluginConfig, code: CodeCache) -> anyhow::Result<Self> {
         // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
-        // small address space), memory is mapped for each call: slower, and otherwise the same.
-        let engine = Engine::new(&engine_config(config, true)).or_else(|error| {
-            warn!("Providers' memory can't be pooled, so each call maps its own: {error:#}");
-            Engine::new(&engine_config(config, false))
-        });
+        // small address space), it has less, and then memory is mapped for each call: slower, and otherwise the same.
+        let engine = Engine::new(&engine_config(config, Memories::Whole))
+            .or_else(|_| Engine::new(&engine_config(config, Memories::Tight)))
+            .or_else(|error| {
+                warn!("Providers' memory can't be pooled, so each call maps its own: {error:#}");
+                Engine::new(&engine_config(config, Memories::Mapped))
+            });
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
         let compiling = Arc::new(Semaphore::new(COMPILES_AT_ONCE));
@@ -77,31 +85,54 @@ impl Runtime {
     }
 }
 
-fn engine_config(config: &PluginConfig, pooled: bool) -> Config {
+/// Where guests' memories come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memories {
+    /// A pool with address space for whatever a guest can name.
+    Whole,
+    /// A pool with address space for as much as a guest may use.
+    Tight,
+    /// The system, for each call.
+    Mapped,
+}
+
+/// Memories that the pool has.
+fn memories(config: &PluginConfig) -> u64 {
+    u64::from(calls(config)).saturating_mul(MEMORIES_PER_CALL.into())
+}
+
+/// Calls that the pool has room for. Each provider may have `LLM_MAX_CALLS` under way; with twice the room, one that
+/// stalls doesn't starve the others.
+fn calls(config: &PluginConfig) -> u32 {
+    u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
+}
+
+fn engine_config(config: &PluginConfig, memories: Memories) -> Config {
     let mut engine = Config::new();
     engine.wasm_component_model(true);
     // Contracts are synchronous for guests, so the machinery for WASI 0.3 would only cost.
     engine.concurrency_support(false);
     engine.epoch_interruption(true);
     engine.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
-    let memory = config.limits.get(Limit::Memory).next_multiple_of(64 << 10);
-    engine.memory_reservation(memory);
+    engine.memory_reservation(match memories {
+        Memories::Whole if self::memories(config).saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX => WHOLE_MEMORY,
+        _ => config.limits.get(Limit::Memory).next_multiple_of(64 << 10),
+    });
     engine.memory_guard_size(GUARD);
     engine.memory_reservation_for_growth(GUARD);
-    if pooled {
+    if memories != Memories::Mapped {
         engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     }
     engine
 }
 
 fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
-    // Each provider may have `LLM_MAX_CALLS` under way; with twice the room, one that stalls doesn't starve the others.
-    let calls = u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2);
+    let calls = calls(config);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls);
     pool.total_stacks(calls);
     pool.total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_CALL));
-    pool.total_memories(calls.saturating_mul(2));
+    pool.total_memories(calls.saturating_mul(MEMORIES_PER_CALL));
     pool.total_tables(calls.saturating_mul(4));
     pool.max_core_instances_per_component(PARTS_PER_COMPONENT);
     pool.max_memories_per_component(PARTS_PER_COMPONENT);

@@ -12,6 +12,8 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+/// Pieces at the beginning that aren't gathered: somebody waits for the first word.
+const PROMPT: usize = 4;
 /// Pieces that are taken at once, and groups of them that wait to be read.
 const PIECES_MAX: usize = 64;
 const GROUPS_MAX: usize = 2;
@@ -70,12 +72,13 @@ impl Drop for Pump {
 
 /// Reads a body to its end, or until nobody wants more of it.
 async fn read(mut body: Incoming, groups: mpsc::Sender<hyper::Result<Pieces>>) {
-    loop {
+    for sent in 0.. {
+        let most = if sent < PROMPT { 1 } else { PIECES_MAX };
         let mut pieces = Pieces::new();
         let mut next = Some(piece(&mut body).await);
         while let Some(Ok(Some(piece))) = next {
             pieces.push(piece);
-            next = if pieces.len() < PIECES_MAX { at_hand(&mut body).await } else { None };
+            next = if pieces.len() < most { at_hand(&mut body).await } else { None };
         }
         if !pieces.is_empty() && groups.send(Ok(pieces)).await.is_err() {
             return;
