@@ -7,11 +7,18 @@ use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
 /// Compiles the binary as it is shipped, and the benchmark, and runs it.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    run_command(cargo().args(["build", "--release", "--locked", "--package", "arete", "--package", "bench"]))?;
+    // One after the other: together they would get the features of both, and Arete isn't shipped with the benchmark's.
+    for package in ["arete", "bench"] {
+        run_command(cargo().args(["build", "--release", "--locked", "--package", package]))?;
+    }
     let (release, guests) = (target_dir()?.join("release"), target_dir()?.join("guests"));
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
     let components = guest_build::build_into(&guests, root(), BARE_TARGET, &selection).map_err(Error::msg)?;
     let mut bench = program(release.join("bench"));
-    bench.arg("--versions").args(["claude.wasm", "echo.wasm"].map(|name| components.join(name)));
-    run_command(bench.arg("--arete").arg(release.join("arete")).args(args))
+    bench.arg("--components").arg(components);
+    // Another binary can be given, to compare two.
+    if !args.iter().any(|arg| arg == "--arete") {
+        bench.arg("--arete").arg(release.join("arete"));
+    }
+    run_command(bench.args(args))
 }

@@ -1,46 +1,67 @@
 //! How fast Arete is, told as ratios: beside it, in the same run, work the same mapping compiled natively and a bare
 //! route, each a process of its own before one scripted vendor. Absolute figures tell more of the machine.
 //!
-//! The two sides take turns in short rounds, so that a machine that gets slower gets slower for both. No test asserts a
-//! time; this prints a table for people.
+//! The sides take turns in short rounds, so that a machine that gets slower gets slower for all. No test asserts a time;
+//! this prints a table for people.
 
 #![allow(clippy::print_stdout, reason = "a tool for the terminal")]
 
+mod bench;
 mod cases;
 mod load;
+mod machine;
+mod memory;
 mod native;
+mod process;
+mod questions;
 mod reloads;
+mod rounds;
 mod server;
+mod sides;
+mod starts;
+mod statistics;
+mod summary;
 mod table;
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
+use tempfile::TempDir;
+
+use bench::Bench;
+use machine::Cores;
+use rounds::Plan;
+use server::Stage;
 
 /// The host's, for the reference too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Arete against the same mapping compiled natively. Both get half of the cores; the vendor and the clients
-/// share the rest.
+/// Measures Arete against the same mapping compiled natively. The servers take turns on half of the cores; the vendor and
+/// the clients share the others.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Cli {
-    /// The binary to measure.
-    #[arg(long, hide = true)]
+    /// Few and short rounds: a minute or two instead of ten.
+    #[arg(long)]
+    quick: bool,
+    /// Only cases whose names begin like this. Can be given several times.
+    #[arg(long, value_name = "CASE")]
+    only: Vec<String>,
+    /// How long each side of each case is measured, all rounds together.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: Option<u64>,
+    /// How many cores the servers get, instead of half of them.
+    #[arg(long, value_name = "CORES")]
+    servers: Option<usize>,
+    /// The binary to measure, instead of the one that was just built.
+    #[arg(long, value_name = "FILE")]
     arete: Option<PathBuf>,
-    /// Two components to reload in turn.
-    #[arg(long, hide = true, num_args = 2)]
-    versions: Vec<PathBuf>,
-    /// How long each side of each case is measured.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
-    /// How many connections ask at once.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    connections: u32,
+    /// The folder of claude.wasm and echo.wasm, to reload in turn.
+    #[arg(long, hide = true)]
+    components: Option<PathBuf>,
     /// Serves as the reference, before this vendor.
     #[arg(long, hide = true)]
     native: Option<String>,
@@ -48,18 +69,23 @@ struct Cli {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let cores = available_parallelism().map_or(2, NonZeroUsize::get);
-    let servers = (cores / 2).max(1);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all();
-    let versions = <[PathBuf; 2]>::try_from(cli.versions).ok().map(|[claude, echo]| reloads::Versions { claude, echo });
-    match (cli.native, cli.arete.zip(versions)) {
+    if let Some(vendor) = cli.native {
         // As many threads as the environment says: as many as Arete has.
-        (Some(vendor), _) => runtime.build()?.block_on(native::serve(vendor)),
-        (None, Some((arete, versions))) => {
-            let run = cases::run(&arete, &versions, servers, cli.seconds, cli.connections);
-            runtime.worker_threads((cores - servers).max(1)).build()?.block_on(run)
-        }
-        (None, None) => anyhow::bail!("start it as `cargo xtask bench`, which compiles what is measured"),
+        return runtime.build()?.block_on(native::serve(vendor));
     }
+    let arete = cli.arete.context("start it as `cargo xtask bench`, which compiles what is measured")?;
+    // Servers are started in folders of their own.
+    let arete = arete.canonicalize().with_context(|| format!("there is no {}", arete.display()))?;
+    let mut plan = if cli.quick { Plan::QUICK } else { Plan::FULL };
+    if let Some(seconds) = cli.seconds {
+        plan.time = Duration::from_secs(seconds) / u32::try_from(plan.rounds)?;
+    }
+    // Before the runtime's threads are there, which begin where this one is.
+    let cores = Cores::share(cli.servers)?;
+    let threads = cores.of_load();
+    let stage = Stage { arete, cores };
+    let bench = Bench { stage, plan, folder: TempDir::new()?, only: cli.only, rows: Vec::new() };
+    runtime.worker_threads(threads).build()?.block_on(bench.run(cli.components.as_ref()))
 }

@@ -1,50 +1,46 @@
-//! A server under measurement: a process of its own on a port of its own, and what it costs.
+//! A server under measurement: a process of its own on cores of its own and a port of its own.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// How long a server may take to start: debug builds compile components for seconds.
+use crate::machine::Cores;
+use crate::process::Process;
+
+/// How long a server may take to start: compiling a large component takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What Linux counts processors' time in, for programs: on every machine it runs on here.
-const TICK: Duration = Duration::from_millis(10);
+/// The credential that servers attach. The vendor takes any.
+pub(crate) const KEY: &str = "sk-of-the-benchmark";
+
+/// What servers are started with.
+pub(crate) struct Stage {
+    /// Arete's binary.
+    pub(crate) arete: PathBuf,
+    pub(crate) cores: Cores,
+}
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
+    log: PathBuf,
     pub(crate) address: String,
     pub(crate) started: Instant,
 }
 
-impl Server {
-    /// Arete with its default settings but for the port, the vendor, and lines that a program can read. Its own `.env`
-    /// and data are in `folder`.
-    pub(crate) async fn arete(binary: &Path, folder: &Path, vendor: &str, threads: usize) -> Result<Self> {
-        Self::arete_with(binary, folder, vendor, threads, &[]).await
-    }
-
-    /// The same with other settings beside these.
-    pub(crate) async fn arete_with(
-        binary: &Path,
-        folder: &Path,
-        vendor: &str,
-        threads: usize,
-        settings: &[(&str, &str)],
-    ) -> Result<Self> {
-        let mut command = Command::new(binary);
-        command
-            .env("PORT", "0")
-            .env("LOG_FORMAT", "json")
-            .env("ANTHROPIC_BASE_URL", vendor)
-            .env("ANTHROPIC_API_KEY", "sk-of-the-benchmark")
-            .envs(settings.iter().copied())
-            .current_dir(folder);
+impl Stage {
+    /// Arete with its default settings but for the port, the vendor, lines of the log that a program can read, and these.
+    /// Its `.env` and data are in `folder`.
+    pub(crate) async fn arete(&self, folder: &Path, vendor: &str, settings: &[(&str, &str)]) -> Result<Server> {
         let log = folder.join("arete.log");
-        Self::start(command.stderr(File::create(&log)?), &log, threads, |line| {
+        let mut command = Command::new(&self.arete);
+        command.env_clear().env("PORT", "0").env("LOG_FORMAT", "json");
+        command.env("ANTHROPIC_BASE_URL", vendor).env("ANTHROPIC_API_KEY", KEY).envs(settings.iter().copied());
+        command.current_dir(folder).stderr(empty(&log)?);
+        self.start(command, log, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some(line["address"].as_str()?.to_owned())
         })
@@ -52,25 +48,26 @@ impl Server {
     }
 
     /// The reference: this program in its other role.
-    pub(crate) async fn native(folder: &Path, vendor: &str, threads: usize) -> Result<Self> {
+    pub(crate) async fn native(&self, folder: &Path, vendor: &str) -> Result<Server> {
         let log = folder.join("native.log");
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--native", vendor]).stdout(File::create(&log)?);
-        Self::start(&mut command, &log, threads, |line| Some(line.to_owned())).await
+        command.env_clear().args(["--native", vendor]).stdout(empty(&log)?);
+        self.start(command, log, |line| Some(line.to_owned())).await
     }
 
     async fn start(
-        command: &mut Command,
-        log: &Path,
-        threads: usize,
+        &self,
+        mut command: Command,
+        log: PathBuf,
         address: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self> {
-        command.env("TOKIO_WORKER_THREADS", threads.to_string()).stdin(Stdio::null());
+    ) -> Result<Server> {
+        // As many as it takes by itself on the cores it is pinned to; where nothing can be pinned, as many all the same.
+        command.env("TOKIO_WORKER_THREADS", self.cores.of_servers().to_string()).stdin(Stdio::null());
         let started = Instant::now();
-        let child = command.spawn().with_context(|| format!("{command:?} can't be started"))?;
-        let mut server = Self { child, address: String::new(), started };
+        let child = self.cores.start(&mut command).with_context(|| format!("{command:?} can't be started"))?;
+        let mut server = Server { child, log, address: String::new(), started };
         while started.elapsed() < PATIENCE {
-            let said = fs::read_to_string(log)?;
+            let said = fs::read_to_string(&server.log)?;
             // A line counts once its end is written.
             if let Some(address) = said.rsplit_once('\n').and_then(|(lines, _)| lines.lines().find_map(&address)) {
                 server.address = address;
@@ -83,22 +80,16 @@ impl Server {
         }
         bail!("{command:?} doesn't listen after {PATIENCE:?}")
     }
+}
 
-    /// The processors' time it has used so far, where the system tells.
-    pub(crate) fn cpu(&self) -> Option<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The second field, the name, may hold anything; the 14th and 15th are for programs and for the system.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let user: u32 = fields.next()?.parse().ok()?;
-        let system: u32 = fields.next()?.parse().ok()?;
-        Some(TICK * (user + system))
+impl Server {
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
     }
 
-    /// The memory it has, in bytes, where the system tells.
-    pub(crate) fn resident(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+    /// Empties its log, which gets a line for each request.
+    pub(crate) fn forget_log(&self) -> Result<()> {
+        Ok(File::options().write(true).open(&self.log)?.set_len(0)?)
     }
 }
 
@@ -108,4 +99,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A file that is appended to, so that it can be emptied while a server writes into it.
+fn empty(path: &Path) -> Result<File> {
+    File::create(path)?;
+    Ok(OpenOptions::new().append(true).open(path)?)
 }
