@@ -11,11 +11,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for package in ["arete", "bench"] {
         run_command(cargo().args(["build", "--release", "--locked", "--package", package]))?;
     }
-    let (release, guests) = (target_dir()?.join("release"), target_dir()?.join("guests"));
+    let target = target_dir()?;
+    let release = target.join("release");
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    let components = guest_build::build_into(&guests, root(), BARE_TARGET, &selection).map_err(Error::msg)?;
+    let bundled =
+        guest_build::build_into(&target.join("guests"), root(), BARE_TARGET, &selection).map_err(Error::msg)?;
     let mut bench = program(release.join("bench"));
-    bench.arg("--components").arg(components);
+    // Plugins in other languages are measured where they are built; `cargo xtask plugins --all` does that.
+    bench.arg("--components").args([bundled, target.join("plugins")]);
     // Another binary can be given, to compare two.
     if !args.iter().any(|arg| arg == "--arete") {
         bench.arg("--arete").arg(release.join("arete"));

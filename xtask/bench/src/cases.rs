@@ -10,7 +10,7 @@ use crate::bench::Bench;
 use crate::load::{self, Question};
 use crate::questions::{self, chat, chat_with, get};
 use crate::rounds::{Measured, Round, Takes};
-use crate::sides::{BARE, DIRECT, FRESH, NATIVE, REUSE, Sides, side};
+use crate::sides::{BARE, DIRECT, FRESH, NATIVE, REUSE, Sides};
 use crate::table::{Row, Verdict};
 
 /// What a miss and a stream should come to, of the reference.
@@ -110,19 +110,21 @@ pub(crate) async fn run(bench: &mut Bench, sides: &Sides) -> Result<()> {
         hit(bench, sides).await?;
     }
     if bench.wants("health") {
-        let ours = side(FRESH, &sides.fresh, get("/api/health"), Takes::Nothing);
-        let bare = side(BARE, &sides.native, get("/bare"), Takes::Nothing);
-        let measured = bench.compare(&sides.vendor, &[bare, ours], SOME).await?;
+        let ours = sides.side(FRESH, &sides.fresh, get("/api/health"), Takes::Nothing);
+        let bare = sides.side(BARE, &sides.native, get("/bare"), Takes::Nothing);
+        let measured = bench.compare(&[bare, ours], SOME).await?;
         rows(bench, "health, 128 at once", &measured, None, |_, _| None);
     }
     Ok(())
 }
 
 async fn miss(bench: &mut Bench, sides: &Sides, case: &Case) -> Result<Vec<Measured>> {
+    // It remembers requests, large ones too.
+    sides.vendor.reset();
     sides.vendor.always(case.reply.clone());
-    let measured = bench.compare(&sides.vendor, &sides.all(&case.question), case.connections).await?;
+    let measured = bench.compare(&sides.all(&case.question), case.connections).await?;
     rows(bench, case.what, &measured, case.tokens, |own, reference| {
-        let least = match own.name {
+        let least = match own.name.as_str() {
             _ if case.tokens.is_some() => STREAM_LEAST,
             REUSE => REUSE_LEAST,
             _ => FRESH_LEAST,
@@ -139,9 +141,9 @@ async fn miss(bench: &mut Bench, sides: &Sides, case: &Case) -> Result<Vec<Measu
 async fn hit(bench: &mut Bench, sides: &Sides) -> Result<()> {
     let question = chat_with("Say good morning again.", json!({ "useCache": true }));
     load::ask(&sides.fresh.address, &question).await?;
-    let ours = side(FRESH, &sides.fresh, question.clone(), Takes::Nothing);
-    let bare = side(BARE, &sides.native, Question { path: "/bare", ..question }, Takes::Nothing);
-    let measured = bench.compare(&sides.vendor, &[bare, ours], SOME).await?;
+    let ours = sides.side(FRESH, &sides.fresh, question.clone(), Takes::Nothing);
+    let bare = sides.side(BARE, &sides.native, Question { path: "/bare", ..question }, Takes::Nothing);
+    let measured = bench.compare(&[bare, ours], SOME).await?;
     let what = "a hit, 128 at once";
     rows(bench, what, &measured, None, |own, bare| {
         Some(judge(own, bare, HIT_LEAST)?.headline(format!("{what}, to a bare JSON route")))
@@ -153,7 +155,7 @@ async fn hit(bench: &mut Bench, sides: &Sides) -> Result<()> {
 fn flat(bench: &mut Bench, one: &[Measured], many: &[Measured]) {
     let cpu = |round: &Round| round.cpu;
     for (one, many) in one.iter().zip(many).filter(|(one, _)| one.name != DIRECT) {
-        let mut row = Row::new("CPU a request, 1,000 at once to 1", one.name);
+        let mut row = Row::new("CPU a request, 1,000 at once to 1", one.name.clone());
         row.ratio = many.median(cpu).zip(one.median(cpu)).map(|(many, one)| many / one);
         if one.name != NATIVE {
             let verdict = row.ratio.map(|ratio| Verdict::at_most(ratio, FLAT_MOST, crate::table::ratio));

@@ -61,6 +61,12 @@ impl Cores {
         format!("Servers are pinned to cores {servers}; the vendor and the clients to cores {load}.")
     }
 
+    /// How much of the cores' time has been used so far.
+    pub(crate) fn usage(&self) -> Usage {
+        let stat = if self.pinned { fs::read_to_string("/proc/stat").unwrap_or_default() } else { String::new() };
+        Usage { servers: time(&stat, &self.servers), load: time(&stat, &self.load) }
+    }
+
     /// The processor, how many cores and how much memory: `Intel Xeon, 4 cores, 23 GiB`.
     pub(crate) fn machine(&self) -> String {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -68,6 +74,51 @@ impl Cores {
         let memory = memory_gib(&read("/proc/meminfo")).map_or_else(String::new, |gib| format!(", {gib:.0} GiB"));
         format!("{model}, {} cores{memory}", self.servers.len() + self.load.len())
     }
+}
+
+/// The time of the servers' cores and of the load's, where something is pinned and the system tells.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage {
+    servers: Option<Time>,
+    load: Option<Time>,
+}
+
+/// The shares of it that weren't idle.
+pub(crate) struct Shares {
+    pub(crate) servers: Option<f64>,
+    pub(crate) load: Option<f64>,
+}
+
+/// Time of some cores, in ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Time {
+    all: u64,
+    idle: u64,
+}
+
+impl Usage {
+    /// What was used since then.
+    pub(crate) fn since(self, earlier: Self) -> Shares {
+        let share = |now: Option<Time>, then: Option<Time>| {
+            let (now, then) = now.zip(then)?;
+            // What is idle is estimated, and may go back by a tick.
+            let (all, idle) = (now.all.saturating_sub(then.all), now.idle.saturating_sub(then.idle));
+            Some(all.saturating_sub(idle) as f64 / all.max(1) as f64)
+        };
+        Shares { servers: share(self.servers, earlier.servers), load: share(self.load, earlier.load) }
+    }
+}
+
+fn time(stat: &str, cores: &[usize]) -> Option<Time> {
+    let mut time = Time::default();
+    for core in cores {
+        let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} ")))?;
+        // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already.
+        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|ticks| ticks.parse().ok()).collect();
+        time.all += ticks.iter().sum::<u64>();
+        time.idle += ticks.get(3)? + ticks.get(4)?;
+    }
+    Some(time)
 }
 
 /// Which cores a thread, and whatever it starts, may run on.
@@ -102,18 +153,27 @@ mod affinity {
     }
 }
 
-/// Lets this process, and those it starts, open as many files as the system allows; says how many, where it tells.
+/// Lets this process, and those it starts, open as many files as the system allows.
 #[cfg(target_os = "linux")]
-pub(crate) fn raise_open_files() -> Option<u64> {
+pub(crate) fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // Refused: the limit stays, and what needs more says so.
+    // Refused: the limit stays, and the benchmark says what it wants.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    Some(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn raise_open_files() -> Option<u64> {
+pub(crate) fn raise_open_files() {}
+
+/// How many files a process may have open, where the system tells.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_files() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_files() -> Option<u64> {
     None
 }
 
@@ -141,5 +201,16 @@ mod tests {
         assert_eq!(processor("CPU implementer : 0x41\n"), None);
         let gib = memory_gib("MemTotal:       16777216 kB\nMemFree:  1 kB\n");
         assert_eq!(gib, Some(16.0));
+    }
+
+    #[test]
+    fn what_was_used_is_what_was_not_idle() {
+        let stat =
+            "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 2 3 90 4 0 0 0 50 0\ncpu1 5 0 5 90 0 0 0 0 0 0\ncpu10 1 1 1 1 1 1 1 1\n";
+        assert_eq!(time(stat, &[0, 1]), Some(Time { all: 200, idle: 184 }));
+        assert_eq!(time(stat, &[2]), None);
+        let at = |all, idle| Usage { servers: Some(Time { all, idle }), load: None };
+        let shares = at(200, 175).since(at(100, 100));
+        assert_eq!((shares.servers, shares.load), (Some(0.25), None));
     }
 }

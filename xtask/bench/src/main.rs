@@ -8,11 +8,13 @@
 
 mod bench;
 mod cases;
+mod languages;
 mod load;
 mod machine;
 mod memory;
 mod native;
 mod process;
+mod providers;
 mod questions;
 mod reloads;
 mod rounds;
@@ -28,9 +30,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tempfile::TempDir;
 
-use bench::Bench;
+use bench::{Bench, Components};
 use machine::Cores;
 use rounds::Plan;
 use server::Stage;
@@ -56,12 +57,15 @@ struct Cli {
     /// How many cores the servers get, instead of half of them.
     #[arg(long, value_name = "CORES")]
     servers: Option<usize>,
+    /// Writes the figures that have targets into README.md.
+    #[arg(long, conflicts_with = "only")]
+    readme: bool,
     /// The binary to measure, instead of the one that was just built.
     #[arg(long, value_name = "FILE")]
     arete: Option<PathBuf>,
-    /// The folder of claude.wasm and echo.wasm, to reload in turn.
-    #[arg(long, hide = true)]
-    components: Option<PathBuf>,
+    /// The folders of the bundled components and of those in other languages.
+    #[arg(long, hide = true, num_args = 2)]
+    components: Vec<PathBuf>,
     /// Serves as the reference, before this vendor.
     #[arg(long, hide = true)]
     native: Option<String>,
@@ -78,14 +82,15 @@ fn main() -> Result<()> {
     let arete = cli.arete.context("start it as `cargo xtask bench`, which compiles what is measured")?;
     // Servers are started in folders of their own.
     let arete = arete.canonicalize().with_context(|| format!("there is no {}", arete.display()))?;
+    machine::raise_open_files();
+    // Before the runtime's threads are there, which begin where this one is.
+    let stage = Stage { arete, cores: Cores::share(cli.servers)? };
+    let runtime = runtime.worker_threads(stage.cores.of_load()).build()?;
     let mut plan = if cli.quick { Plan::QUICK } else { Plan::FULL };
     if let Some(seconds) = cli.seconds {
         plan.time = Duration::from_secs(seconds) / u32::try_from(plan.rounds)?;
     }
-    // Before the runtime's threads are there, which begin where this one is.
-    let cores = Cores::share(cli.servers)?;
-    let threads = cores.of_load();
-    let stage = Stage { arete, cores };
-    let bench = Bench { stage, plan, folder: TempDir::new()?, only: cli.only, rows: Vec::new() };
-    runtime.worker_threads(threads).build()?.block_on(bench.run(cli.components.as_ref()))
+    let components = <[PathBuf; 2]>::try_from(cli.components);
+    let components = components.ok().map(|[bundled, others]| Components { bundled, others });
+    runtime.block_on(Bench::new(stage, plan, cli.only)?.run(components, cli.readme))
 }

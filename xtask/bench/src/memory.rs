@@ -12,7 +12,7 @@ use crate::bench::Bench;
 use crate::load::{self, is_token};
 use crate::questions::{self, chat, chat_with};
 use crate::server::Server;
-use crate::sides::{FRESH, NATIVE};
+use crate::sides::{FRESH, NATIVE, REUSE, reused};
 use crate::table::{Row, Verdict, memory};
 
 /// How long a server rests before its memory is read.
@@ -48,16 +48,20 @@ pub(crate) async fn idle(bench: &mut Bench) -> Result<()> {
 /// With a vendor that has sent each stream's first token and no more.
 pub(crate) async fn live(bench: &mut Bench) -> Result<()> {
     let vendor = Upstream::start().await;
-    for (name, is_native) in [(NATIVE, true), (FRESH, false)] {
+    vendor.always(questions::answer());
+    let (stage, url) = (&bench.stage, vendor.url());
+    let mut rows = Vec::new();
+    for name in [NATIVE, FRESH, REUSE] {
         let folder = TempDir::new()?;
-        let server = match is_native {
-            true => bench.stage.native(folder.path(), vendor.url()).await?,
-            false => bench.stage.arete(folder.path(), vendor.url(), &[]).await?,
+        let server = match name {
+            NATIVE => stage.native(folder.path(), url).await?,
+            FRESH => stage.arete(folder.path(), url, &[]).await?,
+            _ => reused(stage, folder.path(), url, &[]).await?,
         };
-        let each = each(&server, &vendor).await.with_context(|| format!("{STREAMS} streams of {name}"))?;
-        let memory = each.map(|each| each.max(0.0));
-        bench.rows.push(Row { memory, ..Row::new("memory of each of 1,000 open streams", name) });
+        let memory = each(&server, &vendor).await.with_context(|| format!("{STREAMS} streams of {name}"))?;
+        rows.push(Row { memory, ..Row::new("memory of each of 1,000 open streams", name) });
     }
+    bench.rows.extend(rows);
     Ok(())
 }
 

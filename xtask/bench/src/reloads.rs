@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
@@ -28,8 +28,7 @@ const MOST: f64 = 300e3;
 
 /// Writes new versions over the old one, each different from all before, so that each is compiled. `components` is the
 /// folder of the two that are written in turn, which answer differently.
-pub(crate) async fn run(bench: &mut Bench, components: Option<&PathBuf>) -> Result<()> {
-    let components = components.context("reloads want --components")?;
+pub(crate) async fn run(bench: &mut Bench, components: &Path) -> Result<()> {
     let read = |name: &str| fs::read(components.join(name)).with_context(|| format!("{name} can't be read"));
     let versions = [(read("claude.wasm")?, "anthropic"), (read("echo.wasm")?, "echo")];
     let vendor = Upstream::start().await;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use upstream::Upstream;
 
 use crate::load::{Clients, Question};
+use crate::machine::Cores;
 use crate::server::Server;
 use crate::statistics::{median, percentile_us};
 
@@ -23,12 +24,14 @@ pub(crate) struct Plan {
 
 /// Who is asked, and what.
 pub(crate) struct Side<'a> {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) address: &'a str,
     /// None: there is no process to measure but this one.
     pub(crate) server: Option<&'a Server>,
     /// Asked in turn.
     pub(crate) questions: Vec<Question>,
+    /// Whom it asks.
+    pub(crate) vendor: &'a Upstream,
     /// What its answers take.
     pub(crate) takes: Takes,
 }
@@ -44,14 +47,14 @@ pub(crate) enum Takes {
 
 /// What one side came to.
 pub(crate) struct Measured {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     rounds: Vec<Round>,
     /// The most memory of its process, in bytes.
     pub(crate) peak: Option<u64>,
 }
 
 /// What one side came to in one round. Times are in microseconds.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Round {
     pub(crate) per_second: f64,
     pub(crate) p50: Option<f64>,
@@ -62,11 +65,20 @@ pub(crate) struct Round {
     pub(crate) cpu: Option<f64>,
     /// The share of its cores' time that the server used.
     pub(crate) busy: Option<f64>,
+    /// The share of their cores' time that the vendor and the clients used, with whatever else ran there.
+    pub(crate) load_busy: Option<f64>,
+    /// The share of the servers' cores that something else used.
+    pub(crate) foreign: Option<f64>,
 }
 
 impl Measured {
     pub(crate) fn median(&self, figure: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
         median(self.rounds.iter().filter_map(figure))
+    }
+
+    /// The share of the servers' cores that something else used, of each round that has a server.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = f64> {
+        self.rounds.iter().filter_map(|round| round.foreign)
     }
 
     /// This side's figure to the other's.
@@ -79,8 +91,7 @@ impl Measured {
 /// Measures all sides with so many connections each.
 pub(crate) async fn compare(
     plan: Plan,
-    cores: usize,
-    vendor: &Upstream,
+    cores: &Cores,
     sides: &[Side<'_>],
     connections: usize,
 ) -> Result<Vec<Measured>> {
@@ -96,39 +107,37 @@ pub(crate) async fn compare(
     let mut rounds: Vec<Vec<Round>> = sides.iter().map(|_| Vec::new()).collect();
     for round in 0..plan.rounds {
         for index in order(sides.len(), round) {
-            rounds[index].push(measure(&sides[index], &mut clients[index], plan.time, cores, vendor).await?);
+            rounds[index].push(measure(&sides[index], &mut clients[index], plan.time, cores).await?);
         }
     }
     let peak = |side: &Side<'_>| side.server.and_then(|server| server.process().peak());
     let named = sides.iter().zip(rounds);
-    Ok(named.map(|(side, rounds)| Measured { name: side.name, rounds, peak: peak(side) }).collect())
+    Ok(named.map(|(side, rounds)| Measured { name: side.name.clone(), rounds, peak: peak(side) }).collect())
 }
 
-async fn measure(
-    side: &Side<'_>,
-    clients: &mut Clients,
-    time: Duration,
-    cores: usize,
-    vendor: &Upstream,
-) -> Result<Round> {
+async fn measure(side: &Side<'_>, clients: &mut Clients, time: Duration, cores: &Cores) -> Result<Round> {
     let cpu = || side.server.and_then(|server| server.process().cpu());
-    let (calls, before) = (vendor.count(), cpu());
-    let mut sample = clients.run(&side.questions, time).await.with_context(|| side.name)?;
+    let (calls, before, usage) = (side.vendor.count(), cpu(), cores.usage());
+    let mut sample = clients.run(&side.questions, time).await.with_context(|| side.name.clone())?;
     let used = cpu().zip(before).map(|(after, before)| (after - before).as_secs_f64());
-    let (calls, answers) = (vendor.count() - calls, sample.latencies.len());
+    let usage = cores.usage().since(usage);
+    let (calls, answers) = (side.vendor.count() - calls, sample.latencies.len());
     let expected = if side.takes == Takes::Call { answers } else { 0 };
     ensure!(calls == expected, "{}: {answers} answers took {calls} calls of the vendor", side.name);
     if let Some(server) = side.server {
         server.forget_log()?;
     }
     let seconds = sample.elapsed.as_secs_f64();
+    let busy = used.map(|used| used / (seconds * cores.of_servers() as f64));
     Ok(Round {
         per_second: answers as f64 / seconds,
         p50: percentile_us(&mut sample.latencies, 0.5),
         p99: percentile_us(&mut sample.latencies, 0.99),
         first: percentile_us(&mut sample.firsts, 0.5),
         cpu: used.map(|used| used * 1e6 / answers.max(1) as f64),
-        busy: used.map(|used| used / (seconds * cores as f64)),
+        busy,
+        load_busy: usage.load,
+        foreign: usage.servers.zip(busy).map(|(all, own)| (all - own).max(0.0)),
     })
 }
 
@@ -146,15 +155,8 @@ mod tests {
     use super::*;
 
     fn measured(per_second: &[f64]) -> Measured {
-        let round = |per_second: &f64| Round {
-            per_second: *per_second,
-            p50: None,
-            p99: None,
-            first: None,
-            cpu: None,
-            busy: None,
-        };
-        Measured { name: "a side", rounds: per_second.iter().map(round).collect(), peak: None }
+        let round = |per_second: &f64| Round { per_second: *per_second, ..Round::default() };
+        Measured { name: "a side".into(), rounds: per_second.iter().map(round).collect(), peak: None }
     }
 
     #[test]

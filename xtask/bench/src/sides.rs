@@ -30,7 +30,7 @@ pub(crate) struct Sides {
     address: String,
     pub(crate) native: Server,
     pub(crate) fresh: Server,
-    pub(crate) reused: Option<Server>,
+    pub(crate) reused: Server,
 }
 
 impl Sides {
@@ -43,7 +43,7 @@ impl Sides {
         let [native, fresh, reused] = folders;
         let native = stage.native(&native, &url).await?;
         let fresh = stage.arete(&fresh, &url, &[]).await?;
-        let reused = self::reused(stage, &reused, &url).await?;
+        let reused = self::reused(stage, &reused, &url, &[]).await?;
         let address = url.trim_start_matches("http://").to_owned();
         let sides = Self { vendor, address, native, fresh, reused };
         sides.agree().await?;
@@ -52,20 +52,26 @@ impl Sides {
 
     /// All of them, asked the same question, which takes a call of the vendor each.
     pub(crate) fn all(&self, question: &Question) -> Vec<Side<'_>> {
-        let side = |name, server| self::side(name, server, question.clone(), Takes::Call);
-        let mut sides = vec![
+        let side = |name, server| self.side(name, server, question.clone(), Takes::Call);
+        vec![
             Side {
-                name: DIRECT,
+                name: DIRECT.into(),
                 address: &self.address,
                 server: None,
                 questions: vec![direct(question)],
+                vendor: &self.vendor,
                 takes: Takes::Call,
             },
             side(NATIVE, &self.native),
             side(FRESH, &self.fresh),
-        ];
-        sides.extend(self.reused.as_ref().map(|server| side(REUSE, server)));
-        sides
+            side(REUSE, &self.reused),
+        ]
+    }
+
+    /// One of the servers, asked one question.
+    pub(crate) fn side<'a>(&'a self, name: &str, server: &'a Server, question: Question, takes: Takes) -> Side<'a> {
+        let (name, address, vendor) = (name.to_owned(), server.address.as_str(), &self.vendor);
+        Side { name, address, server: Some(server), questions: vec![question], vendor, takes }
     }
 
     /// Whether the reference answers as Arete does: nothing else is worth a comparison.
@@ -76,26 +82,17 @@ impl Sides {
             let fresh = load::ask(&self.fresh.address, &question).await.context("arete")?;
             let native = load::ask(&self.native.address, &question).await.context("the reference")?;
             ensure!(fresh == native, "arete answers\n{fresh}\nand the reference\n{native}");
-            if let Some(reused) = &self.reused {
-                let reused = load::ask(&reused.address, &question).await.context("arete, instances used again")?;
-                ensure!(reused == fresh, "a reused instance answers\n{reused}\nand a fresh one\n{fresh}");
-            }
+            let reused = load::ask(&self.reused.address, &question).await.context("arete, instances used again")?;
+            ensure!(reused == fresh, "a reused instance answers\n{reused}\nand a fresh one\n{fresh}");
         }
         Ok(())
     }
 }
 
-/// A server that is asked one question.
-pub(crate) fn side<'a>(name: &'static str, server: &'a Server, question: Question, takes: Takes) -> Side<'a> {
-    Side { name, address: &server.address, server: Some(server), questions: vec![question], takes }
-}
-
-/// Arete with instances used again; nothing, if this binary can't.
-async fn reused(stage: &Stage, folder: &Path, vendor: &str) -> Result<Option<Server>> {
+/// Arete with instances used again.
+pub(crate) async fn reused(stage: &Stage, folder: &Path, vendor: &str, settings: &[(&str, &str)]) -> Result<Server> {
     let plugins = folder.join("plugins");
-    fs::create_dir(&plugins)?;
+    fs::create_dir_all(&plugins)?;
     fs::write(plugins.join("claude.toml"), REUSED)?;
-    let server = stage.arete(folder, vendor, &[("LLM_PLUGIN_DIR", "plugins")]).await?;
-    let can = load::ask(&server.address, &chat()).await.is_ok();
-    Ok(can.then_some(server))
+    stage.arete(folder, vendor, &[settings, &[("LLM_PLUGIN_DIR", "plugins")]].concat()).await
 }

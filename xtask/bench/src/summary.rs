@@ -1,6 +1,15 @@
 //! The figures that have targets, in short: what the README shows.
 
+use std::fs;
+
+use anyhow::{Context, Result};
+
 use crate::table::{self, Row};
+
+/// Where they stand, between these two lines.
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+const BEGIN: &str = "<!-- made by cargo xtask bench --readme -->\n";
+const END: &str = "<!-- end -->\n";
 
 const HEAD: [&str; 4] = ["What", "Measured", "Target", ""];
 
@@ -10,10 +19,22 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     let cells: Vec<_> = verdicts
         .filter_map(|verdict| {
             let what = verdict.headline.clone()?;
-            Some([what, verdict.value.clone(), verdict.target.clone(), verdict.word().to_owned()])
+            let by = verdict.by.map_or_else(String::new, |by| format!(" ({by})"));
+            Some([what, verdict.value.clone() + &by, verdict.target.clone(), verdict.word().to_owned()])
         })
         .collect();
     table::lines(&HEAD, &cells, 1)
+}
+
+/// Puts it into the README, with when and on what it was measured.
+pub(crate) fn write(summary: &str, machine: &str) -> Result<()> {
+    let readme = fs::read_to_string(README).context("README.md can't be read")?;
+    let measured = format!("Measured on {}: {}", jiff::Zoned::now().date(), machine.trim_end());
+    let (before, rest) = readme.split_once(BEGIN).with_context(|| format!("README.md has no line {BEGIN}"))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("README.md has no line {END}"))?;
+    fs::write(README, [before, BEGIN, "\n", &measured, "\n\n", summary, "\n", END, after].concat())?;
+    println!("README.md has the figures that have targets.");
+    Ok(())
 }
 
 #[cfg(test)]

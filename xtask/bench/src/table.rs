@@ -13,7 +13,9 @@ pub(crate) struct Row {
     /// What the median is above that of asking the vendor directly.
     pub(crate) added: Option<f64>,
     pub(crate) cpu: Option<f64>,
+    /// How much the server used of its cores, and the load of its own.
     pub(crate) busy: Option<f64>,
+    pub(crate) load_busy: Option<f64>,
     pub(crate) first: Option<f64>,
     pub(crate) tokens: Option<f64>,
     pub(crate) memory: Option<f64>,
@@ -51,6 +53,13 @@ const HEAD: [&str; 14] = [
     "CPU ratio",
     "Target",
 ];
+/// What the table leaves open.
+pub(crate) const LEGEND: &str = "\
+Figures are of the median round, ratios are medians of the rounds' own. Added: p50 above that of asking the vendor directly.
+CPU a request: user and system, of the server alone. Busy, load: what the server used of its cores, and what the vendor and
+the clients used of theirs. Memory: the most the process had during the case. Ratio: requests per second, to native or to
+the bare route; CPU ratio: processors' time, turned so that less than 1 is worse here too. Where the reference used less
+than 90 % of its cores, a target is judged by CPU.";
 /// So many columns are words; the others are figures, which stand on the right.
 const WORDS: usize = 2;
 
@@ -69,10 +78,11 @@ impl Row {
             p99: side.median(|round| round.p99),
             cpu: side.median(|round| round.cpu),
             busy: side.median(|round| round.busy),
+            load_busy: side.median(|round| round.load_busy),
             first: side.median(|round| round.first),
             tokens: per_second.zip(tokens).map(|(answers, tokens)| answers * tokens as f64),
             memory: side.peak.map(|bytes| bytes as f64),
-            ..Self::new(case, side.name)
+            ..Self::new(case, side.name.clone())
         }
     }
 
@@ -86,7 +96,11 @@ impl Row {
             told(self.p99, time),
             told(self.added, time),
             told(self.cpu, time),
-            told(self.busy, percent),
+            [self.busy, self.load_busy]
+                .map(|share| told(share, percent))
+                .join(", ")
+                .trim_matches([',', ' '])
+                .to_owned(),
             told(self.first, time),
             told(self.tokens, number),
             told(self.memory, memory),
@@ -114,7 +128,7 @@ impl Verdict {
         Self { headline: Some(what.into()), ..self }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let by = self.by.map_or_else(String::new, |by| format!(", by {by}"));
         format!("{} {}{by}", self.target, self.word())
     }
@@ -183,7 +197,7 @@ pub(crate) fn ratio(value: f64) -> String {
     format!("{value:.2}")
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
