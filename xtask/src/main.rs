@@ -26,9 +26,9 @@ Usage: cargo xtask <COMMAND>
   plugins [NAME...|--all]
                   compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
                   and SHA-256
-  bench [--quick] [--only CASE]... [--readme] [--help]
+  bench [--quick] [--only CASE]... [--soak [LENGTH]] [--readme] [--help]
                   speed, beside the same mapping compiled natively, with what the targets say; --only measures some cases,
-                  --readme writes the README's table
+                  --soak a million requests and what memory does meanwhile, --readme writes the README's table
 ";
 
 fn main() -> ExitCode {

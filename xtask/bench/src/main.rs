@@ -20,6 +20,7 @@ mod reloads;
 mod rounds;
 mod server;
 mod sides;
+mod soak;
 mod starts;
 mod statistics;
 mod summary;
@@ -35,6 +36,7 @@ use bench::{Bench, Components};
 use machine::Cores;
 use rounds::Plan;
 use server::Stage;
+use soak::Length;
 
 /// The host's, for the reference too.
 #[global_allocator]
@@ -60,6 +62,10 @@ struct Cli {
     /// Writes the figures that have targets into README.md.
     #[arg(long, conflicts_with = "only")]
     readme: bool,
+    /// Instead: so many requests of all kinds, or minutes of them (20m), and whether memory stays flat.
+    #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = soak::REQUESTS)]
+    #[arg(conflicts_with_all = ["quick", "only", "seconds", "readme"])]
+    soak: Option<Length>,
     /// The binary to measure, instead of the one that was just built.
     #[arg(long, value_name = "FILE")]
     arete: Option<PathBuf>,
@@ -86,6 +92,9 @@ fn main() -> Result<()> {
     // Before the runtime's threads are there, which begin where this one is.
     let stage = Stage { arete, cores: Cores::share(cli.servers)? };
     let runtime = runtime.worker_threads(stage.cores.of_load()).build()?;
+    if let Some(length) = cli.soak {
+        return runtime.block_on(soak::run(&stage, length));
+    }
     let mut plan = if cli.quick { Plan::QUICK } else { Plan::FULL };
     if let Some(seconds) = cli.seconds {
         plan.time = Duration::from_secs(seconds) / u32::try_from(plan.rounds)?;

@@ -1,4 +1,4 @@
-//! Medians and percentiles.
+//! Medians, percentiles and slopes.
 
 use std::time::Duration;
 
@@ -16,6 +16,17 @@ pub(crate) fn percentile_us(durations: &mut [Duration], share: f64) -> Option<f6
     durations.sort_unstable();
     let rank = (durations.len() as f64 * share).ceil() as usize;
     Some(durations.get(rank.saturating_sub(1))?.as_secs_f64() * 1e6)
+}
+
+/// How much the second grows with the first, by least squares; nothing of points that have no direction.
+pub(crate) fn slope(points: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
+    let points: Vec<(f64, f64)> = points.into_iter().collect();
+    let count = points.len() as f64;
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let squares: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    let products: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    (squares > 0.0).then(|| products / squares)
 }
 
 #[cfg(test)]
@@ -36,5 +47,13 @@ mod tests {
         assert_eq!([of(0.5), of(0.99), of(1.0)], [Some(50.0), Some(99.0), Some(100.0)]);
         assert_eq!(percentile_us(&mut [Duration::from_micros(7)], 0.99).map(f64::round), Some(7.0));
         assert_eq!(percentile_us(&mut [], 0.5), None);
+    }
+
+    #[test]
+    fn a_slope_is_of_all_points() {
+        assert_eq!(slope([(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]), Some(2.0));
+        assert_eq!(slope([(0.0, 1.0), (1.0, 0.0), (2.0, 0.0), (3.0, 1.0)]), Some(0.0));
+        assert_eq!(slope([(1.0, 1.0)]), None);
+        assert_eq!(slope([]), None);
     }
 }
