@@ -86,7 +86,7 @@ impl Functions {
     ) -> wasmtime::Result<Result<Vec<Delta>, ProviderError>> {
         let next = match self.next {
             Some(next) => next,
-            None => *self.next.insert(self.instance.get_typed_func(&mut *store, &self.exports.next)?),
+            None => *self.next.insert(self.instance.get_typed_func(&mut *store, self.exports.next)?),
         };
         Ok(next.call_async(store, (deltas,)).await?.0)
     }

@@ -179,7 +179,7 @@ mod tests {
             }
         }
 
-        let (go, wait) = mpsc::channel();
+        let (go, wait) = mpsc::sync_channel(1);
         let (lines, writing) = start(Stuck(wait));
         let line = vec![b'x'; WAITING_MAX / 4];
         for _ in 0..12 {
