@@ -26,7 +26,7 @@ pub mod body;
 pub mod exchange;
 #[cfg(any(test, feature = "golden"))]
 pub mod golden;
-#[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod heap;
 pub mod json;
 pub mod panics;
