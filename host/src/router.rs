@@ -40,7 +40,7 @@ pub struct Front {
 /// The whole service.
 pub fn router(app: Arc<App>, config: &ServerConfig) -> Front {
     let routes = Router::new()
-        .route(chat::PATH, post(chat::chat))
+        .route("/api/llm/chat", post(chat::chat))
         .route("/api/health", get(health::health))
         .route("/api/health/live", get(health::live))
         .route("/api/health/ready", get(health::ready))

@@ -45,9 +45,12 @@ where
 /// The filter, where it names neither spans nor fields. It means the same then, and isn't asked at each step into a span
 /// and out of it.
 fn targets(filter: &str) -> Option<Targets> {
-    let directives = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
-    let directives = directives.collect::<Vec<_>>().join(",");
-    if directives.contains('[') { None } else { directives.parse().ok() }
+    let directives: Vec<&str> = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    // A span, or a level that was left out: the library knows what they mean.
+    if directives.iter().any(|directive| directive.contains('[') || directive.ends_with('=')) {
+        return None;
+    }
+    directives.join(",").parse().ok()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::plugin::{Provider, SlotState};
 use crate::request_log::RequestLog;
 use crate::routes::Caller;
 
-/// The route.
+/// Where it is asked for. Stands in the table of routes too.
 pub(crate) const PATH: &str = "/api/llm/chat";
 /// Says where an answer came from.
 pub(crate) const CACHE_HEADER: header::HeaderName = header::HeaderName::from_static("x-arete-cache");

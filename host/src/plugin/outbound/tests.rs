@@ -286,7 +286,7 @@ fn a_granted_header_that_is_not_valid_is_found_when_the_provider_is_loaded() {
 #[tokio::test]
 async fn events_that_came_together_are_given_together() {
     let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"));
+    vendor.always(upstream::Reply::sse(["data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"]));
     let mut reply = within(&vendor, OutboundLimits::default()).await.unwrap();
     let events = reply.next_events().await.unwrap();
     assert_eq!(events.iter().map(|event| &*event.data).collect::<Vec<_>>(), ["1", "2", "3"]);
