@@ -156,7 +156,7 @@ mod tests {
     #[track_caller]
     fn check_there_and_back(block: &str) -> Part {
         let part = read(block).unwrap();
-        assert_eq!(json::text(&write(&part).unwrap()), block);
+        assert_eq!(write(&part).unwrap().text(), block);
         part
     }
 

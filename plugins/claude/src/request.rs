@@ -36,7 +36,7 @@ fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError>
         return Err(at("messages", ProviderError::new(ErrorKind::InvalidRequest, only_system)));
     }
     let body = asking::with_extra(body, request, |_, key| key == "stream", field_of)?;
-    Ok(json::text(&body))
+    Ok(body.text())
 }
 
 fn fields(request: &Request, stream: bool) -> Result<Fields<'_>, Mismatch> {

@@ -164,7 +164,7 @@ impl Call {
             let outer = outer.with("type", Value::Text("function"));
             with_inner(outer, "function", function, extra).map(Value::Fields)
         };
-        call.map_or_else(|_| "{}".into(), |call| json::text(&call))
+        call.map_or_else(|_| "{}".into(), |call| call.text())
     }
 }
 

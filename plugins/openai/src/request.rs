@@ -5,7 +5,7 @@
 
 use arete_plugin::asking::{self, at, invalid, list, number};
 use arete_plugin::body::{Fields, Value};
-use arete_plugin::json::{self, Mismatch, Object};
+use arete_plugin::json::{Mismatch, Object};
 use arete_plugin::llm::{ErrorKind, NativeBody, ProviderError, Request};
 
 use crate::settings::{Habits, MAX_TOKENS_FIELDS};
@@ -38,7 +38,7 @@ fn mapped_body(request: &Request, stream: bool, habits: &Habits) -> Result<Strin
     let limited = request.max_tokens.is_some();
     let taken = |_: &Fields, key: &str| key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key));
     let body = asking::with_extra(body, request, taken, field_of)?;
-    Ok(json::text(&body))
+    Ok(body.text())
 }
 
 fn fields<'a>(request: &'a Request, stream: bool, habits: &Habits) -> Result<Fields<'a>, Mismatch> {

@@ -17,7 +17,7 @@ pub(super) fn completion(completion: &Completion) -> String {
         .with("finishReason", finish_reason(&completion.finish_reason))
         .with("usage", usage(&completion.usage))
         .with_some("extra", raw(&completion.extra));
-    json::text(&shown)
+    shown.text()
 }
 
 pub(super) fn event(event: &Event) -> String {
@@ -36,13 +36,13 @@ pub(super) fn event(event: &Event) -> String {
             ("toolUse", shown.with("input", Value::Text(&delta.input)))
         }
         Event::Part(delta) => ("part", at(delta.index).with("part", part(&delta.part))),
-        Event::Usage(counts) => return json::text(&object().with("usage", usage(counts))),
+        Event::Usage(counts) => return object().with("usage", usage(counts)).text(),
         Event::Finish(finish) => {
             ("finish", object().with("reason", finish_reason(&finish.reason)).with_some("extra", raw(&finish.extra)))
         }
         Event::Other(event) => ("other", other(event)),
     };
-    json::text(&object().with(name, Value::Fields(shown)))
+    object().with(name, Value::Fields(shown)).text()
 }
 
 pub(super) fn error(error: &ProviderError) -> String {
@@ -56,7 +56,7 @@ pub(super) fn error(error: &ProviderError) -> String {
         .with_some("requestId", text(&error.request_id))
         .with_some("retryAfterMs", error.retry_after_ms.map(Value::Count))
         .with_some("extra", raw(&error.extra));
-    json::text(&object().with("error", Value::Fields(shown)))
+    object().with("error", Value::Fields(shown)).text()
 }
 
 pub(super) fn empty_text() -> Part {
