@@ -38,8 +38,9 @@ const GUARD: u64 = 32 << 20;
 /// Half of the address space that processors of today commonly give a process.
 const ADDRESSES_MAX: u64 = 64 << 40;
 /// How much of a memory and a table stays mapped between calls: resetting it is cheaper than mapping it again, if the
-/// kernel can say which pages were touched.
-const MEMORY_RESIDENT: usize = 128 << 10;
+/// kernel can say which pages were touched. A question of 200 KB and what a provider makes of it fit in; as many places
+/// keep so much as had large questions at once.
+const MEMORY_RESIDENT: usize = 512 << 10;
 const TABLE_RESIDENT: usize = 16 << 10;
 
 /// The engine, the code it has compiled, and the thread that ticks for it until the last clone is dropped.
