@@ -38,7 +38,7 @@ pub(crate) fn finish(
     let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
     if let Some(problem) = problem {
         log.failed(&problem);
-        let body = serde_json::to_vec(&problem.body(Some(log.id().to_owned()))).unwrap_or_default();
+        let body = serde_json::to_vec(&problem.body(Some(log.id().to_string()))).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.remove(header::CONTENT_LENGTH);

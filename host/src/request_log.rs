@@ -24,7 +24,7 @@ pub(crate) const TARGET: &str = module_path!();
 pub(crate) struct RequestLog(Arc<Line>);
 
 struct Line {
-    id: String,
+    id: Arc<str>,
     method: Method,
     path: String,
     began: Instant,
@@ -52,13 +52,14 @@ struct Facts {
 
 impl RequestLog {
     /// A request that has just come.
-    pub(crate) fn begin(id: String, method: Method, path: &str) -> Self {
-        let line = Line { id, method, path: path.to_owned(), began: Instant::now(), facts: Mutex::default() };
+    pub(crate) fn begin(id: impl Into<Arc<str>>, method: Method, path: &str) -> Self {
+        let line =
+            Line { id: id.into(), method, path: path.to_owned(), began: Instant::now(), facts: Mutex::default() };
         Self(Arc::new(line))
     }
 
     /// The request's id.
-    pub(crate) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &Arc<str> {
         &self.0.id
     }
 
@@ -136,7 +137,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestLog {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let log = parts.extensions.get::<Self>().cloned();
-        Ok(log.unwrap_or_else(|| Self::begin(String::new(), parts.method.clone(), parts.uri.path())))
+        Ok(log.unwrap_or_else(|| Self::begin("", parts.method.clone(), parts.uri.path())))
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use tower::util::MapRequestLayer;
 use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tracing::{Instrument, info_span};
 
 use crate::app::App;
 use crate::body::{Arriving, Bounds, Json};
@@ -25,7 +24,7 @@ use crate::error::{Code, Problem};
 use crate::observe::{self, Observed};
 use crate::request_log::RequestLog;
 use crate::routes::{Caller, cache, chat, docs, health, providers, users};
-use crate::{auth, openapi};
+use crate::{auth, openapi, telemetry};
 
 /// The whole service. One for all connections: what is alike for each request is made once.
 pub struct Front {
@@ -73,8 +72,8 @@ impl Front {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             return observe::finish(Problem::full().into_response(), log, None);
         };
-        let span = info_span!("request", id = log.id());
-        let answered = AssertUnwindSafe(self.across_origins(request, &log)).catch_unwind().instrument(span).await;
+        let answered = AssertUnwindSafe(self.across_origins(request, &log)).catch_unwind();
+        let answered = telemetry::within(log.id().clone(), answered).await;
         let response = answered.unwrap_or_else(|panic| observe::panicked(&*panic));
         observe::finish(response, log, Some(place))
     }

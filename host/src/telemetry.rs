@@ -2,17 +2,20 @@
 
 mod json;
 mod lines;
+mod of_request;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::format::{Format, JsonFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
 
 use self::json::JsonLines;
 pub use self::lines::Writing;
+use self::of_request::OfRequest;
+pub(crate) use self::of_request::{request, within};
 use crate::config::{LogConfig, LogFormat};
 use crate::plugin::QUIET_LOGS;
 
@@ -22,9 +25,14 @@ pub fn init(config: &LogConfig) -> Writing {
     let layer = tracing_subscriber::fmt::layer().with_writer(lines);
     // A second call, as tests in one process make, changes nothing.
     let _ = match config.format {
-        LogFormat::Pretty => filtered(config, layer.with_ansi(std::io::stderr().is_terminal())),
+        LogFormat::Pretty => {
+            let colours = std::io::stderr().is_terminal();
+            let format = OfRequest::pretty(Format::default(), colours);
+            filtered(config, layer.event_format(format).with_ansi(colours))
+        }
         LogFormat::Json => {
-            filtered(config, layer.with_ansi(false).fmt_fields(JsonFields::new()).event_format(JsonLines::default()))
+            let format = OfRequest::json(JsonLines::default());
+            filtered(config, layer.event_format(format).with_ansi(false).fmt_fields(JsonFields::new()))
         }
     };
     writing

@@ -40,6 +40,7 @@ async fn an_overloaded_vendor_is_asked_again() {
         (&json!("claude"), &json!(1), &json!("overloaded"))
     );
     assert!(retry["delay_ms"].is_u64(), "{retry}");
+    assert_eq!(retry["request_id"], answer.id());
 }
 
 #[tokio::test]

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use tracing::Instrument;
 
 use super::key::Key;
 use super::{Completion, Event};
 use crate::plugin::CallError;
+use crate::telemetry;
 
 /// How a flight ended.
 #[derive(Debug, Clone)]
@@ -236,7 +236,11 @@ where
         recorder.land(landing);
     };
     // Whoever moves it on, what it logs belongs to the request that began it.
-    Arc::new(Flight { record, engine: engine.in_current_span().boxed().shared() })
+    let engine = match telemetry::request() {
+        Some(request) => telemetry::within(request, engine).boxed(),
+        None => engine.boxed(),
+    };
+    Arc::new(Flight { record, engine: engine.shared() })
 }
 
 /// The call ended without an end: it panicked.

@@ -127,7 +127,7 @@ impl Answer {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(Ended::Failed(problem)) = self.advance().await {
             self.log.failed(&problem);
-            let body = problem.body(Some(self.log.id().to_owned()));
+            let body = problem.body(Some(self.log.id().to_string()));
             self.say("error", &body);
         }
         (!self.ready.is_empty()).then(|| self.ready.split().freeze())
