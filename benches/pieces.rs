@@ -17,7 +17,7 @@ const WORDS: usize = 200;
 /// A question of about so many bytes.
 fn body(bytes: usize) -> Vec<u8> {
     let text = "Say good morning, in two words. ".repeat(bytes.div_ceil(32));
-    json!({ "messages": [{ "role": "user", "content": text }], "maxTokens": 100, "model": "m" }).to_string().into()
+    json!({ "messages": [{ "role": "user", "content": text }], "maxTokens": 1000, "model": "m" }).to_string().into()
 }
 
 /// From a request's body to the question, its name in the cache, and from the answer to a response's body.
@@ -66,7 +66,9 @@ fn calls(c: &mut Criterion) {
 
     let long = pieces::question(&body(32 * WORDS));
     let open = || runtime.block_on(fresh.open(&long));
-    c.bench_function("delta", |b| {
+    let mut group = c.benchmark_group("stream");
+    group.throughput(Throughput::Elements(WORDS as u64));
+    group.bench_function("deltas", |b| {
         b.iter_batched(
             open,
             |mut stream| {
@@ -80,6 +82,7 @@ fn calls(c: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    group.finish();
 }
 
 criterion_group!(benches, conversions, framing, calls);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tempfile::TempDir;
 
+use crate::body::FromJson;
 use crate::config::{Config, Vars};
 use crate::llm::{Completion, Key, KeyParts, Request};
 use crate::plugin::framing::Framer;
@@ -27,13 +28,13 @@ pub struct Streamed(Instance);
 /// When it isn't valid.
 #[allow(clippy::expect_used, reason = "for benchmarks, whose questions are valid")]
 pub fn question(body: &[u8]) -> Request {
-    let body: ChatBody = serde_json::from_slice(body).expect("a body in JSON");
+    let body = ChatBody::quickly(body).expect("a body without mistakes");
     body.validate().map(|chat| chat.request).map_err(|_| "a valid question").expect("no mistakes")
 }
 
 /// An answer as the body of a response.
 pub fn answer(completion: &Completion) -> Vec<u8> {
-    serde_json::to_vec(&ChatAnswer::new(completion, "vendor", false)).unwrap_or_default()
+    ChatAnswer::new(completion, "vendor", false).json().unwrap_or_default()
 }
 
 /// The name of a question's answer in the cache.
