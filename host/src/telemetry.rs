@@ -3,6 +3,8 @@
 mod json;
 mod lines;
 mod of_request;
+#[cfg(test)]
+mod out;
 
 use std::io::IsTerminal;
 

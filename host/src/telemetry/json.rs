@@ -147,35 +147,11 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::fmt::format::JsonFields;
     use tracing_subscriber::layer::SubscriberExt;
 
+    use super::super::out::Out;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Out(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Out {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Out {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
 
     /// What a format makes of some lines, but for their times.
     fn written<E>(format: E) -> String
@@ -186,7 +162,7 @@ mod tests {
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).fmt_fields(JsonFields::new());
         let subscriber = tracing_subscriber::registry().with(layer.event_format(format).with_writer(out.clone()));
         tracing::subscriber::with_default(subscriber, lines);
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         text.lines().map(without_time).collect()
     }
 

@@ -126,21 +126,8 @@ impl Drop for Writing {
 mod tests {
     use std::sync::mpsc;
 
+    use super::super::out::Out;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Out(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Out {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn all_lines_are_written_whole_and_in_order_before_the_end() {
@@ -158,7 +145,7 @@ mod tests {
             .collect();
         writers.into_iter().for_each(|writer| writer.join().unwrap());
         drop(writing);
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         for writer in 0..4 {
             let own = text.lines().filter_map(|line| line.strip_prefix(&format!("{writer} ")));
             assert!(own.map(|line| line.parse::<u32>().unwrap()).eq(0..1_000));

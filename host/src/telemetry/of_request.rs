@@ -92,37 +92,12 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::Mutex;
-
-    use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::fmt::format::JsonFields;
     use tracing_subscriber::layer::{Layer, SubscriberExt};
     use tracing_subscriber::{Registry, fmt as library};
 
+    use super::super::out::Out;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Out(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Out {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Out {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
 
     /// What is logged within a request and without one.
     fn logged<L: Layer<Registry> + Send + Sync>(layer: impl FnOnce(Out) -> L) -> Vec<String> {
@@ -137,7 +112,7 @@ mod tests {
             tracing::warn!("Without");
             assert_eq!(request(), None);
         });
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         text.lines().map(str::to_owned).collect()
     }
 
