@@ -1,5 +1,5 @@
-//! What each piece of a request costs by itself: `cargo bench --features pieces`. What they come to together is
-//! `cargo xtask bench`.
+//! What each piece of a request costs by itself: `cargo bench --features pieces`. What they come to
+//! together is `cargo xtask bench`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that can't run should say so and end")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
@@ -17,18 +17,25 @@ const WORDS: usize = 200;
 /// A question of about so many bytes.
 fn body(bytes: usize) -> Vec<u8> {
     let text = "Say good morning, in two words. ".repeat(bytes.div_ceil(32));
-    json!({ "messages": [{ "role": "user", "content": text }], "maxTokens": 1000, "model": "m" }).to_string().into()
+    json!({ "messages": [{ "role": "user", "content": text }], "maxTokens": 1000, "model": "m" })
+        .to_string()
+        .into()
 }
 
-/// From a request's body to the question, its name in the cache, and from the answer to a response's body.
+/// From a request's body to the question, its name in the cache, and from the answer to a
+/// response's body.
 fn conversions(c: &mut Criterion) {
     let mut group = c.benchmark_group("question");
     for bytes in [1 << 10, 16 << 10, 256 << 10] {
         let body = body(bytes);
         let request = pieces::question(&body);
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_with_input(BenchmarkId::new("read", bytes), &body, |b, body| b.iter(|| pieces::question(body)));
-        group.bench_with_input(BenchmarkId::new("key", bytes), &request, |b, request| b.iter(|| pieces::key(request)));
+        group.bench_with_input(BenchmarkId::new("read", bytes), &body, |b, body| {
+            b.iter(|| pieces::question(body))
+        });
+        group.bench_with_input(BenchmarkId::new("key", bytes), &request, |b, request| {
+            b.iter(|| pieces::key(request))
+        });
     }
     group.finish();
 
@@ -46,9 +53,15 @@ fn framing(c: &mut Criterion) {
     let mut group = c.benchmark_group("framing");
     group.throughput(Throughput::Elements(WORDS as u64));
     for piece in [stream.len(), event.len(), 16] {
-        group.bench_with_input(BenchmarkId::new("events, pieces of", piece), &stream, |b, stream| {
-            b.iter(|| assert_eq!(pieces::events(black_box(stream.as_bytes()).chunks(piece)), WORDS));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("events, pieces of", piece),
+            &stream,
+            |b, stream| {
+                b.iter(|| {
+                    assert_eq!(pieces::events(black_box(stream.as_bytes()).chunks(piece)), WORDS)
+                });
+            },
+        );
     }
     group.finish();
 }

@@ -7,10 +7,15 @@ use std::process::Command;
 use std::{env, error};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the host is a folder of the repository")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("the host is a folder of the repository")?;
     let selection = guest_build::BUNDLED.map(|name| ["--package", name]).concat();
     let folder = guest_build::build(root, guest_build::BARE_TARGET, &selection);
-    let mut bundled = format!("pub(super) const COMPONENTS: [(&str, &[u8]); {}] = [\n", guest_build::BUNDLED.len());
+    let mut bundled = format!(
+        "pub(super) const COMPONENTS: [(&str, &[u8]); {}] = [\n",
+        guest_build::BUNDLED.len()
+    );
     for name in guest_build::BUNDLED {
         let path = folder.join(format!("{name}.wasm"));
         bundled += &format!("    ({name:?}, include_bytes!({path:?})),\n");
@@ -24,9 +29,12 @@ fn main() -> Result<(), Box<dyn error::Error>> {
 
 /// The version with the commit it was built from, where there is a repository to ask.
 fn version(root: &Path) {
-    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
-    let commit =
-        git.ok().filter(|output| output.status.success()).and_then(|output| String::from_utf8(output.stdout).ok());
+    let git =
+        Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
+    let commit = git
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok());
     let commit = commit.map(|commit| format!(" ({})", commit.trim())).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     println!("cargo::rustc-env=ARETE_VERSION={version}{commit}");

@@ -1,4 +1,5 @@
-//! From a project to its component: what is the same in every language stands here, the rest in a module each.
+//! From a project to its component: what is the same in every language stands here, the rest in a
+//! module each.
 
 mod c;
 mod python;
@@ -23,7 +24,8 @@ pub struct Options {
     pub wit: Option<PathBuf>,
     /// The folder that the component is put into, as `<name>.wasm`.
     pub out: PathBuf,
-    /// The folder for toolchains and for what projects share while they are compiled. It may be deleted at any time.
+    /// The folder for toolchains and for what projects share while they are compiled. It may be
+    /// deleted at any time.
     pub tools: PathBuf,
     /// Whether to keep back what the tools say until one of them fails.
     pub quiet: bool,
@@ -48,8 +50,8 @@ struct Job<'a> {
 }
 
 impl Project {
-    /// Compiles the project. A component that is there already is replaced only by one that is in order, and at once, so
-    /// that a server that watches the folder never sees half of it.
+    /// Compiles the project. A component that is there already is replaced only by one that is in
+    /// order, and at once, so that a server that watches the folder never sees half of it.
     ///
     /// # Errors
     /// When a tool is missing, too old or fails, or what it made isn't a provider.

@@ -1,5 +1,5 @@
-//! Whether what a toolchain made is a provider. The host looks much closer when it loads one; this catches what an author
-//! forgets, where the author sees it.
+//! Whether what a toolchain made is a provider. The host looks much closer when it loads one; this
+//! catches what an author forgets, where the author sees it.
 
 use std::fs;
 use std::path::Path;
@@ -24,11 +24,15 @@ fn inspect(bytes: &[u8]) -> Result<(), String> {
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentExportSection(exports) if depth == 0 && has_chat(&exports) => return Ok(()),
+            Payload::ComponentExportSection(exports) if depth == 0 && has_chat(&exports) => {
+                return Ok(());
+            }
             _ => {}
         }
     }
-    Err(format!("doesn't export `{CHAT}`: the plugin has to implement the contract's interface `chat` and export it."))
+    Err(format!(
+        "doesn't export `{CHAT}`: the plugin has to implement the contract's interface `chat` and export it."
+    ))
 }
 
 fn has_chat(exports: &ComponentExportSectionReader<'_>) -> bool {
@@ -45,7 +49,8 @@ mod tests {
         // Section 5: one instance, made of no exports.
         bytes.extend([5, 3, 1, 1, 0]);
         let length = u8::try_from(export.len()).unwrap();
-        // Section 11: one export, a name without options, of an instance (5) with index 0, without a type.
+        // Section 11: one export, a name without options, of an instance (5) with index 0, without
+        // a type.
         bytes.extend([11, length + 6, 1, 0, length]);
         bytes.extend(export.bytes());
         bytes.extend([5, 0, 0]);

@@ -1,9 +1,9 @@
-//! Begins plugin projects and builds them into components, in any language: what `arete plugin new`, `build` and `dev` and
-//! `cargo xtask plugins` share.
+//! Begins plugin projects and builds them into components, in any language: what `arete plugin
+//! new`, `build` and `dev` and `cargo xtask plugins` share.
 //!
-//! A project is a folder; the files in it tell its language. Each language is one module under `build` that runs the tools
-//! its authors would run by hand, pinned to the versions that the project names, and installs nothing outside of the
-//! project and the folder it is given.
+//! A project is a folder; the files in it tell its language. Each language is one module under
+//! `build` that runs the tools its authors would run by hand, pinned to the versions that the
+//! project names, and installs nothing outside of the project and the folder it is given.
 
 mod build;
 mod component;

@@ -58,7 +58,9 @@ impl Project {
         let dir = fs::canonicalize(dir).map_err(|error| Problem::with_file(dir, &error))?;
         let language = language(&dir)?;
         let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = name.ok_or_else(|| Problem::new("A plugin needs a folder of its own, which gives it its name."))?;
+        let name = name.ok_or_else(|| {
+            Problem::new("A plugin needs a folder of its own, which gives it its name.")
+        })?;
         Ok(Self { dir, name, language })
     }
 
@@ -91,7 +93,13 @@ impl fmt::Display for Language {
 
 fn language(dir: &Path) -> Result<Language, Problem> {
     let found: Vec<_> = MARKS.iter().filter(|(file, _)| dir.join(file).is_file()).collect();
-    let known = || MARKS.iter().map(|(file, language)| format!("{file} ({language})")).collect::<Vec<_>>().join(", ");
+    let known = || {
+        MARKS
+            .iter()
+            .map(|(file, language)| format!("{file} ({language})"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match found.as_slice() {
         [(_, language)] => Ok(*language),
         [] => Err(Problem::new(format!(

@@ -1,8 +1,9 @@
-//! New projects: small providers of a made-up API, one in each language, that build at once and pass their own cassettes.
+//! New projects: small providers of a made-up API, one in each language, that build at once and
+//! pass their own cassettes.
 //!
-//! The files lie in `templates`, one folder a language and `common` for what all of them have, and are compiled into
-//! this program. `plugin-name` and `PLUGIN_NAME` stand for the plugin's name in them, so that each file is in order as
-//! it lies there.
+//! The files lie in `templates`, one folder a language and `common` for what all of them have, and
+//! are compiled into this program. `plugin-name` and `PLUGIN_NAME` stand for the plugin's name in
+//! them, so that each file is in order as it lies there.
 
 mod files;
 mod name;
@@ -37,7 +38,8 @@ pub fn create(name: &PluginName, language: Language, parent: &Path) -> Result<Pa
 /// Nothing that somebody wrote is ever written over.
 fn refuse_what_is_there(dir: &Path) -> Result<(), Problem> {
     let Ok(metadata) = fs::metadata(dir) else { return Ok(()) };
-    let empty = metadata.is_dir() && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    let empty =
+        metadata.is_dir() && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
     if empty {
         return Ok(());
     }
@@ -49,12 +51,15 @@ fn refuse_what_is_there(dir: &Path) -> Result<(), Problem> {
 
 /// The files of a project, with its name filled in.
 fn contents(name: &PluginName, language: Language) -> Vec<(&'static str, String)> {
-    let fill = |text: &str| text.replace("plugin-name", name.as_str()).replace("PLUGIN_NAME", &name.variable());
+    let fill = |text: &str| {
+        text.replace("plugin-name", name.as_str()).replace("PLUGIN_NAME", &name.variable())
+    };
     let mut all = Vec::new();
     for (path, text) in files::COMMON.iter().chain(files::of(language)) {
         all.push((*path, fill(text)));
     }
-    // The other languages' builds bring it along; wit-bindgen's macro reads it where the sources are.
+    // The other languages' builds bring it along; wit-bindgen's macro reads it where the sources
+    // are.
     if language == Language::Rust {
         all.push((CONTRACT, WIT.to_owned()));
     }
@@ -84,11 +89,15 @@ mod tests {
     fn no_place_for_the_name_is_left_open() {
         for language in Language::ALL {
             for (path, text) in contents(&name("my-vendor"), language) {
-                assert!(!text.to_lowercase().replace('-', "_").contains("plugin_name"), "{language}: {path}");
+                assert!(
+                    !text.to_lowercase().replace('-', "_").contains("plugin_name"),
+                    "{language}: {path}"
+                );
                 assert!(!path.contains("plugin"), "{language}: {path}");
             }
-            let provider =
-                contents(&name("my-vendor"), language).into_iter().find(|(path, _)| *path == "provider.toml");
+            let provider = contents(&name("my-vendor"), language)
+                .into_iter()
+                .find(|(path, _)| *path == "provider.toml");
             let (_, provider) = provider.unwrap();
             assert!(provider.contains("component = \"my-vendor.wasm\""), "{provider}");
             assert!(provider.contains("${MY_VENDOR_API_KEY}"), "{provider}");
@@ -112,17 +121,24 @@ mod tests {
         create(&name("empty"), Language::Rust, parent.path()).unwrap();
     }
 
-    /// On a machine without a network, as those that test this are, there are only the crates of the repository.
+    /// On a machine without a network, as those that test this are, there are only the crates of
+    /// the repository.
     #[test]
     fn the_crates_of_the_rust_template_are_those_of_the_repository() {
-        let lock = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let lock = |path: &str| {
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+        };
         let ours = lock("../plugins/Cargo.lock");
         let template = lock("templates/rust/Cargo.lock");
-        let crates: Vec<&str> = template.split("[[package]]\n").filter(|it| it.contains("checksum = ")).collect();
+        let crates: Vec<&str> =
+            template.split("[[package]]\n").filter(|it| it.contains("checksum = ")).collect();
         assert!(crates.len() > 20, "{}", crates.len());
         for each in crates {
             let known = each.split("\ndependencies = [").next().unwrap_or(each).trim();
-            assert!(ours.contains(known), "run `cargo update` with the versions of plugins/Cargo.lock: {known}");
+            assert!(
+                ours.contains(known),
+                "run `cargo update` with the versions of plugins/Cargo.lock: {known}"
+            );
         }
     }
 }

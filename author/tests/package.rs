@@ -19,8 +19,14 @@ fn the_encoded_contract_is_current() {
         fs::write(&path, &encoded).unwrap();
     }
     let kept = fs::read(&path).expect("UPDATE_GOLDEN=1 cargo test -p arete-author writes it");
-    assert!(kept == encoded, "{} is not wit/provider.wit any more: UPDATE_GOLDEN=1 writes it anew", path.display());
-    let DecodedWasm::WitPackage(decoded, package) = decode(&kept).unwrap() else { panic!("it is no package") };
+    assert!(
+        kept == encoded,
+        "{} is not wit/provider.wit any more: UPDATE_GOLDEN=1 writes it anew",
+        path.display()
+    );
+    let DecodedWasm::WitPackage(decoded, package) = decode(&kept).unwrap() else {
+        panic!("it is no package")
+    };
     // With its comments, which are the manual.
     let world = decoded.packages[package].worlds["provider"];
     assert!(decoded.worlds[world].docs.contents.is_some());

@@ -42,7 +42,8 @@ impl App {
     /// Opens the stores and loads the providers.
     ///
     /// # Errors
-    /// What keeps the server from working, for its operator; [`Mistakes`] when a setting is to blame.
+    /// What keeps the server from working, for its operator; [`Mistakes`] when a setting is to
+    /// blame.
     pub async fn build(config: &Config) -> anyhow::Result<Arc<Self>> {
         let data_dir = config.data_dir.clone();
         let users = tokio::task::spawn_blocking(move || {

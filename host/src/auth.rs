@@ -1,4 +1,5 @@
-//! Who gets in: a request carries one of the operator's keys, or ends here, before anybody looks at its body.
+//! Who gets in: a request carries one of the operator's keys, or ends here, before anybody looks at
+//! its body.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::config::ApiKey;
 use crate::error::{Code, Problem};
 use crate::routes::Caller;
 
-/// The keys that open the door, as hashes. None: anybody may come in, and only this machine can reach the door.
+/// The keys that open the door, as hashes. None: anybody may come in, and only this machine can
+/// reach the door.
 pub struct Keys(Vec<Key>);
 
 struct Key {
@@ -22,11 +24,15 @@ struct Key {
 impl Keys {
     /// Keeps hashes only.
     pub fn new(keys: &[ApiKey]) -> Self {
-        let hashed = |key: &ApiKey| Key { name: key.name.as_str().into(), hash: hash(key.key.expose_secret()) };
+        let hashed = |key: &ApiKey| Key {
+            name: key.name.as_str().into(),
+            hash: hash(key.key.expose_secret()),
+        };
         Self(keys.iter().map(hashed).collect())
     }
 
-    /// The caller who has this key. Compares with every key to its end, so that the time tells nothing.
+    /// The caller who has this key. Compares with every key to its end, so that the time tells
+    /// nothing.
     fn caller(&self, presented: &str) -> Option<Arc<str>> {
         let presented = hash(presented);
         let mut found = None;
@@ -40,10 +46,13 @@ impl Keys {
     }
 }
 
-/// What wants no key: whether the server lives, and how it is spoken to. All else does, also what isn't there.
+/// What wants no key: whether the server lives, and how it is spoken to. All else does, also what
+/// isn't there.
 pub(crate) fn is_open(path: &str) -> bool {
-    matches!(path, "/api/health" | "/api/health/live" | "/api/health/ready" | "/api/openapi.json" | "/docs")
-        || path.starts_with("/docs/")
+    matches!(
+        path,
+        "/api/health" | "/api/health/live" | "/api/health/ready" | "/api/openapi.json" | "/docs"
+    ) || path.starts_with("/docs/")
 }
 
 /// Who calls, if they may.
@@ -55,9 +64,12 @@ pub(crate) fn caller(keys: &Keys, headers: &HeaderMap) -> Result<Caller, Problem
         return Ok(Caller::default());
     }
     let Some(name) = presented(headers).and_then(|key| keys.caller(key)) else {
-        let detail = "send a key of this server as authorization: Bearer <key>, or as x-api-key: <key>";
+        let detail =
+            "send a key of this server as authorization: Bearer <key>, or as x-api-key: <key>";
         let challenge = HeaderValue::from_static("Bearer");
-        return Err(Problem::new(Code::Unauthorized, detail).header(header::WWW_AUTHENTICATE, challenge));
+        return Err(
+            Problem::new(Code::Unauthorized, detail).header(header::WWW_AUTHENTICATE, challenge)
+        );
     };
     Ok(Caller { name: Some(name) })
 }

@@ -1,8 +1,8 @@
 //! Reading a JSON request body so that a caller learns every mistake at once.
 //!
-//! A body is a struct of [`Field`]s. Reading one never fails: a field of the wrong type becomes [`Field::Wrong`] with its
-//! path and reason, and fields that nobody knows are collected. [`Errors`] gathers all that and what the handler itself
-//! finds, and becomes one 400.
+//! A body is a struct of [`Field`]s. Reading one never fails: a field of the wrong type becomes
+//! [`Field::Wrong`] with its path and reason, and fields that nobody knows are collected.
+//! [`Errors`] gathers all that and what the handler itself finds, and becomes one 400.
 
 mod arriving;
 
@@ -52,17 +52,22 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
                 let path = if path == "." { String::new() } else { path };
                 // The path tells where; a line and column within the field would mislead.
                 let message = error.into_inner().to_string();
-                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+                let message = message
+                    .rsplit_once(" at line ")
+                    .map_or(message.as_str(), |(message, _)| message);
                 Self::Wrong(path, humane(message))
             }
         })
     }
 }
 
-/// A type error in the words of JSON instead of Rust's, and without the value, which may be somebody's prompt.
+/// A type error in the words of JSON instead of Rust's, and without the value, which may be
+/// somebody's prompt.
 fn humane(message: &str) -> String {
     let message = match message.split_once("string \"").zip(message.rfind("\", expected ")) {
-        Some(((before, _), end)) => format!("{before}a string{}", message.get(end + 1..).unwrap_or_default()),
+        Some(((before, _), end)) => {
+            format!("{before}a string{}", message.get(end + 1..).unwrap_or_default())
+        }
         None => message.to_owned(),
     };
     [
@@ -135,7 +140,8 @@ impl Errors {
         }
     }
 
-    /// The new value of a field that is to be changed, if it is. To set it to nothing isn't to leave it as it is.
+    /// The new value of a field that is to be changed, if it is. To set it to nothing isn't to
+    /// leave it as it is.
     pub(crate) fn changed<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
         if matches!(field, Field::Null) {
             self.add(name, "must not be null; leave it out to keep it as it is");
@@ -152,8 +158,8 @@ impl Errors {
         self.optional(name, field)
     }
 
-    /// The value of a field that may be absent and must lie between two bounds. One message says all of it: type and
-    /// range.
+    /// The value of a field that may be absent and must lie between two bounds. One message says
+    /// all of it: type and range.
     pub(crate) fn whole(
         &mut self,
         name: &str,
@@ -166,7 +172,10 @@ impl Errors {
             Field::Wrong(..) => None,
         };
         if number.is_none() {
-            self.add(name, format!("must be a whole number from {} to {}", range.start(), range.end()));
+            self.add(
+                name,
+                format!("must be a whole number from {} to {}", range.start(), range.end()),
+            );
         }
         number
     }
@@ -211,8 +220,8 @@ impl Errors {
 
 /// What a body is read into.
 pub(crate) trait FromJson: DeserializeOwned {
-    /// The body, read in one pass, if that finds nothing to say against it. It may give up for any reason, and takes
-    /// nothing that [`Deserialize`] would take for something else.
+    /// The body, read in one pass, if that finds nothing to say against it. It may give up for any
+    /// reason, and takes nothing that [`Deserialize`] would take for something else.
     fn quickly(_: &[u8]) -> Option<Self> {
         None
     }
@@ -264,17 +273,25 @@ impl<T: FromJson> Json<T> {
             Problem::invalid_fields(vec![FieldError::new(path, message)])
         })?;
         deserializer.end().map_err(|error| {
-            Problem::new(Code::InvalidRequest, format!("there is more in the body than one JSON object: {error}"))
+            Problem::new(
+                Code::InvalidRequest,
+                format!("there is more in the body than one JSON object: {error}"),
+            )
         })?;
         Ok(Self(value))
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
     let (kind, subtype) = essence.split_once('/').unwrap_or_default();
-    let suffix = subtype.len().checked_sub("+json".len()).and_then(|at| subtype.get(at..)).unwrap_or_default();
+    let suffix = subtype
+        .len()
+        .checked_sub("+json".len())
+        .and_then(|at| subtype.get(at..))
+        .unwrap_or_default();
     kind.eq_ignore_ascii_case("application")
         && (subtype.eq_ignore_ascii_case("json") || suffix.eq_ignore_ascii_case("+json"))
 }
@@ -311,7 +328,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_at_once() {
-        let found = mistakes(r#"{"name": 5, "list": [{"n": 1}, {"n": "x"}], "nmae": 1, "zzz": {}}"#);
+        let found =
+            mistakes(r#"{"name": 5, "list": [{"n": 1}, {"n": "x"}], "nmae": 1, "zzz": {}}"#);
         assert_eq!(found.len(), 4, "{found:?}");
         assert_eq!(found[0], "name: is the number `5`, must be a string");
         assert!(found[1].starts_with("list[1].n: is a string"), "{found:?}");
@@ -322,7 +340,10 @@ mod tests {
     fn no_value_is_quoted() {
         let found = mistakes(r#"{"name": "a", "list": "a \"secret\", expected prompt"}"#);
         assert_eq!(found, ["list: is a string, must be an array"]);
-        assert_eq!(humane("invalid type: string \"x\", expected a JSON object"), "is a string, must be a JSON object");
+        assert_eq!(
+            humane("invalid type: string \"x\", expected a JSON object"),
+            "is a string, must be a JSON object"
+        );
     }
 
     #[test]

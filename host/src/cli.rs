@@ -21,7 +21,8 @@ pub const EX_USAGE: u8 = 64;
 /// Commands about plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Admits a component as the server would, and says what it is made of and what is wrong with it.
+    /// Admits a component as the server would, and says what it is made of and what is wrong with
+    /// it.
     ///
     /// Exits with 0 if the server would take it, and with 1 if it wouldn't.
     Check {
@@ -35,9 +36,11 @@ pub enum PluginCommand {
     ///
     /// Exits with 1 if one of them can't be loaded.
     List,
-    /// Runs the conformance suite on a component: the author's cassettes, and all that goes wrong with vendors.
+    /// Runs the conformance suite on a component: the author's cassettes, and all that goes wrong
+    /// with vendors.
     ///
-    /// Exits with 0 if it passes, with 1 if it doesn't, and with 64 if a file that it needs is missing or wrong.
+    /// Exits with 0 if it passes, with 1 if it doesn't, and with 64 if a file that it needs is
+    /// missing or wrong.
     Test(TestArgs),
     /// Makes a folder with a small provider in it, to begin with.
     New(new::NewArgs),
@@ -63,7 +66,9 @@ impl PluginCommand {
 /// What kept it from running at all.
 pub async fn plugin(command: PluginCommand, config: &Config) -> anyhow::Result<ExitCode> {
     match command {
-        PluginCommand::Check { file, provider } => check::run(&config.plugins, &file, provider.as_deref()).await,
+        PluginCommand::Check { file, provider } => {
+            check::run(&config.plugins, &file, provider.as_deref()).await
+        }
         PluginCommand::List => list::run(&config.plugins).await,
         PluginCommand::Test(args) => Ok(test(args).await),
         PluginCommand::New(args) => Ok(new::run(&args)),
@@ -79,7 +84,10 @@ fn say(text: &str) {
 }
 
 /// Says why a command failed, to whoever is at the terminal.
-#[allow(clippy::print_stderr, reason = "problems go to standard error, where those of compilers are")]
+#[allow(
+    clippy::print_stderr,
+    reason = "problems go to standard error, where those of compilers are"
+)]
 fn complain(problem: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("{problem}");
     ExitCode::FAILURE

@@ -1,7 +1,8 @@
-//! Settings: typed, bounded and checked once, before the port opens. Every default of the service lives here.
+//! Settings: typed, bounded and checked once, before the port opens. Every default of the service
+//! lives here.
 //!
-//! Parsing is a function from strings to [`Config`]. All settings are read before any mistake is reported, so that an
-//! operator sees every one at once. No message shows a secret's text.
+//! Parsing is a function from strings to [`Config`]. All settings are read before any mistake is
+//! reported, so that an operator sees every one at once. No message shows a secret's text.
 
 mod limits;
 mod vars;
@@ -46,27 +47,33 @@ pub struct Config {
 /// The HTTP server: where it listens, whom it lets in, what it bounds.
 #[derive(Debug)]
 pub struct ServerConfig {
-    /// The address to listen at. `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 takes a free one).
+    /// The address to listen at. `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 takes a
+    /// free one).
     pub address: SocketAddr,
-    /// Who may call. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody on this machine.
+    /// Who may call. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody on
+    /// this machine.
     pub api_keys: Vec<ApiKey>,
-    /// Web pages of which origins may call from a browser. `CORS_ORIGINS`, with commas between, or `*`; default none.
+    /// Web pages of which origins may call from a browser. `CORS_ORIGINS`, with commas between, or
+    /// `*`; default none.
     pub cors_origins: Vec<HeaderValue>,
     /// How long running calls may go on after a signal to stop. `SHUTDOWN_GRACE`, default 30 s.
     pub shutdown_grace: Duration,
-    /// The largest request body. `HTTP_BODY_LIMIT` in bytes, default 32 MiB: what the Messages API itself takes.
+    /// The largest request body. `HTTP_BODY_LIMIT` in bytes, default 32 MiB: what the Messages API
+    /// itself takes.
     pub body_limit: usize,
     /// The largest request head. `HTTP_HEADER_LIMIT` in bytes, default 32 KiB.
     pub header_limit: usize,
-    /// How long a client may take to send a request's head, between two pieces of a body, and to read on in an answer
-    /// that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
+    /// How long a client may take to send a request's head, between two pieces of a body, and to
+    /// read on in an answer that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
     pub read_timeout: Duration,
-    /// How many requests are worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`, default 4,096.
+    /// How many requests are worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`,
+    /// default 4,096.
     pub max_requests: usize,
-    /// How many connections are open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`, default 8,192.
+    /// How many connections are open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`,
+    /// default 8,192.
     pub max_connections: usize,
-    /// How long a stream may be silent before a comment is sent to keep the connection. `HTTP_HEARTBEAT`, default
-    /// 15 s: proxies commonly cut at 30 or 60.
+    /// How long a stream may be silent before a comment is sent to keep the connection.
+    /// `HTTP_HEARTBEAT`, default 15 s: proxies commonly cut at 30 or 60.
     pub heartbeat: Duration,
 }
 
@@ -86,7 +93,8 @@ pub struct LlmConfig {
     pub default_provider: String,
     /// How many attempts may follow the first. `LLM_MAX_RETRIES`, default 3.
     pub max_retries: u32,
-    /// The wait before the first retry; doubled for each one after. `LLM_RETRY_DELAY`, default 1 s.
+    /// The wait before the first retry; doubled for each one after. `LLM_RETRY_DELAY`, default 1
+    /// s.
     pub retry_delay: Duration,
     /// The answers kept.
     pub cache: CacheConfig,
@@ -112,7 +120,8 @@ pub struct CacheConfig {
 pub struct PluginConfig {
     /// A folder of providers: `<id>.toml` files and components. `LLM_PLUGIN_DIR`, default none.
     pub dir: Option<PathBuf>,
-    /// Whether the folder is watched, so that changes there take effect at once. `LLM_PLUGIN_WATCH`, default true.
+    /// Whether the folder is watched, so that changes there take effect at once.
+    /// `LLM_PLUGIN_WATCH`, default true.
     pub watch: bool,
     /// Where compiled code is kept: `code` below `DATA_DIR`.
     pub code_dir: PathBuf,
@@ -171,9 +180,14 @@ impl Config {
 
 impl ServerConfig {
     fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
-        let host = vars.get("HOST").map_or("127.0.0.1", |host| if host == "localhost" { "127.0.0.1" } else { host });
+        let host = vars
+            .get("HOST")
+            .map_or("127.0.0.1", |host| if host == "localhost" { "127.0.0.1" } else { host });
         let ip: IpAddr = host.parse().unwrap_or_else(|_| {
-            mistakes.add("HOST", format!("must be an IP address such as 127.0.0.1 or 0.0.0.0, not {host:?}"));
+            mistakes.add(
+                "HOST",
+                format!("must be an IP address such as 127.0.0.1 or 0.0.0.0, not {host:?}"),
+            );
             Ipv4Addr::LOCALHOST.into()
         });
         let port = vars.parse("PORT", 3000, "a port number from 0 to 65535", mistakes);
@@ -191,10 +205,20 @@ impl ServerConfig {
             address: SocketAddr::new(ip, port),
             api_keys,
             cors_origins: cors_origins(vars, mistakes),
-            shutdown_grace: vars.duration("SHUTDOWN_GRACE", 30 * SECOND, Duration::ZERO..=HOUR, mistakes),
+            shutdown_grace: vars.duration(
+                "SHUTDOWN_GRACE",
+                30 * SECOND,
+                Duration::ZERO..=HOUR,
+                mistakes,
+            ),
             body_limit: size(vars, "HTTP_BODY_LIMIT", 32 * MIB, KIB..=GIB, mistakes),
             header_limit: size(vars, "HTTP_HEADER_LIMIT", 32 * KIB, 8 * KIB..=MIB, mistakes),
-            read_timeout: vars.duration("HTTP_READ_TIMEOUT", 30 * SECOND, SECOND / 10..=HOUR, mistakes),
+            read_timeout: vars.duration(
+                "HTTP_READ_TIMEOUT",
+                30 * SECOND,
+                SECOND / 10..=HOUR,
+                mistakes,
+            ),
             max_requests: size(vars, "HTTP_MAX_REQUESTS", 4_096, 1..=1_000_000, mistakes),
             max_connections: size(vars, "HTTP_MAX_CONNECTIONS", 8_192, 1..=1_000_000, mistakes),
             heartbeat: vars.duration("HTTP_HEARTBEAT", 15 * SECOND, SECOND / 100..=HOUR, mistakes),
@@ -208,12 +232,22 @@ impl LlmConfig {
         Self {
             default_provider: vars.get("LLM_DEFAULT_PROVIDER").unwrap_or("claude").into(),
             max_retries: u32::try_from(max_retries).unwrap_or(u32::MAX),
-            retry_delay: vars.duration("LLM_RETRY_DELAY", SECOND, Duration::ZERO..=30 * SECOND, mistakes),
+            retry_delay: vars.duration(
+                "LLM_RETRY_DELAY",
+                SECOND,
+                Duration::ZERO..=30 * SECOND,
+                mistakes,
+            ),
             cache: CacheConfig {
                 enabled: vars.switch("LLM_CACHE_ENABLED", true, mistakes),
                 ttl: vars.duration("LLM_CACHE_TTL", HOUR, CACHE_TTL, mistakes),
                 memory_bytes: vars.count("LLM_CACHE_MEMORY", 64 * MIB, 0..=1024 * GIB, mistakes),
-                max_entries: vars.count("LLM_CACHE_MAX_ENTRIES", 100_000, 1..=1_000_000_000, mistakes),
+                max_entries: vars.count(
+                    "LLM_CACHE_MAX_ENTRIES",
+                    100_000,
+                    1..=1_000_000_000,
+                    mistakes,
+                ),
                 max_bytes: vars.count("LLM_CACHE_MAX_BYTES", GIB, MIB..=1024 * GIB, mistakes),
             },
         }
@@ -237,11 +271,12 @@ fn data_dir(vars: &Vars) -> PathBuf {
     vars.get("DATA_DIR").unwrap_or("data").into()
 }
 
-/// The settings that the bundled provider `claude` is made of. Its file reads them; what is wrong with them is told
-/// here, with everything else, before the port opens.
+/// The settings that the bundled provider `claude` is made of. Its file reads them; what is wrong
+/// with them is told here, with everything else, before the port opens.
 fn check_anthropic(vars: &Vars, mistakes: &mut Mistakes) {
     if vars.get("ANTHROPIC_API_KEY").is_some_and(|key| HeaderValue::from_str(key).is_err()) {
-        mistakes.add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
+        mistakes
+            .add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
     }
     if let Some(Err(problem)) = vars.get("ANTHROPIC_BASE_URL").map(base_url) {
         mistakes.add("ANTHROPIC_BASE_URL", problem);
@@ -260,7 +295,8 @@ impl LogConfig {
         };
         let filter = vars.get("RUST_LOG").unwrap_or("info");
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(filter) {
-            mistakes.add("RUST_LOG", format!("is not a filter such as info or arete=debug: {error}"));
+            mistakes
+                .add("RUST_LOG", format!("is not a filter such as info or arete=debug: {error}"));
         }
         Self { format, filter: filter.into() }
     }
@@ -277,9 +313,11 @@ fn size(
     usize::try_from(vars.count(name, default, range, mistakes)).unwrap_or(usize::MAX)
 }
 
-/// A URL that a vendor's API can be reached at. The message never shows the URL, which may hold a password.
+/// A URL that a vendor's API can be reached at. The message never shows the URL, which may hold a
+/// password.
 pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("must be a URL such as https://api.anthropic.com: {error}"))?;
+    let url = Url::parse(text)
+        .map_err(|error| format!("must be a URL such as https://api.anthropic.com: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("must begin with http:// or https://".into());
     }
@@ -298,19 +336,33 @@ const API_KEY_MIN: usize = 16;
 fn api_keys(vars: &Vars, mistakes: &mut Mistakes) -> Vec<ApiKey> {
     const NAME: &str = "ARETE_API_KEYS";
     let mut keys: Vec<ApiKey> = Vec::new();
-    let pairs = vars.get(NAME).unwrap_or_default().split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let pairs = vars
+        .get(NAME)
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty());
     for (index, pair) in pairs.enumerate() {
         let place = index + 1;
         // Nothing of a pair is shown: without a colon, the whole of it may be a key.
-        let Some((name, key)) = pair.split_once(':').map(|(name, key)| (name.trim(), key.trim())) else {
+        let Some((name, key)) = pair.split_once(':').map(|(name, key)| (name.trim(), key.trim()))
+        else {
             mistakes.add(NAME, format!("pair {place} must be name:key"));
             continue;
         };
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > 64 || !name.chars().all(named) {
-            mistakes.add(NAME, format!("the name of pair {place} must be 1 to 64 letters, digits, '-', '_' or '.'"));
+            mistakes.add(
+                NAME,
+                format!(
+                    "the name of pair {place} must be 1 to 64 letters, digits, '-', '_' or '.'"
+                ),
+            );
         } else if key.len() < API_KEY_MIN {
-            mistakes.add(NAME, format!("the key of {name} must have at least {API_KEY_MIN} characters"));
+            mistakes.add(
+                NAME,
+                format!("the key of {name} must have at least {API_KEY_MIN} characters"),
+            );
         } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             mistakes.add(NAME, format!("the key of {name} must be printable ASCII without spaces"));
         } else if keys.iter().any(|known| known.name == name) {
@@ -324,16 +376,25 @@ fn api_keys(vars: &Vars, mistakes: &mut Mistakes) -> Vec<ApiKey> {
 
 fn cors_origins(vars: &Vars, mistakes: &mut Mistakes) -> Vec<HeaderValue> {
     const NAME: &str = "CORS_ORIGINS";
-    let origins = vars.get(NAME).unwrap_or_default().split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let origins = vars
+        .get(NAME)
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty());
     let mut values = Vec::new();
     for origin in origins {
         let is_origin = origin == "*"
             || Url::parse(origin).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin
+                matches!(url.scheme(), "http" | "https")
+                    && url.origin().ascii_serialization() == origin
             });
         match HeaderValue::from_str(origin) {
             Ok(value) if is_origin => values.push(value),
-            _ => mistakes.add(NAME, format!("{origin:?} must be an origin such as https://app.example.com, or *")),
+            _ => mistakes.add(
+                NAME,
+                format!("{origin:?} must be an origin such as https://app.example.com, or *"),
+            ),
         }
     }
     values

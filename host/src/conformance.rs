@@ -1,8 +1,10 @@
-//! The conformance suite for plugins: `arete plugin test`. It is the same for plugins of every language.
+//! The conformance suite for plugins: `arete plugin test`. It is the same for plugins of every
+//! language.
 //!
-//! The whole service runs in this process and is asked over HTTP, so what is compared is what a caller sees: the plugin is
-//! loaded, sandboxed and called by the code that does so in production. The vendor is a scripted one on 127.0.0.1 that
-//! says what the author's cassettes say, and misbehaves as vendors and networks do.
+//! The whole service runs in this process and is asked over HTTP, so what is compared is what a
+//! caller sees: the plugin is loaded, sandboxed and called by the code that does so in production.
+//! The vendor is a scripted one on 127.0.0.1 that says what the author's cassettes say, and
+//! misbehaves as vendors and networks do.
 //!
 //! ```text
 //! project.rs   provider.toml ─► a provider file with the scripted vendor in it

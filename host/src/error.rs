@@ -1,4 +1,5 @@
-//! Every failure that a caller can see becomes a [`Problem`] here: the one place that picks a status.
+//! Every failure that a caller can see becomes a [`Problem`] here: the one place that picks a
+//! status.
 //!
 //! | Cause | Status | Code |
 //! |---|---|---|
@@ -84,19 +85,35 @@ impl Code {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "An API key is needed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "This is not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is no such thing"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "The route does not have this method"),
-            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "The route does not have this method")
+            }
+            Self::RequestTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive")
+            }
             Self::Conflict => (StatusCode::CONFLICT, "This would contradict what is stored"),
-            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "What is stored has changed"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "What is stored has changed")
+            }
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large"),
-            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request body must be JSON"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request body must be JSON")
+            }
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "The vendor limits the rate"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in the server"),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in the server")
+            }
             Self::ProviderFailed => (StatusCode::BAD_GATEWAY, "The vendor failed"),
-            Self::ProviderCredentials => (StatusCode::BAD_GATEWAY, "The vendor refused the server's account"),
+            Self::ProviderCredentials => {
+                (StatusCode::BAD_GATEWAY, "The vendor refused the server's account")
+            }
             Self::PluginFailed => (StatusCode::BAD_GATEWAY, "The provider's plugin failed"),
-            Self::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The provider is not available"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Too much is asked at the moment"),
+            Self::ProviderUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "The provider is not available")
+            }
+            Self::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Too much is asked at the moment")
+            }
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "The answer took too long"),
         }
     }
@@ -199,16 +216,25 @@ impl Problem {
                 "this route doesn't have that method; the header allow names those it has",
             ),
             StatusCode::NOT_FOUND => Self::new(Code::NotFound, "there is no such route"),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(Code::BodyTooLarge, "the request body is too large"),
-            StatusCode::REQUEST_TIMEOUT => Self::new(Code::RequestTimeout, "the request took too long to arrive"),
-            status if status.is_server_error() => Self::internal(format!("a response of {status} without a problem")),
-            status => Self::new(Code::InvalidRequest, format!("the request can't be read ({status})")),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(Code::BodyTooLarge, "the request body is too large")
+            }
+            StatusCode::REQUEST_TIMEOUT => {
+                Self::new(Code::RequestTimeout, "the request took too long to arrive")
+            }
+            status if status.is_server_error() => {
+                Self::internal(format!("a response of {status} without a problem"))
+            }
+            status => {
+                Self::new(Code::InvalidRequest, format!("the request can't be read ({status})"))
+            }
         }
     }
 
     /// The server stops and can't wait for this call any longer.
     pub(crate) fn stopping() -> Self {
-        let detail = "the server is stopping and could not wait for the rest of this answer; ask again";
+        let detail =
+            "the server is stopping and could not wait for the rest of this answer; ask again";
         Self::new(Code::Overloaded, detail).retry_after_default()
     }
 
@@ -263,14 +289,18 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The request id is added by the layer that knows it, from the problem left in the response's extensions.
+    /// The request id is added by the layer that knows it, from the problem left in the response's
+    /// extensions.
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             // Whole seconds, rounded up: a caller who comes a moment early has come for nothing.
             let seconds = wait.as_millis().div_ceil(1_000).max(1);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
+            );
         }
         if self.given_up {
             // Client libraries of vendors would multiply our attempts by theirs.
@@ -289,10 +319,16 @@ impl From<&CallError> for Problem {
         let problem = match error {
             CallError::Provider(error) => return vendor(error),
             CallError::Trapped { stderr, .. } => {
-                let cause = if stderr.is_empty() { detail.clone() } else { format!("{detail}; stderr: {stderr}") };
+                let cause = if stderr.is_empty() {
+                    detail.clone()
+                } else {
+                    format!("{detail}; stderr: {stderr}")
+                };
                 Self { cause: Some(cause), ..Self::new(Code::PluginFailed, detail) }
             }
-            CallError::Exceeded { .. } | CallError::Invalid { .. } => Self::new(Code::PluginFailed, detail),
+            CallError::Exceeded { .. } | CallError::Invalid { .. } => {
+                Self::new(Code::PluginFailed, detail)
+            }
             CallError::Unconfigured(_) => Self::new(Code::ProviderUnavailable, detail),
             CallError::Busy { .. } => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
             CallError::Deadline { .. } => Self::new(Code::DeadlineExceeded, detail),
@@ -313,7 +349,8 @@ impl From<StoreError> for Problem {
                 Self { errors: vec![email], ..Self::new(Code::Conflict, detail) }
             }
             StoreError::Stale { current } => {
-                let detail = format!("the user has changed meanwhile: its entity tag is \"{current}\" now");
+                let detail =
+                    format!("the user has changed meanwhile: its entity tag is \"{current}\" now");
                 Self::new(Code::PreconditionFailed, detail)
             }
             StoreError::Busy => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
@@ -351,7 +388,10 @@ fn vendor(error: &ProviderError) -> Problem {
         error.request_id
     );
     Problem {
-        errors: field.map(|field| FieldError::new(field.clone(), error.message.clone())).into_iter().collect(),
+        errors: field
+            .map(|field| FieldError::new(field.clone(), error.message.clone()))
+            .into_iter()
+            .collect(),
         retry_after: match code {
             Code::RateLimited => Some(asked.unwrap_or(RETRY_AFTER_RATE)),
             Code::Overloaded => Some(asked.unwrap_or(RETRY_AFTER)),

@@ -18,7 +18,13 @@
 //!           error.rs         any failure: one Problem, one status
 //! ```
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that unwraps what isn't there fails, as it should"
+    )
+)]
 
 // Beside serving.
 pub mod cli;

@@ -19,7 +19,8 @@ pub use key::{Key, KeyParts};
 pub(crate) use service::Ticket;
 pub use service::{CacheState, Call, Llm, Mode};
 
-/// The types of the contract are the service's own: one set of words from the route to the guest.
+/// The types of the contract are the service's own: one set of words from the route to the
+/// guest.
 pub use crate::plugin::bindings::arete::provider::llm::*;
 
 /// Nothing is known of it yet.

@@ -17,7 +17,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An LLM backend: one HTTP API, every provider a sandboxed WebAssembly component.
 ///
-/// Settings come from the environment and from a file .env in the working directory; README.md lists them.
+/// Settings come from the environment and from a file .env in the working directory; README.md
+/// lists them.
 #[derive(Parser)]
 #[command(version = env!("ARETE_VERSION"))]
 struct Cli {
@@ -73,7 +74,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let app = App::build(config).await?;
     let router = router::router(app.clone(), &config.server);
     let address = config.server.address;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("{address} can't be listened at"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{address} can't be listened at"))?;
     let keys = config.server.api_keys.len();
     if keys == 0 {
         info!("ARETE_API_KEYS isn't set: anybody on this machine may call, and nobody else");

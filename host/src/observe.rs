@@ -1,4 +1,5 @@
-//! The ends of each request: its id and its log line at the first, the body of a failure and the last byte at the other.
+//! The ends of each request: its id and its log line at the first, the body of a failure and the
+//! last byte at the other.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -32,13 +33,15 @@ pub(crate) fn finish(
     log: RequestLog,
     place: Option<OwnedSemaphorePermit>,
 ) -> Response<Observed> {
-    // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem like all others.
+    // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem
+    // like all others.
     let is_failure = response.status().is_client_error() || response.status().is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();
     let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
     if let Some(problem) = problem {
         log.failed(&problem);
-        let body = serde_json::to_vec(&problem.body(Some(log.id().to_string()))).unwrap_or_default();
+        let body =
+            serde_json::to_vec(&problem.body(Some(log.id().to_string()))).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.remove(header::CONTENT_LENGTH);
@@ -55,7 +58,9 @@ pub(crate) fn finish(
 /// The caller's own id, if it is fit for a header and a log; a new one otherwise.
 fn request_id(headers: &HeaderMap) -> String {
     let own = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let fit = own.filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|b| b.is_ascii_graphic()));
+    let fit = own.filter(|id| {
+        !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|b| b.is_ascii_graphic())
+    });
     fit.map_or_else(new_id, str::to_owned)
 }
 
@@ -110,13 +115,18 @@ impl http_body::Body for Observed {
 
 /// A handler that panicked is our bug, and nobody else's problem.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message"))).into_response()
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message")))
+        .into_response()
 }
 
 impl Problem {
     /// All places for requests are taken.
     pub(crate) fn full() -> Self {
-        Self::new(Code::Overloaded, "the server works on as many requests as it may").retry_after_default()
+        Self::new(Code::Overloaded, "the server works on as many requests as it may")
+            .retry_after_default()
     }
 }

@@ -1,7 +1,8 @@
 //! The API's description: OpenAPI 3.1, generated from the routes and their types.
 //!
-//! A route says what is its own: parameters, successes, and the failures that only it has. What all routes have in
-//! common, and what the generator has no words for, is added to the generated document in one place: `complete`.
+//! A route says what is its own: parameters, successes, and the failures that only it has. What all
+//! routes have in common, and what the generator has no words for, is added to the generated
+//! document in one place: `complete`.
 
 mod complete;
 mod problems;
@@ -99,7 +100,8 @@ mod tests {
         let router = include_str!("router.rs");
         let routes = router.split(".route(\"").skip(1).filter_map(|rest| rest.split_once('"'));
         // The page for people isn't part of the API.
-        let routes: BTreeSet<_> = routes.map(|(path, _)| path).filter(|path| !path.starts_with("/docs")).collect();
+        let routes: BTreeSet<_> =
+            routes.map(|(path, _)| path).filter(|path| !path.starts_with("/docs")).collect();
         let document = parsed();
         let described = document["paths"].as_object().unwrap().keys().map(String::as_str);
         assert_eq!(described.collect::<BTreeSet<_>>(), routes);

@@ -1,5 +1,5 @@
-//! The pieces of a request, one by one, for the benchmarks in `benches/`: hidden behind a feature, because nobody else
-//! should build on them.
+//! The pieces of a request, one by one, for the benchmarks in `benches/`: hidden behind a feature,
+//! because nobody else should build on them.
 
 use std::sync::Arc;
 
@@ -40,7 +40,12 @@ pub fn answer(completion: &Completion) -> Vec<u8> {
 /// The name of a question's answer in the cache.
 pub fn key(request: &Request) -> Key {
     let digest = Sha256Digest([7; 32]);
-    let parts = KeyParts { provider: "claude", digest: &digest, config_digest: &digest, tenant: Some("team") };
+    let parts = KeyParts {
+        provider: "claude",
+        digest: &digest,
+        config_digest: &digest,
+        tenant: Some("team"),
+    };
     Key::new(&parts, request)
 }
 
@@ -65,7 +70,11 @@ impl Loaded {
     pub async fn new(id: &str, reuse: &str) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let data = folder.path().display().to_string();
-        let vars = Vars::from([("DATA_DIR", data.as_str()), ("LLM_PLUGIN_REUSE", reuse), ("LLM_DEFAULT_PROVIDER", id)]);
+        let vars = Vars::from([
+            ("DATA_DIR", data.as_str()),
+            ("LLM_PLUGIN_REUSE", reuse),
+            ("LLM_DEFAULT_PROVIDER", id),
+        ]);
         let config = Config::parse(&vars).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
         let providers = Loader::start(&config.plugins).await?.providers();
         let slot = providers.get(id).context("it isn't there")?;

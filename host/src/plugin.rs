@@ -1,5 +1,5 @@
-//! Providers as components: the only part of Arete that knows wasmtime. A provider is admitted once and called many
-//! times, each time in a fresh instance with nothing but what the operator granted.
+//! Providers as components: the only part of Arete that knows wasmtime. A provider is admitted once
+//! and called many times, each time in a fresh instance with nothing but what the operator granted.
 
 // Which providers there shall be.
 mod bundled;

@@ -1,5 +1,5 @@
-//! The one log line of each request, written when the last part of it is dropped: after the response's body has been sent,
-//! or when the client has gone, whichever way that came about.
+//! The one log line of each request, written when the last part of it is dropped: after the
+//! response's body has been sent, or when the client has gone, whichever way that came about.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -53,8 +53,13 @@ struct Facts {
 impl RequestLog {
     /// A request that has just come.
     pub(crate) fn begin(id: impl Into<Arc<str>>, method: Method, path: &str) -> Self {
-        let line =
-            Line { id: id.into(), method, path: path.to_owned(), began: Instant::now(), facts: Mutex::default() };
+        let line = Line {
+            id: id.into(),
+            method,
+            path: path.to_owned(),
+            began: Instant::now(),
+            facts: Mutex::default(),
+        };
         Self(Arc::new(line))
     }
 

@@ -82,7 +82,9 @@ impl Front {
     async fn across_origins(&self, request: Request<Incoming>, log: &RequestLog) -> Response {
         let Some(cors) = &self.cors else { return self.guarded(request, log).await };
         let guarded = tower::service_fn(async |request| Ok(self.guarded(request, log).await));
-        Box::pin(cors.layer(guarded).oneshot(request)).await.unwrap_or_else(|never: Infallible| match never {})
+        Box::pin(cors.layer(guarded).oneshot(request))
+            .await
+            .unwrap_or_else(|never: Infallible| match never {})
     }
 
     /// Who has no key ends here, before anybody looks at the body.
@@ -107,17 +109,25 @@ impl Front {
         self.routes.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 
-    async fn chat(&self, caller: Caller, log: &RequestLog, request: Request<Arriving>) -> Result<Response, Problem> {
+    async fn chat(
+        &self,
+        caller: Caller,
+        log: &RequestLog,
+        request: Request<Arriving>,
+    ) -> Result<Response, Problem> {
         log.route(chat::PATH);
         let body = Json::read(request).await?;
         chat::chat(State(self.app.clone()), caller, log.clone(), body).await
     }
 }
 
-/// Notes the route a request was matched to: paths of users' ids don't belong into a log's dimensions.
+/// Notes the route a request was matched to: paths of users' ids don't belong into a log's
+/// dimensions.
 fn note_route(request: Request<Body>) -> Request<Body> {
     let extensions = request.extensions();
-    if let (Some(log), Some(path)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
+    if let (Some(log), Some(path)) =
+        (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>())
+    {
         log.route(path.as_str().to_owned());
     }
     request
@@ -131,7 +141,13 @@ async fn no_route(method: Method, uri: http::Uri) -> Problem {
 fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let any = origins.iter().any(|origin| origin == "*");
     let allow = if any { AllowOrigin::any() } else { AllowOrigin::list(origins.iter().cloned()) };
-    let exposed = [observe::REQUEST_ID, chat::CACHE_HEADER, header::RETRY_AFTER, header::ETAG, header::LOCATION];
+    let exposed = [
+        observe::REQUEST_ID,
+        chat::CACHE_HEADER,
+        header::RETRY_AFTER,
+        header::ETAG,
+        header::LOCATION,
+    ];
     let layer = CorsLayer::new()
         .allow_origin(allow)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])

@@ -31,7 +31,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// An event of a stream, with a JSON body. Line ends in it are escaped by JSON, so no event can forge another.
+/// An event of a stream, with a JSON body. Line ends in it are escaped by JSON, so no event can
+/// forge another.
 fn event(name: &'static str, body: &impl Serialize) -> SseEvent {
     SseEvent::default().event(name).data(serde_json::to_string(body).unwrap_or_default())
 }

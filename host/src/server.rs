@@ -1,4 +1,5 @@
-//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests own both.
+//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests
+//! own both.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` resolves, then lets what runs end.
 ///
-/// No new connections are taken and idle ones are closed at once; calls and streams may go on for the grace period and
-/// are then cut with an error.
+/// No new connections are taken and idle ones are closed at once; calls and streams may go on for
+/// the grace period and are then cut with an error.
 pub async fn run(
     listener: TcpListener,
     app: Arc<App>,
@@ -59,7 +60,8 @@ pub async fn run(
         };
         no_delay(&stream);
         let front = front.clone();
-        let service = service_fn(move |request| front.clone().answer(request).map(Ok::<_, Infallible>));
+        let service =
+            service_fn(move |request| front.clone().answer(request).map(Ok::<_, Infallible>));
         let stream = TokioIo::new(Box::pin(read_by_client(stream, config.read_timeout)));
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
@@ -100,7 +102,8 @@ fn no_delay(stream: &TcpStream) {
     }
 }
 
-/// A client that asks and then doesn't read would hold its connection, and the answer in memory, for as long as it likes.
+/// A client that asks and then doesn't read would hold its connection, and the answer in memory,
+/// for as long as it likes.
 fn read_by_client(stream: TcpStream, timeout: Duration) -> TimeoutStream<TcpStream> {
     let mut stream = TimeoutStream::new(stream);
     // Runs only while something waits to be written.

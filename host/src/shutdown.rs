@@ -23,7 +23,8 @@ pub async fn signal() {
 #[cfg(unix)]
 async fn next() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         warn!("Signals can't be received; only SIGKILL will stop this process");
         return std::future::pending().await;

@@ -34,7 +34,10 @@ pub fn init(config: &LogConfig) -> Writing {
         }
         LogFormat::Json => {
             let format = OfRequest::json(JsonLines::default());
-            filtered(config, layer.event_format(format).with_ansi(false).fmt_fields(JsonFields::new()))
+            filtered(
+                config,
+                layer.event_format(format).with_ansi(false).fmt_fields(JsonFields::new()),
+            )
         }
     };
     writing
@@ -48,14 +51,17 @@ where
     let filter = format!("{QUIET_LOGS},{}", config.filter);
     match targets(&filter) {
         Some(targets) => Registry::default().with(layer.and_then(targets)).try_init(),
-        None => Registry::default().with(layer.and_then(EnvFilter::builder().parse_lossy(filter))).try_init(),
+        None => Registry::default()
+            .with(layer.and_then(EnvFilter::builder().parse_lossy(filter)))
+            .try_init(),
     }
 }
 
-/// The filter, where it names neither spans nor fields. It means the same then, and isn't asked at each step into a span
-/// and out of it.
+/// The filter, where it names neither spans nor fields. It means the same then, and isn't asked at
+/// each step into a span and out of it.
 fn targets(filter: &str) -> Option<Targets> {
-    let directives: Vec<&str> = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let directives: Vec<&str> =
+        filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     // A span, or a level that was left out: the library knows what they mean.
     if directives.iter().any(|directive| directive.contains('[') || directive.ends_with('=')) {
         return None;
@@ -69,10 +75,19 @@ mod tests {
 
     #[test]
     fn spans_and_fields_want_the_full_filter() {
-        for plain in ["info", "warn,arete=debug", " info , ,arete::llm=trace,", "off", "arete", "info,hyper=off"] {
+        for plain in [
+            "info",
+            "warn,arete=debug",
+            " info , ,arete::llm=trace,",
+            "off",
+            "arete",
+            "info,hyper=off",
+        ] {
             assert!(targets(plain).is_some(), "{plain}");
         }
-        for full in ["[request]=debug", "arete[request{id=5}]=trace", "arete[{id}]=info", "info,arete="] {
+        for full in
+            ["[request]=debug", "arete[request{id=5}]=trace", "arete[{id}]=info", "info,arete="]
+        {
             assert!(targets(full).is_none(), "{full}");
         }
     }

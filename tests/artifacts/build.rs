@@ -7,10 +7,17 @@ use std::{env, error, fs};
 const BARE: &str = "bare";
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("this is tests/artifacts of the repository")?;
-    let examples = guest_build::build(root, guest_build::TARGET, &["--package", "fixtures", "--examples"]);
-    let bare = guest_build::build(root, guest_build::BARE_TARGET, &["--package", "fixtures", "--example", BARE]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .ok_or("this is tests/artifacts of the repository")?;
+    let examples =
+        guest_build::build(root, guest_build::TARGET, &["--package", "fixtures", "--examples"]);
+    let bare = guest_build::build(
+        root,
+        guest_build::BARE_TARGET,
+        &["--package", "fixtures", "--example", BARE],
+    );
     let mut names = Vec::new();
     for entry in fs::read_dir(root.join("tests/fixtures/examples"))? {
         let path = entry?.path();

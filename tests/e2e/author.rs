@@ -1,5 +1,6 @@
-//! An author's way, from an empty folder to an answer that changes when a file is saved. In Rust, because it is there
-//! wherever these tests run, with the crates that the repository itself is compiled with: nothing is downloaded.
+//! An author's way, from an empty folder to an answer that changes when a file is saved. In Rust,
+//! because it is there wherever these tests run, with the crates that the repository itself is
+//! compiled with: nothing is downloaded.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use tokio::sync::watch;
 
 use crate::support::question;
 
-/// How long a build is waited for: the first one compiles crates, on a machine that tests keep busy.
+/// How long a build is waited for: the first one compiles crates, on a machine that tests keep
+/// busy.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A folder to work in, and the variables that compilers need. There are no others.
@@ -52,13 +54,31 @@ impl Desk {
         // Shared by all runs of these tests, so that crates are compiled once.
         let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
         let mut command = Command::new(env!("CARGO_BIN_EXE_arete"));
-        command.arg("plugin").args(args).current_dir(self.0.path()).env_clear().env("CARGO_NET_OFFLINE", "true");
+        command
+            .arg("plugin")
+            .args(args)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("CARGO_NET_OFFLINE", "true");
         if matches!(args.first(), Some(&("build" | "dev"))) {
             command.arg("--tools").arg(tools);
         }
-        let kept = ["PATH", "HOME", "CARGO", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "LLVM_PROFILE_FILE"];
+        let kept = [
+            "PATH",
+            "HOME",
+            "CARGO",
+            "CARGO_HOME",
+            "RUSTUP_HOME",
+            "RUSTUP_TOOLCHAIN",
+            "LLVM_PROFILE_FILE",
+        ];
         command.envs(std::env::vars_os().filter(|(name, _)| kept.iter().any(|it| name == it)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let stdout = Said::read(child.stdout.take().unwrap());
         let stderr = Said::read(child.stderr.take().unwrap());
         Running { child, stdout, stderr }
@@ -116,8 +136,11 @@ impl Said {
 
     async fn until(&self, what: &str, wanted: impl Fn(&str, bool) -> bool) {
         let mut changes = self.0.subscribe();
-        let found =
-            tokio::time::timeout(PATIENCE, changes.wait_for(|(text, ended)| wanted(text, *ended) || *ended)).await;
+        let found = tokio::time::timeout(
+            PATIENCE,
+            changes.wait_for(|(text, ended)| wanted(text, *ended) || *ended),
+        )
+        .await;
         let (text, ended) = found.unwrap_or_else(|_| panic!("waited for {what}")).unwrap().clone();
         assert!(wanted(&text, ended), "it ended before {what}:\n{text}");
     }
@@ -134,7 +157,10 @@ async fn a_new_project_builds_and_would_be_taken() {
     let (done, says, problem) = desk.run(&["build", "my-vendor"]).await;
     assert!(done, "{problem}");
     let component = desk.path("my-vendor/build/my-vendor.wasm");
-    assert!(says.contains("my-vendor.wasm") && says.contains(" bytes") && says.contains("sha256 "), "{says}");
+    assert!(
+        says.contains("my-vendor.wasm") && says.contains(" bytes") && says.contains("sha256 "),
+        "{says}"
+    );
     let provider = desk.path("my-vendor/provider.toml");
     let paths = [&component, &provider].map(|path| path.to_str().unwrap());
     let (taken, says, _) = desk.run(&["check", paths[0], "--provider", paths[1]]).await;
@@ -143,7 +169,10 @@ async fn a_new_project_builds_and_would_be_taken() {
 
     desk.edit("my-vendor/src/lib.rs", "export!(Provider);", "");
     let (done, _, problem) = desk.run(&["build", "my-vendor"]).await;
-    assert!(!done && problem.contains("export of interface `arete:provider/chat@0.1.0`"), "{problem}");
+    assert!(
+        !done && problem.contains("export of interface `arete:provider/chat@0.1.0`"),
+        "{problem}"
+    );
     assert!(component.is_file(), "the last good component stays");
 }
 
@@ -153,7 +182,9 @@ async fn a_folder_that_is_no_project_is_told_what_it_lacks() {
     for command in ["build", "dev"] {
         let (done, _, problem) = desk.run(&[command, "."]).await;
         assert!(
-            !done && problem.contains("is no plugin project") && problem.contains("Cargo.toml (Rust)"),
+            !done
+                && problem.contains("is no plugin project")
+                && problem.contains("Cargo.toml (Rust)"),
             "{problem}"
         );
     }
@@ -166,8 +197,12 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
     let mut dev = desk.start(&["dev", "hello", "--port", "0"]);
     dev.says("Ask it:", 1).await;
     let text = dev.stdout.text();
-    assert!(text.contains("HELLO_API_KEY isn't set, so the vendor is played by cassettes/"), "{text}");
-    let url = text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap().to_owned();
+    assert!(
+        text.contains("HELLO_API_KEY isn't set, so the vendor is played by cassettes/"),
+        "{text}"
+    );
+    let url =
+        text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap().to_owned();
     assert_eq!(ask(&url).await["content"], "Hello, you!");
 
     desk.edit("hello/src/lib.rs", "text: text.into(), extra", "text: text.to_uppercase(), extra");
@@ -176,7 +211,9 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
 
     desk.edit("hello/src/lib.rs", "to_uppercase()", "to_upper_case()");
     dev.says("Not built", 1).await;
-    dev.stderr.until("the compiler's words", |text, _| text.contains("no method named `to_upper_case`")).await;
+    dev.stderr
+        .until("the compiler's words", |text, _| text.contains("no method named `to_upper_case`"))
+        .await;
     assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
 
     // What builds and is refused: the reason is told, and the last good version goes on.
@@ -212,5 +249,8 @@ async fn a_component_is_put_into_the_folder_of_a_server_that_runs() {
     dev.says("put into plugins", 1).await;
     let built = fs::read(desk.path("hello/build/hello.wasm")).unwrap();
     assert!(built == fs::read(desk.path("plugins/hello.wasm")).unwrap());
-    assert_eq!(fs::read_to_string(desk.path("plugins/hello.toml")).unwrap(), "# the operator's own\n");
+    assert_eq!(
+        fs::read_to_string(desk.path("plugins/hello.toml")).unwrap(),
+        "# the operator's own\n"
+    );
 }

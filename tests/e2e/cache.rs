@@ -15,7 +15,9 @@ use crate::support::{App, ask, question, within};
 async fn until_stats(app: &App, wanted: impl Fn(&Value) -> bool) {
     let asking = async {
         loop {
-            let Ok(response) = app.request(Method::GET, "/api/llm/cache/stats").send().await else { return };
+            let Ok(response) = app.request(Method::GET, "/api/llm/cache/stats").send().await else {
+                return;
+            };
             let Ok(text) = response.text().await else { return };
             if serde_json::from_str(&text).is_ok_and(|stats| wanted(&stats)) {
                 return;
@@ -26,7 +28,8 @@ async fn until_stats(app: &App, wanted: impl Fn(&Value) -> bool) {
     within("the cache's numbers", asking).await;
 }
 
-/// A vendor that answers each question with another text, so that an answer of before is known by it.
+/// A vendor that answers each question with another text, so that an answer of before is known by
+/// it.
 fn numbered(vendor: &Upstream) {
     let count = std::sync::atomic::AtomicU32::new(0);
     vendor.always_with(move |_| {
@@ -42,7 +45,10 @@ async fn the_same_question_is_asked_once_also_over_a_restart() {
     let app = App::with_vendor(&vendor).start().await;
 
     let first = app.chat(question("Hello")).await;
-    assert_eq!((first.header("x-arete-cache"), &first.ok()["cached"]), (Some("miss"), &json!(false)));
+    assert_eq!(
+        (first.header("x-arete-cache"), &first.ok()["cached"]),
+        (Some("miss"), &json!(false))
+    );
     let second = app.chat(question("Hello")).await;
     assert_eq!(second.header("x-arete-cache"), Some("hit"));
     let mut original = first.ok();
@@ -84,10 +90,18 @@ async fn any_field_that_is_changed_is_another_question() {
         ask("Hello", json!({ "extra": { "metadata": { "user_id": "2" } } })),
     ];
     for (index, body) in questions.iter().enumerate() {
-        assert_eq!(app.chat(body.clone()).await.ok()["content"], format!("answer {}", index + 1), "{body}");
+        assert_eq!(
+            app.chat(body.clone()).await.ok()["content"],
+            format!("answer {}", index + 1),
+            "{body}"
+        );
     }
     for (index, body) in questions.iter().enumerate() {
-        assert_eq!(app.chat(body.clone()).await.ok()["content"], format!("answer {}", index + 1), "{body}");
+        assert_eq!(
+            app.chat(body.clone()).await.ok()["content"],
+            format!("answer {}", index + 1),
+            "{body}"
+        );
     }
     // How an answer is delivered doesn't change it.
     let delivered = app.chat(ask("Hello", json!({ "cacheTTL": 5000 }))).await;
@@ -110,7 +124,9 @@ async fn fifty_equal_questions_at_once_are_one_call_and_fifty_answers() {
         gate.open();
     };
     let (answers, ()) = tokio::join!(asking, opening);
-    let states = |state| answers.iter().filter(|answer| answer.header("x-arete-cache") == Some(state)).count();
+    let states = |state| {
+        answers.iter().filter(|answer| answer.header("x-arete-cache") == Some(state)).count()
+    };
     assert_eq!((states("miss"), states("coalesced")), (1, 49));
     for answer in &answers {
         let answer = answer.ok();
@@ -197,7 +213,9 @@ async fn the_last_to_leave_ends_the_call_at_the_vendor() {
 async fn an_error_is_shared_by_those_who_waited_and_never_kept() {
     let vendor = Upstream::start().await;
     let gate = Gate::new();
-    vendor.reply(Reply::json(400, claude::error("invalid_request_error", "no")).wait_before_headers(&gate));
+    vendor.reply(
+        Reply::json(400, claude::error("invalid_request_error", "no")).wait_before_headers(&gate),
+    );
     vendor.reply(Reply::json(200, claude::message("yes")));
     let app = App::with_vendor(&vendor).start().await;
     let opening = async {
@@ -205,7 +223,8 @@ async fn an_error_is_shared_by_those_who_waited_and_never_kept() {
         until_stats(&app, |stats| stats["coalesced"] == 1).await;
         gate.open();
     };
-    let (one, two, ()) = tokio::join!(app.chat(question("Hello")), app.chat(question("Hello")), opening);
+    let (one, two, ()) =
+        tokio::join!(app.chat(question("Hello")), app.chat(question("Hello")), opening);
     one.problem(400, "invalid-request");
     two.problem(400, "invalid-request");
     assert_eq!(app.chat(question("Hello")).await.ok()["content"], "yes");
@@ -257,7 +276,10 @@ async fn callers_with_other_keys_get_answers_of_their_own() {
     let app = App::with_vendor(&vendor).set("ARETE_API_KEYS", keys).start().await;
     let mut contents: Vec<Value> = Vec::new();
     for key in ["0123456789abcdef", "fedcba9876543210", "0123456789abcdef"] {
-        let asked = app.request(Method::POST, "/api/llm/chat").bearer_auth(key).body(question("Hello").to_string());
+        let asked = app
+            .request(Method::POST, "/api/llm/chat")
+            .bearer_auth(key)
+            .body(question("Hello").to_string());
         contents.push(send(asked).await.ok()["content"].take());
     }
     assert_eq!(contents, ["answer 1", "answer 2", "answer 1"]);
@@ -272,8 +294,10 @@ async fn a_damaged_file_is_set_aside_and_the_server_starts() {
 
     let app = app.kill_and_restart().await;
     assert_eq!(app.chat(question("Hello")).await.header("x-arete-cache"), Some("miss"));
-    let names: Vec<String> =
-        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     assert!(names.iter().any(|name| name.starts_with("cache.redb.damaged")), "{names:?}");
 }
 
@@ -285,7 +309,9 @@ async fn killed_under_load_it_starts_and_serves_only_whole_answers() {
         // The kill comes while answers are being written: after the first hundred of three hundred.
         let asking = join_all((0..300).map(|number| {
             // Many of these find the process gone.
-            app.request(Method::POST, "/api/llm/chat").body(question(&text(number)).to_string()).send()
+            app.request(Method::POST, "/api/llm/chat")
+                .body(question(&text(number)).to_string())
+                .send()
         }));
         let killing = async {
             until_stats(&app, |stats| stats["misses"].as_u64() >= Some(100)).await;
@@ -304,8 +330,13 @@ async fn the_time_to_live_is_the_callers_to_shorten() {
     let vendor = Upstream::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
-    for wrong in [json!(0), json!(-1), json!(999), json!(2_592_000_001_u64), json!("1h"), json!(1.5)] {
-        let problem = app.chat(ask("Hello", json!({ "cacheTTL": wrong }))).await.problem(400, "invalid-request");
+    for wrong in
+        [json!(0), json!(-1), json!(999), json!(2_592_000_001_u64), json!("1h"), json!(1.5)]
+    {
+        let problem = app
+            .chat(ask("Hello", json!({ "cacheTTL": wrong })))
+            .await
+            .problem(400, "invalid-request");
         let said = problem["errors"][0]["message"].as_str().unwrap();
         assert!(said.contains("1000") && said.contains("2592000000"), "{said}");
     }

@@ -1,4 +1,5 @@
-//! A client that leaves: the vendor's connection is closed at once, because tokens that nobody reads are money.
+//! A client that leaves: the vendor's connection is closed at once, because tokens that nobody
+//! reads are money.
 
 use serde_json::{Value, json};
 use upstream::{Gate, Reply, Upstream, claude};
@@ -23,7 +24,11 @@ async fn a_client_that_leaves_before_the_vendors_headers_takes_the_call_with_it(
         client.hang_up();
         vendor.wait_for_disconnect().await;
         let line = cancelled(&app, nth).await;
-        assert_eq!((&line["status"], &line["provider"]), (&json!(499), &json!("claude")), "stream: {stream}");
+        assert_eq!(
+            (&line["status"], &line["provider"]),
+            (&json!(499), &json!("claude")),
+            "stream: {stream}"
+        );
         app.assert_well().await;
     }
 }
@@ -79,7 +84,9 @@ async fn a_client_that_reads_nothing_and_leaves_takes_an_endless_stream_with_it(
 async fn no_attempt_is_made_for_a_client_that_left_between_two() {
     let vendor = Upstream::start().await;
     let app = App::with_vendor(&vendor).start().await;
-    let later = || Reply::json(529, claude::error("overloaded_error", "Overloaded")).header("retry-after", "1");
+    let later = || {
+        Reply::json(529, claude::error("overloaded_error", "Overloaded")).header("retry-after", "1")
+    };
     vendor.replies([later(), later(), Reply::json(200, claude::message("Hi"))]);
 
     let client = Raw::chat(&app, &question("I'm not patient")).await;
@@ -87,9 +94,11 @@ async fn no_attempt_is_made_for_a_client_that_left_between_two() {
     client.hang_up();
     cancelled(&app, 0).await;
 
-    // This one waits for the same second, from later on: had the other call gone on, it would have been seen by now.
+    // This one waits for the same second, from later on: had the other call gone on, it would have
+    // been seen by now.
     app.chat(question("I am")).await.ok();
-    let asked: Vec<Value> = vendor.requests().iter().map(|it| it.json()["messages"][0]["content"].clone()).collect();
+    let asked: Vec<Value> =
+        vendor.requests().iter().map(|it| it.json()["messages"][0]["content"].clone()).collect();
     assert_eq!(asked, ["I'm not patient", "I am", "I am"]);
 }
 

@@ -1,4 +1,5 @@
-//! A question and its whole answer: the shape that clients of the original service know, and what the vendor is sent.
+//! A question and its whole answer: the shape that clients of the original service know, and what
+//! the vendor is sent.
 
 use serde_json::{Value, json};
 use upstream::{Reply, Upstream, claude};
@@ -80,7 +81,8 @@ async fn the_vendor_is_sent_the_question_its_key_and_nothing_of_our_own() {
 #[tokio::test]
 async fn whatever_the_caller_set_arrives_as_it_was_typed() {
     let vendor = Upstream::start().await;
-    let app = App::with_vendor(&vendor).set("ANTHROPIC_MODEL", "claude-of-the-operator").start().await;
+    let app =
+        App::with_vendor(&vendor).set("ANTHROPIC_MODEL", "claude-of-the-operator").start().await;
     vendor.always(Reply::json(200, claude::message("Hi")));
 
     let fields = json!({
@@ -152,7 +154,10 @@ async fn tool_use_and_thinking_come_as_parts_and_go_back_as_they_came() {
     assert_eq!(answer["content"], "Let me look.");
     assert_eq!(answer["finishReason"], "tool_use");
     let parts = &answer["parts"];
-    assert_eq!(parts[0], json!({ "type": "thinking", "text": "Hm, weather.", "signature": "c2lnbmVk" }));
+    assert_eq!(
+        parts[0],
+        json!({ "type": "thinking", "text": "Hm, weather.", "signature": "c2lnbmVk" })
+    );
     assert_eq!(parts[1]["type"], "other");
     assert_eq!(parts[2], json!({ "type": "text", "text": "Let me look." }));
     assert_eq!(
@@ -180,7 +185,10 @@ async fn several_text_blocks_are_joined_with_nothing_between() {
     let blocks = json!([{ "type": "text", "text": "One, " }, { "type": "text", "text": "two" }]);
     vendor.reply(Reply::json(200, claude::message_with(blocks, "max_tokens")));
     let answer = app.chat(question("Count!")).await.ok();
-    assert_eq!((&answer["content"], &answer["finishReason"]), (&json!("One, two"), &json!("max_tokens")));
+    assert_eq!(
+        (&answer["content"], &answer["finishReason"]),
+        (&json!("One, two"), &json!("max_tokens"))
+    );
 }
 
 #[tokio::test]
@@ -190,7 +198,8 @@ async fn a_caller_may_choose_among_the_providers_there_are() {
     let answer = app.chat(ask("Hi", json!({ "provider": "echo" }))).await.ok();
     assert_eq!(answer["provider"], "echo");
 
-    let unknown = app.chat(ask("Hi", json!({ "provider": "nobody" }))).await.problem(404, "not-found");
+    let unknown =
+        app.chat(ask("Hi", json!({ "provider": "nobody" }))).await.problem(404, "not-found");
     let detail = unknown["detail"].as_str().unwrap();
     assert!(detail.contains("nobody") && detail.contains("claude, echo"), "{detail}");
     assert_eq!(vendor.count(), 0);

@@ -61,7 +61,9 @@ async fn a_providers_file_is_checked_with_its_component() {
                    [[outbound]]\norigin = \"https://a.example\"\nheaders = { x-api-key = \"${A_KEY}\" }\n";
     let said_without = said(App::bare().file("mine.toml", granted), &check, 0).await;
     assert_says(&said_without, &["may reach   https://a.example", "provider mine lacks A_KEY"]);
-    let said_with = said(App::bare().file("mine.toml", granted).set("A_KEY", "sk-secret-of-a"), &check, 0).await;
+    let said_with =
+        said(App::bare().file("mine.toml", granted).set("A_KEY", "sk-secret-of-a"), &check, 0)
+            .await;
     assert_says(
         &said_with,
         &[
@@ -73,15 +75,22 @@ async fn a_providers_file_is_checked_with_its_component() {
 
     let wrong = said(App::bare().file("mine.toml", "\norigin = 1\n"), &check, 1).await;
     assert_says(&wrong, &["mine.toml: line 2: a provider's file has no key \"origin\""]);
-    let small = said(App::bare().file("mine.toml", "[limits]\nmemory = \"1 MiB\"\n"), &check, 1).await;
-    assert_says(&small, &["of memory, and may have 1 MiB: `memory` under [limits] in its file raises that"]);
+    let small =
+        said(App::bare().file("mine.toml", "[limits]\nmemory = \"1 MiB\"\n"), &check, 1).await;
+    assert_says(
+        &small,
+        &["of memory, and may have 1 MiB: `memory` under [limits] in its file raises that"],
+    );
     let ungranted = said(App::bare(), &["plugin", "check", arete_artifacts::STRAY], 0).await;
     assert_says(&ungranted, &["it can use the network and is granted no origin", "[[outbound]]"]);
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_there_is_a_mistake_of_the_callers() {
-    assert_says(&said(App::bare(), &["plugin", "check", "none.wasm"], 64).await, &["none.wasm is no file"]);
+    assert_says(
+        &said(App::bare(), &["plugin", "check", "none.wasm"], 64).await,
+        &["none.wasm is no file"],
+    );
 }
 
 #[tokio::test]
@@ -92,7 +101,13 @@ async fn all_providers_are_listed_as_they_would_be_loaded() {
     assert!(!good.dir().join("data").exists(), "who lists makes nothing");
     assert_says(
         &listed,
-        &["PROVIDER", "claude    unconfigured", "https://api.anthropic.com", "counter   ready", "echo "],
+        &[
+            "PROVIDER",
+            "claude    unconfigured",
+            "https://api.anthropic.com",
+            "counter   ready",
+            "echo ",
+        ],
     );
     let listed = said(app().file("plugins/bad.toml", "x = 1\n"), &["plugin", "list"], 1).await;
     assert_says(&listed, &["bad       failed", "line 1: a provider's file has no key \"x\""]);

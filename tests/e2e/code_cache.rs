@@ -1,4 +1,5 @@
-//! Compiled code on disk: it saves the next start the work, and whatever lies there, the server starts.
+//! Compiled code on disk: it saves the next start the work, and whatever lies there, the server
+//! starts.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use crate::support::App;
 fn origins(app: &App) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let lines = app.logs().find(|line| line["message"] == "Loaded provider");
-    let mut origins: Vec<_> = lines.iter().map(|line| (text(&line["provider"]), text(&line["code"]))).collect();
+    let mut origins: Vec<_> =
+        lines.iter().map(|line| (text(&line["provider"]), text(&line["code"]))).collect();
     origins.sort();
     origins
 }
@@ -27,7 +29,8 @@ fn code_files(app: &App) -> Vec<PathBuf> {
 }
 
 fn warnings(app: &App, about: &str) -> usize {
-    let said = |line: &Value| line["message"].as_str().is_some_and(|message| message.contains(about));
+    let said =
+        |line: &Value| line["message"].as_str().is_some_and(|message| message.contains(about));
     app.logs().find(|line| line["level"] == "WARN" && said(line)).len()
 }
 
@@ -81,8 +84,12 @@ async fn no_code_is_kept_for_an_operator_who_wants_none() {
 #[tokio::test]
 async fn machine_code_is_no_plugin_even_if_this_server_compiled_it() {
     let app = App::with_echo().start().await;
-    let code = fs::read(code_files(&app).first().expect("code was kept")).expect("a file can be read");
+    let code =
+        fs::read(code_files(&app).first().expect("code was kept")).expect("a file can be read");
     let app = App::with_echo().plugin_file("smuggled", code).start().await;
     let error = app.provider("smuggled").await["lastError"].clone();
-    assert!(error.as_str().is_some_and(|error| error.contains("machine code, not a component")), "{error}");
+    assert!(
+        error.as_str().is_some_and(|error| error.contains("machine code, not a component")),
+        "{error}"
+    );
 }

@@ -20,11 +20,14 @@ fn they_are_the_bytes_of_the_day() {
     for line in sums.lines() {
         let (sum, name) = line.split_once("  ").expect("lines are as sha256sum writes them");
         let bytes = fs::read(folder().join(name)).unwrap();
-        let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, sum, "{name}");
         listed.push(name.to_owned());
     }
-    let components = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let components = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut components: Vec<String> = components.filter(|name| name.ends_with(".wasm")).collect();
     components.sort();
     assert_eq!(components, listed);
@@ -60,9 +63,15 @@ async fn one_in_c_answers_plain_and_streamed_and_tells_failures() {
     });
     vendor.reply(Reply::json(200, answer));
     let said = app.chat(ask("Hello", json!({ "provider": "old" }))).await.ok();
-    assert_eq!((&said["content"], &said["usage"]["totalTokens"]), (&json!("Still here."), &json!(5)));
+    assert_eq!(
+        (&said["content"], &said["usage"]["totalTokens"]),
+        (&json!("Still here."), &json!(5))
+    );
     let sent = vendor.requests().pop().expect("the vendor was asked");
-    assert_eq!((sent.path.as_str(), sent.header("authorization")), ("/v2/chat", Some("Bearer key-of-the-tests")));
+    assert_eq!(
+        (sent.path.as_str(), sent.header("authorization")),
+        ("/v2/chat", Some("Bearer key-of-the-tests"))
+    );
 
     let events = [
         json!({ "type": "message-start", "id": "2", "delta": { "message": { "role": "assistant" } } }),
@@ -74,7 +83,10 @@ async fn one_in_c_answers_plain_and_streamed_and_tells_failures() {
     ];
     let text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     vendor.reply(Reply::sse_text(text));
-    assert_eq!(app.stream(ask("And now?", json!({ "provider": "old" }))).await.finish().await.0, "Still streaming.");
+    assert_eq!(
+        app.stream(ask("And now?", json!({ "provider": "old" }))).await.finish().await.0,
+        "Still streaming."
+    );
 
     vendor.reply(Reply::json(429, json!({ "message": "slow down" })).header("retry-after", "7"));
     let refused = app.chat(ask("Once more", json!({ "provider": "old" }))).await;

@@ -1,4 +1,5 @@
-//! Settings: every mistake at once and before the port opens, with what would be right and never with a secret.
+//! Settings: every mistake at once and before the port opens, with what would be right and never
+//! with a secret.
 
 use serde_json::json;
 
@@ -34,7 +35,10 @@ async fn every_mistake_is_reported_at_once_and_without_secrets() {
             .set("CORS_ORIGINS", "example.com")
             .set("ANTHROPIC_API_KEY", format!("{secret}\u{7}"))
             .set("ANTHROPIC_BASE_URL", format!("https://user:{secret}@api.example"))
-            .set("ARETE_API_KEYS", format!("{secret},short:{},twice:{secret},twice:{secret}", &secret[..9])),
+            .set(
+                "ARETE_API_KEYS",
+                format!("{secret},short:{},twice:{secret},twice:{secret}", &secret[..9]),
+            ),
     )
     .await;
     for name in [
@@ -58,7 +62,11 @@ async fn every_mistake_is_reported_at_once_and_without_secrets() {
     }
     assert!(run.stderr.contains("\"banana\""), "{}", run.stderr);
     assert!(run.stderr.contains("the name twice is given twice"), "{}", run.stderr);
-    assert!(run.stderr.contains("the key of short must have at least 16 characters"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the key of short must have at least 16 characters"),
+        "{}",
+        run.stderr
+    );
     assert!(!run.stderr.contains("sk-secret"), "{}", run.stderr);
 }
 
@@ -68,13 +76,16 @@ async fn other_machines_are_let_in_only_with_keys() {
     assert!(run.stderr.contains("ARETE_API_KEYS"), "{}", run.stderr);
 
     let keys = "team:0123456789abcdef";
-    let app = App::with_echo().set("HOST", "0.0.0.0").set("ARETE_API_KEYS", keys).args(&["check-config"]);
+    let app =
+        App::with_echo().set("HOST", "0.0.0.0").set("ARETE_API_KEYS", keys).args(&["check-config"]);
     assert_eq!(app.run().await.status.code(), Some(0));
 }
 
 #[tokio::test]
 async fn an_unknown_default_provider_is_a_mistake_that_names_those_there_are() {
-    let run = refused(App::bare().set("LLM_DEFAULT_PROVIDER", "gpt").plugin(arete_artifacts::COUNTER)).await;
+    let run =
+        refused(App::bare().set("LLM_DEFAULT_PROVIDER", "gpt").plugin(arete_artifacts::COUNTER))
+            .await;
     assert!(run.stderr.contains("LLM_DEFAULT_PROVIDER"), "{}", run.stderr);
     assert!(run.stderr.contains("claude, counter, echo"), "{}", run.stderr);
 }
@@ -86,7 +97,11 @@ async fn a_file_of_settings_is_read_and_the_environment_wins() {
     assert_eq!(app.chat(question("Hello")).await.ok()["provider"], "echo");
     assert_eq!(app.provider("claude").await["defaultModel"], "claude-of-the-file");
 
-    let app = App::bare().file(".env", dotenv).set("ANTHROPIC_MODEL", "claude-of-the-environment").start().await;
+    let app = App::bare()
+        .file(".env", dotenv)
+        .set("ANTHROPIC_MODEL", "claude-of-the-environment")
+        .start()
+        .await;
     assert_eq!(app.provider("claude").await["defaultModel"], "claude-of-the-environment");
 }
 
@@ -99,14 +114,18 @@ async fn a_file_of_settings_that_cannot_be_read_is_a_mistake_without_its_text() 
 #[tokio::test]
 async fn without_a_key_claude_says_what_is_missing_and_echo_answers() {
     let app = App::bare().start().await;
-    let warning = app.wait_for_log(|line| line["level"] == "WARN" && line["provider"] == "claude").await;
+    let warning =
+        app.wait_for_log(|line| line["level"] == "WARN" && line["provider"] == "claude").await;
     assert!(warning["message"].as_str().unwrap().contains("ANTHROPIC_API_KEY"), "{warning}");
 
     let problem = app.chat(question("Hello")).await.problem(503, "provider-unavailable");
     assert!(problem["detail"].as_str().unwrap().contains("ANTHROPIC_API_KEY"), "{problem}");
     app.refused_stream(question("Hello")).await.problem(503, "provider-unavailable");
     assert_eq!(app.provider("claude").await["state"], "unconfigured");
-    assert_eq!(app.chat(ask("Hello", json!({ "provider": "echo" }))).await.ok()["content"], "Hello");
+    assert_eq!(
+        app.chat(ask("Hello", json!({ "provider": "echo" }))).await.ok()["content"],
+        "Hello"
+    );
 }
 
 #[tokio::test]
@@ -121,7 +140,11 @@ async fn settings_can_be_checked_without_serving() {
 async fn help_and_version_are_told() {
     let help = App::bare().args(&["--help"]).run().await;
     assert_eq!(help.status.code(), Some(0));
-    assert!(help.stdout.contains("check-config") && help.stdout.contains("serve"), "{}", help.stdout);
+    assert!(
+        help.stdout.contains("check-config") && help.stdout.contains("serve"),
+        "{}",
+        help.stdout
+    );
     let version = App::bare().args(&["--version"]).run().await;
     assert_eq!(version.status.code(), Some(0));
     assert!(version.stdout.starts_with("arete "), "{}", version.stdout);

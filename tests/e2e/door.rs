@@ -22,10 +22,19 @@ const GUARDED: [(&str, &str); 12] = [
     ("PUT", "/api/users"),
 ];
 
-async fn send(app: &App, method: &str, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
+async fn send(
+    app: &App,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &'static str,
+) -> Answer {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
     let request = client::request(method, app.url(path)).body(body);
-    client::send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    client::send(
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -106,13 +115,26 @@ async fn pages_of_other_origins_may_call_only_where_the_operator_says_so() {
     let closed = App::shared().await;
     assert_eq!(preflight(&closed, page).await.header("access-control-allow-origin"), None);
 
-    let app = App::with_echo().set("CORS_ORIGINS", page).set("ARETE_API_KEYS", "team:0123456789abcdef").start().await;
+    let app = App::with_echo()
+        .set("CORS_ORIGINS", page)
+        .set("ARETE_API_KEYS", "team:0123456789abcdef")
+        .start()
+        .await;
     let allowed = preflight(&app, page).await;
     assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, Some(page)));
-    assert!(allowed.header("access-control-allow-headers").is_some_and(|names| names.contains("authorization")));
-    assert_eq!(preflight(&app, "https://evil.example").await.header("access-control-allow-origin"), None);
+    assert!(
+        allowed
+            .header("access-control-allow-headers")
+            .is_some_and(|names| names.contains("authorization"))
+    );
+    assert_eq!(
+        preflight(&app, "https://evil.example").await.header("access-control-allow-origin"),
+        None
+    );
     // A page may read why it was refused.
-    let refused =
-        client::send(client::request(Method::GET, app.url("/api/llm/providers")).header("origin", page)).await;
+    let refused = client::send(
+        client::request(Method::GET, app.url("/api/llm/providers")).header("origin", page),
+    )
+    .await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(page)));
 }

@@ -1,5 +1,5 @@
-//! The way out: a provider reaches what it was granted, by the very origin and the very kind of address, and an operator
-//! learns from the log what to write to allow more.
+//! The way out: a provider reaches what it was granted, by the very origin and the very kind of
+//! address, and an operator learns from the log what to write to allow more.
 
 use serde_json::{Value, json};
 use upstream::{Reply, Upstream, claude};
@@ -34,14 +34,20 @@ async fn a_denial_tells_the_operator_the_lines_to_add_and_no_spelling_gets_aroun
         ("[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
         ("0.0.0.0", "0.0.0.0"),
     ] {
-        let answer = app.chat(ask(&named(&vendor, host), json!({ "provider": "stray" }))).await.ok();
+        let answer =
+            app.chat(ask(&named(&vendor, host), json!({ "provider": "stray" }))).await.ok();
         let origin = named(&vendor, origin);
         let denied = format!("denied: provider stray has no grant for {origin}");
         assert!(answer["content"].as_str().unwrap().starts_with(&denied), "{answer}");
-        let line = app.wait_for_log(|line: &Value| line["level"] == "WARN" && line["origin"] == origin).await;
+        let line = app
+            .wait_for_log(|line: &Value| line["level"] == "WARN" && line["origin"] == origin)
+            .await;
         assert_eq!((&line["provider"], &line["file"]), (&json!("stray"), &json!("stray.toml")));
         let message = line["message"].as_str().unwrap();
-        assert!(message.ends_with(&format!("add to stray.toml:\n[[outbound]]\norigin = \"{origin}\"")), "{message}");
+        assert!(
+            message.ends_with(&format!("add to stray.toml:\n[[outbound]]\norigin = \"{origin}\"")),
+            "{message}"
+        );
     }
     assert_eq!(vendor.connections_total(), 0);
 }
@@ -50,11 +56,13 @@ async fn a_denial_tells_the_operator_the_lines_to_add_and_no_spelling_gets_aroun
 async fn a_vendor_whose_head_is_too_large_is_told_by_the_limits_key() {
     let vendor = Upstream::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
-    vendor.reply(Reply::json(200, claude::message("Hello")).header("x-long", "x".repeat(100 << 10)));
+    vendor
+        .reply(Reply::json(200, claude::message("Hello")).header("x-long", "x".repeat(100 << 10)));
     let problem = app.chat(question("Hello")).await.problem(502, "provider-failed");
     assert!(problem["detail"].as_str().unwrap().contains("`header-bytes`"), "{problem}");
-    let many =
-        (0..200).fold(Reply::json(200, claude::message("Hello")), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    let many = (0..200).fold(Reply::json(200, claude::message("Hello")), |reply, n| {
+        reply.header(&format!("x-{n}"), "1")
+    });
     vendor.reply(many);
     let problem = app.chat(question("Hello")).await.problem(502, "provider-failed");
     assert!(problem["detail"].as_str().unwrap().contains("`headers`"), "{problem}");

@@ -1,5 +1,5 @@
-//! `arete plugin test`: plugins that are right pass, and each mistake is found by the check that is there for it, told in
-//! words that an author can use.
+//! `arete plugin test`: plugins that are right pass, and each mistake is found by the check that is
+//! there for it, told in words that an author can use.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,8 @@ fn arg(path: impl AsRef<Path>) -> String {
 
 /// Runs the suite in a folder of its own, with these arguments behind `plugin test`.
 async fn test(builder: Builder, args: &[String]) -> Run {
-    let args: Vec<&str> = ["plugin", "test"].into_iter().chain(args.iter().map(String::as_str)).collect();
+    let args: Vec<&str> =
+        ["plugin", "test"].into_iter().chain(args.iter().map(String::as_str)).collect();
     builder.args(&args).run().await
 }
 
@@ -51,26 +52,52 @@ async fn the_bundled_claude_passes() {
     let args = [arg(bundled("claude")), "--provider".into(), arg(project.join("provider.toml"))];
     let report = test(App::bare(), &args).await.ended(0);
     let (failed, not_applicable) = (" 0 failed,", " 0 not applicable");
-    assert_says(&report, &["vendor anthropic", "ok    cassette/plain", "a call ", failed, not_applicable, "\npassed"]);
+    assert_says(
+        &report,
+        &[
+            "vendor anthropic",
+            "ok    cassette/plain",
+            "a call ",
+            failed,
+            not_applicable,
+            "\npassed",
+        ],
+    );
 }
 
 #[tokio::test]
 async fn a_plugin_without_a_vendor_passes_what_applies() {
     let folder = repository().join("plugins/echo/cassettes");
-    let report = test(App::bare(), &[arg(bundled("echo")), "--cassettes".into(), arg(folder)]).await.ended(0);
-    assert_says(&report, &["vendor echo", "n/a   cuts/stream, status-400", "asks no vendor", " 0 failed,", "\npassed"]);
+    let report = test(App::bare(), &[arg(bundled("echo")), "--cassettes".into(), arg(folder)])
+        .await
+        .ended(0);
+    assert_says(
+        &report,
+        &[
+            "vendor echo",
+            "n/a   cuts/stream, status-400",
+            "asks no vendor",
+            " 0 failed,",
+            "\npassed",
+        ],
+    );
 }
 
 #[tokio::test]
 async fn a_plugin_without_cassettes_is_told_what_to_write() {
     let report = test(App::bare(), &[arg(bundled("echo"))]).await.ended(1);
-    assert_says(&report, &["FAIL  cassettes", "cassettes/plain/question.json", "the plugin says that it streams"]);
+    assert_says(
+        &report,
+        &["FAIL  cassettes", "cassettes/plain/question.json", "the plugin says that it streams"],
+    );
 }
 
 /// A folder with a cassette of a plain question without a vendor.
 fn cassette(question: &str, answer: &str) -> Builder {
     let question = format!(r#"{{"messages": [{{"role": "user", "content": "{question}"}}]}}"#);
-    App::bare().file("cassettes/plain/question.json", question).file("cassettes/plain/answer.json", answer)
+    App::bare()
+        .file("cassettes/plain/question.json", question)
+        .file("cassettes/plain/answer.json", answer)
 }
 
 fn content(text: &str) -> String {
@@ -82,7 +109,8 @@ fn content(text: &str) -> String {
 
 #[tokio::test]
 async fn a_crash_is_told_with_the_guests_own_words() {
-    let report = test(cassette("Hi", r#"{"content": "a"}"#), &[arete_artifacts::TRAP.into()]).await.ended(1);
+    let report =
+        test(cassette("Hi", r#"{"content": "a"}"#), &[arete_artifacts::TRAP.into()]).await.ended(1);
     assert_says(
         &report,
         &[
@@ -104,10 +132,15 @@ async fn an_answer_that_breaks_the_contract_is_told() {
 
 #[tokio::test]
 async fn another_answer_is_told_with_the_difference() {
-    let report = test(cassette("Hi", &content("2")), &[arete_artifacts::COUNTER.into()]).await.ended(1);
+    let report =
+        test(cassette("Hi", &content("2")), &[arete_artifacts::COUNTER.into()]).await.ended(1);
     assert_says(
         &report,
-        &["FAIL  cassette/plain", "content: expected \"2\", saw \"1\"", "provider: expected \"fixture\""],
+        &[
+            "FAIL  cassette/plain",
+            "content: expected \"2\", saw \"1\"",
+            "provider: expected \"fixture\"",
+        ],
     );
 }
 
@@ -115,7 +148,10 @@ async fn another_answer_is_told_with_the_difference() {
 async fn a_component_that_is_not_admitted_is_told_why_and_nothing_else_runs() {
     let no_component = App::bare().file("x.wasm", "no component");
     let report = test(no_component, &["x.wasm".into()]).await.ended(1);
-    assert_says(&report, &["FAIL  admission", "a provider that loads", "0 passed, 1 failed, 0 not applicable"]);
+    assert_says(
+        &report,
+        &["FAIL  admission", "a provider that loads", "0 passed, 1 failed, 0 not applicable"],
+    );
 }
 
 #[tokio::test]
@@ -126,8 +162,16 @@ async fn mistakes_of_the_author_are_told_with_their_file() {
         (App::bare(), vec![&*echo, "--provider", "none.toml"], "none.toml: can't be read"),
         (App::bare(), vec![&*echo, "--cassettes", "none"], "none can't be read"),
         (App::bare().file("provider.toml", "a = "), vec![&*echo], "provider.toml: "),
-        (App::bare().file("cassettes/a b/question.json", "{}"), vec![&*echo], "a b: a cassette's name"),
-        (App::bare().file("cassettes/a/question.json", "{"), vec![&*echo], "a/question.json: isn't JSON"),
+        (
+            App::bare().file("cassettes/a b/question.json", "{}"),
+            vec![&*echo],
+            "a b: a cassette's name",
+        ),
+        (
+            App::bare().file("cassettes/a/question.json", "{"),
+            vec![&*echo],
+            "a/question.json: isn't JSON",
+        ),
         (App::bare(), vec![&*echo, "--only", "zzz"], "no check has \"zzz\" in its name"),
     ] {
         let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
@@ -143,10 +187,14 @@ fn sloppy(mistake: &str) -> Builder {
         "[config]\nbase-url = \"${{SLOPPY_URL:-https://api.example.com}}\"\nmistake = \"{mistake}\"\n\
          [[outbound]]\norigin = \"${{SLOPPY_URL:-https://api.example.com}}\"\nheaders = {{ x-api-key = \"${{SLOPPY_KEY}}\" }}\n"
     );
-    let question = |stream| format!(r#"{{"messages": [{{"role": "user", "content": "Grüezi"}}], "stream": {stream}}}"#);
+    let question = |stream| {
+        format!(r#"{{"messages": [{{"role": "user", "content": "Grüezi"}}], "stream": {stream}}}"#)
+    };
     let lines = "{\"text\": \"Hello, \"}\n{\"text\": \"Zürich!\"}\n{\"end\": true}\n";
     let request = |stream| {
-        format!("POST /answer HTTP/1.1\nx-api-key: test-credential\n\n{{\"stream\": {stream}, \"text\": \"Grüezi\"}}\n")
+        format!(
+            "POST /answer HTTP/1.1\nx-api-key: test-credential\n\n{{\"stream\": {stream}, \"text\": \"Grüezi\"}}\n"
+        )
     };
     App::bare()
         .file("provider.toml", provider)
@@ -178,7 +226,10 @@ fn sloppy(mistake: &str) -> Builder {
 
 /// The names of the checks that failed.
 fn failed(report: &str) -> Vec<&str> {
-    report.lines().filter_map(|line| line.strip_prefix("FAIL  ")?.split_whitespace().next()).collect()
+    report
+        .lines()
+        .filter_map(|line| line.strip_prefix("FAIL  ")?.split_whitespace().next())
+        .collect()
 }
 
 #[tokio::test]
@@ -189,10 +240,18 @@ pub async fn every_mistake_is_found_by_its_check() {
         ("forgets retry-after", &["status-429"], "provider-error.retry-after-ms"),
         ("tries again", &["status-500"], "let the host decide whether to try again"),
         ("panics", &["nonsense", "cut-off"], "the sloppy fixture expected JSON"),
-        ("takes any end for the end", &["nonsense", "cut-off"], "return error-kind.interrupted and no finish"),
+        (
+            "takes any end for the end",
+            &["nonsense", "cut-off"],
+            "return error-kind.interrupted and no finish",
+        ),
         ("hoards", &["cancel"], "a plugin that waits for the end of the stream doesn't stream"),
         ("forgets the end of a question", &["big-question"], "send texts as they are"),
-        ("sends ASCII", &["cassette/plain", "cassette/stream", "unicode-question"], "body: text: expected \"Grüezi\""),
+        (
+            "sends ASCII",
+            &["cassette/plain", "cassette/stream", "unicode-question"],
+            "body: text: expected \"Grüezi\"",
+        ),
         ("draws lots", &["cassette/plain", "cassette/stream", "again"], "body: lot: not expected"),
         ("refuses what it doesn't know", &["unknown-fields"], "vendors add some without notice"),
         ("frames by itself", &["cuts/stream", "unicode-answer"], "one byte at a time"),
@@ -210,33 +269,56 @@ pub async fn every_mistake_is_found_by_its_check() {
 #[tokio::test]
 async fn a_refusal_told_as_something_else_is_found_for_each_status() {
     let mistake = sloppy("takes any status for an answer");
-    let report = test(mistake, &[arete_artifacts::SLOPPY.into(), "--only".into(), "status".into()]).await.ended(1);
+    let report = test(mistake, &[arete_artifacts::SLOPPY.into(), "--only".into(), "status".into()])
+        .await
+        .ended(1);
     // A 5xx is a failure of the vendor's in either case.
     assert_eq!(failed(&report).len(), 8, "{report}");
     assert_says(
         &report,
-        &["FAIL  status-401", "tell a status 401 as error-kind.credentials", "plain with an empty body"],
+        &[
+            "FAIL  status-401",
+            "tell a status 401 as error-kind.credentials",
+            "plain with an empty body",
+        ],
     );
 }
 
 #[tokio::test]
 async fn a_recorded_cassette_passes() {
     let project = sloppy("none");
-    for file in ["plain/request.http", "plain/answer.json", "stream/request.http", "stream/answer.json"] {
-        std::fs::remove_file(project.dir().join("cassettes").join(file)).expect("the file was there");
+    for file in
+        ["plain/request.http", "plain/answer.json", "stream/request.http", "stream/answer.json"]
+    {
+        std::fs::remove_file(project.dir().join("cassettes").join(file))
+            .expect("the file was there");
     }
     let only = |more: &[&str]| -> Vec<String> {
-        [arete_artifacts::SLOPPY, "--only", "cassette/"].iter().chain(more).map(|arg| (*arg).to_owned()).collect()
+        [arete_artifacts::SLOPPY, "--only", "cassette/"]
+            .iter()
+            .chain(more)
+            .map(|arg| (*arg).to_owned())
+            .collect()
     };
     let report = test(project.clone(), &only(&[])).await.ended(1);
-    assert_says(&report, &["request.http in the cassette", "answer.json in the cassette", "run with --record"]);
+    assert_says(
+        &report,
+        &["request.http in the cassette", "answer.json in the cassette", "run with --record"],
+    );
     let report = test(project.clone(), &only(&["--record"])).await.ended(0);
     assert_says(
         &report,
-        &["recorded cassettes/plain/request.http: look it over", "recorded cassettes/stream/answer.json"],
+        &[
+            "recorded cassettes/plain/request.http: look it over",
+            "recorded cassettes/stream/answer.json",
+        ],
     );
-    let request = std::fs::read_to_string(project.dir().join("cassettes/plain/request.http")).expect("it was recorded");
-    assert_says(&request, &["POST /answer HTTP/1.1\n", "\nx-api-key: test-credential\n", "\"text\": \"Grüezi\""]);
+    let request = std::fs::read_to_string(project.dir().join("cassettes/plain/request.http"))
+        .expect("it was recorded");
+    assert_says(
+        &request,
+        &["POST /answer HTTP/1.1\n", "\nx-api-key: test-credential\n", "\"text\": \"Grüezi\""],
+    );
     let report = test(project, &only(&["--record"])).await.ended(0);
     assert!(!report.contains("recorded"), "what is the same isn't written again:\n{report}");
 }

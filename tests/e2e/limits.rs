@@ -21,9 +21,10 @@ async fn a_client_that_is_slow_with_its_head_is_cut() {
 async fn a_client_that_is_slow_with_its_body_is_told_so() {
     let app = App::with_echo().set("HTTP_READ_TIMEOUT", "200ms").start().await;
     let head = "POST /api/llm/chat HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
-    for start in
-        [format!("{head}content-length: 100\r\n\r\n{{"), format!("{head}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n")]
-    {
+    for start in [
+        format!("{head}content-length: 100\r\n\r\n{{"),
+        format!("{head}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"),
+    ] {
         let mut slow = Raw::connect(&app).await;
         slow.send(start).await;
         let (status, _, body) = slow.answer().await;
@@ -111,7 +112,9 @@ async fn heads_that_are_too_large_are_refused() {
         // The server may have answered and closed before all is sent.
         let _ = client.try_send(&head).await;
         let answer = client.rest().await;
-        let refused = ["HTTP/1.1 400 ", "HTTP/1.1 414 ", "HTTP/1.1 431 "].iter().any(|it| answer.starts_with(it));
+        let refused = ["HTTP/1.1 400 ", "HTTP/1.1 414 ", "HTTP/1.1 431 "]
+            .iter()
+            .any(|it| answer.starts_with(it));
         assert!(refused || answer.is_empty(), "{answer}");
     }
     app.assert_well().await;
@@ -135,9 +138,13 @@ async fn a_connection_serves_many_requests_in_turn() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
-    let app = App::with_echo().set("HTTP_READ_TIMEOUT", "2s").set("HTTP_MAX_CONNECTIONS", "1").start().await;
-    // More than the buffers between the two hold; the client reads nothing of it. Long enough for a busy machine to take
-    // the question in.
+    let app = App::with_echo()
+        .set("HTTP_READ_TIMEOUT", "2s")
+        .set("HTTP_MAX_CONNECTIONS", "1")
+        .start()
+        .await;
+    // More than the buffers between the two hold; the client reads nothing of it. Long enough for a
+    // busy machine to take the question in.
     let idle = Raw::chat(&app, &question(&"x".repeat(16 << 20))).await;
     // The only place for a connection is free again, although its holder is still there.
     app.assert_well().await;

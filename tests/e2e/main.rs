@@ -1,8 +1,10 @@
-//! Arete from outside: the real binary as a process of its own, real components, real TCP, and vendors that do what a
-//! test says. A test knows no more than a client, a vendor or an operator would.
+//! Arete from outside: the real binary as a process of its own, real components, real TCP, and
+//! vendors that do what a test says. A test knows no more than a client, a vendor or an operator
+//! would.
 //!
-//! One file for each behaviour, one binary for all, so that they link once and run in parallel. Nothing here waits for
-//! time to pass: tests wait for what they expect to see, and time only bounds the waiting.
+//! One file for each behaviour, one binary for all, so that they link once and run in parallel.
+//! Nothing here waits for time to pass: tests wait for what they expect to see, and time only
+//! bounds the waiting.
 
 #![allow(
     clippy::unwrap_used,

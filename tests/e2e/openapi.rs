@@ -1,5 +1,6 @@
-//! The API's description, held against the running server, and the page that shows it. That the document is valid, and
-//! that no answer is one it doesn't tell of, is checked by tools of others: `tests/openapi/run.py`.
+//! The API's description, held against the running server, and the page that shows it. That the
+//! document is valid, and that no answer is one it doesn't tell of, is checked by tools of others:
+//! `tests/openapi/run.py`.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,8 @@ async fn every_path_has_the_methods_that_are_described_and_no_other() {
         refused.problem(405, "method-not-allowed");
         let allowed = refused.header("allow").unwrap_or_default().split(',');
         let allowed: BTreeSet<&str> = allowed.filter(|method| *method != "HEAD").collect();
-        let described: BTreeSet<&str> = operations.iter().map(|(method, _)| method.as_str()).collect();
+        let described: BTreeSet<&str> =
+            operations.iter().map(|(method, _)| method.as_str()).collect();
         assert_eq!(allowed, described, "{path}");
     }
 }
@@ -72,6 +74,9 @@ async fn the_page_is_served_whole_and_asks_nobody_else() {
         assert_eq!(send(&app, "HEAD", &format!("/docs/{name}")).await.status, 200, "{file}");
     }
     let settings = app.get("/docs/swagger-initializer.js").await.body;
-    assert!(settings.contains("\"/api/openapi.json\"") && settings.contains("\"validatorUrl\": \"none\""));
+    assert!(
+        settings.contains("\"/api/openapi.json\"")
+            && settings.contains("\"validatorUrl\": \"none\"")
+    );
     assert!(!settings.contains("http"), "{settings}");
 }

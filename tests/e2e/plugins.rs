@@ -1,5 +1,5 @@
-//! Guests that misbehave, one behaviour each: every one fails its own call, with a reason that names it, and nobody
-//! else's.
+//! Guests that misbehave, one behaviour each: every one fails its own call, with a reason that
+//! names it, and nobody else's.
 
 mod admission;
 mod computing;
@@ -39,7 +39,10 @@ const TESTED: &[(&str, fn())] = &[
     ("spin", computing::a_guest_that_computes_for_ever_is_ended),
     ("stray", network::a_guest_reaches_no_host_that_it_was_not_granted),
     ("trap", computing::a_guest_that_ends_itself_fails_its_own_request_while_others_go_on),
-    ("waiter", network::a_guest_that_waits_for_its_vendor_is_not_charged_and_one_that_computes_then_is),
+    (
+        "waiter",
+        network::a_guest_that_waits_for_its_vendor_is_not_charged_and_one_that_computes_then_is,
+    ),
 ];
 
 #[test]
@@ -57,9 +60,11 @@ fn tight(builder: Builder) -> Builder {
         .set("LLM_PLUGIN_HANDLES", "50")
 }
 
-/// A server with these, to be shared by the tests that run at the same time: each must leave it well.
+/// A server with these, to be shared by the tests that run at the same time: each must leave it
+/// well.
 async fn shared(place: &Mutex<Weak<App>>, guests: &[&str]) -> Arc<App> {
-    let builder = || guests.iter().fold(tight(App::with_echo().only_echo()), |app, guest| app.plugin(guest));
+    let builder =
+        || guests.iter().fold(tight(App::with_echo().only_echo()), |app, guest| app.plugin(guest));
     App::shared_by(place, builder).await
 }
 
@@ -83,20 +88,33 @@ async fn disturb_stream(app: &App, provider: &str, text: &str) -> Value {
 #[track_caller]
 fn assert_named(problem: &Value, plugin: &str, what: &str) {
     let detail = problem["detail"].as_str().expect("a problem has a detail");
-    assert!(detail.contains(&format!("the plugin {plugin} 0.0.1")) && detail.contains(what), "{detail}");
+    assert!(
+        detail.contains(&format!("the plugin {plugin} 0.0.1")) && detail.contains(what),
+        "{detail}"
+    );
 }
 
-/// Fails unless the problem names the plugin and the limit that it met: of what, how much, and what raises it.
+/// Fails unless the problem names the plugin and the limit that it met: of what, how much, and what
+/// raises it.
 #[track_caller]
 fn assert_limit(problem: &Value, plugin: &str, of: &str, (key, allowed): (&str, &str)) {
-    assert_named(problem, plugin, &format!("used more {of} than one call may ({allowed}; `{key}` under [limits] in"));
+    assert_named(
+        problem,
+        plugin,
+        &format!("used more {of} than one call may ({allowed}; `{key}` under [limits] in"),
+    );
 }
 
 #[tokio::test]
 async fn a_stream_under_way_notices_nothing_of_any_of_them() {
     let vendor = Upstream::start().await;
-    let disturbers = [guests::CHATTER, guests::FLOOD, guests::HOG, guests::LEAKER, guests::SPIN, guests::TRAP];
-    let app = disturbers.iter().fold(tight(App::with_vendor(&vendor)), |app, guest| app.plugin(guest)).start().await;
+    let disturbers =
+        [guests::CHATTER, guests::FLOOD, guests::HOG, guests::LEAKER, guests::SPIN, guests::TRAP];
+    let app = disturbers
+        .iter()
+        .fold(tight(App::with_vendor(&vendor)), |app, guest| app.plugin(guest))
+        .start()
+        .await;
     let gate = Gate::new();
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &gate));
     let mut under_way = app.stream(question("Hello")).await;
@@ -104,7 +122,9 @@ async fn a_stream_under_way_notices_nothing_of_any_of_them() {
     assert_eq!(under_way.text().await, "Good ");
 
     let fail = async |provider: &str, text: &str, stream: bool| {
-        app.chat(ask(text, json!({ "provider": provider, "stream": stream }))).await.problem(502, "plugin-failed");
+        app.chat(ask(text, json!({ "provider": provider, "stream": stream })))
+            .await
+            .problem(502, "plugin-failed");
     };
     for stream in [false, true] {
         tokio::join!(
@@ -113,7 +133,9 @@ async fn a_stream_under_way_notices_nothing_of_any_of_them() {
             fail("trap", "Hello", stream),
             fail("leaker", "pollables", stream),
             fail("chatter", "for ever", stream),
-            async { drop(app.chat(ask("Hello", json!({ "provider": "flood", "stream": stream }))).await) },
+            async {
+                drop(app.chat(ask("Hello", json!({ "provider": "flood", "stream": stream }))).await)
+            },
             app.assert_well(),
         );
     }

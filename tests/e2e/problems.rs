@@ -1,4 +1,5 @@
-//! What a client does wrong: each mistake is a problem of one form, with a status that fits and the field at fault.
+//! What a client does wrong: each mistake is a problem of one form, with a status that fits and the
+//! field at fault.
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
@@ -15,9 +16,15 @@ fn fields(problem: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn an_unknown_route_is_not_found() {
     let app = App::shared().await;
-    for path in
-        ["/", "/api", "/api/llm", "/api/llm/chat/", "/api/llm/chat/x", "/favicon.ico", "/api/llm/../../etc/passwd"]
-    {
+    for path in [
+        "/",
+        "/api",
+        "/api/llm",
+        "/api/llm/chat/",
+        "/api/llm/chat/x",
+        "/favicon.ico",
+        "/api/llm/../../etc/passwd",
+    ] {
         let problem = app.get(path).await.problem(404, "not-found");
         assert!(problem["detail"].as_str().unwrap().contains("GET /"), "{problem}");
     }
@@ -42,14 +49,20 @@ async fn a_method_that_a_route_lacks_is_refused_with_those_it_has() {
 async fn a_body_that_is_not_json_by_its_type_is_refused() {
     let app = App::shared().await;
     let body = question("Hello").to_string();
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json", ""] {
-        let request = client::request(Method::POST, app.url("/api/llm/chat")).header("content-type", content_type);
+    for content_type in
+        ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json", ""]
+    {
+        let request = client::request(Method::POST, app.url("/api/llm/chat"))
+            .header("content-type", content_type);
         client::send(request.body(body.clone())).await.problem(415, "unsupported-media-type");
     }
     let none = client::request(Method::POST, app.url("/api/llm/chat")).body(body.clone());
     client::send(none).await.problem(415, "unsupported-media-type");
-    for content_type in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json"] {
-        let request = client::request(Method::POST, app.url("/api/llm/chat")).header("content-type", content_type);
+    for content_type in
+        ["application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json"]
+    {
+        let request = client::request(Method::POST, app.url("/api/llm/chat"))
+            .header("content-type", content_type);
         client::send(request.body(body.clone())).await.ok();
     }
 }
@@ -81,7 +94,9 @@ async fn a_body_that_is_not_a_json_object_is_refused() {
     let app = App::shared().await;
     let deep = |open: &str, close: &str| {
         let nested = format!("{}{}", open.repeat(10_000), close.repeat(10_000));
-        format!(r#"{{"messages": [{{"role": "user", "content": "Hi"}}], "extra": {{"a": {nested}}}}}"#)
+        format!(
+            r#"{{"messages": [{{"role": "user", "content": "Hi"}}], "extra": {{"a": {nested}}}}}"#
+        )
     };
     for body in [
         "",
@@ -99,7 +114,8 @@ async fn a_body_that_is_not_a_json_object_is_refused() {
         &deep("[", "]"),
         &deep(r#"{"a":"#, "}").replace(":}", ":0}"),
     ] {
-        let answer = client::send(app.request(Method::POST, "/api/llm/chat").body(body.to_owned())).await;
+        let answer =
+            client::send(app.request(Method::POST, "/api/llm/chat").body(body.to_owned())).await;
         answer.problem(400, "invalid-request");
         assert!(answer.body.len() < 2_000, "{}", answer.body);
     }
@@ -137,8 +153,14 @@ async fn each_mistake_in_a_question_is_named_with_its_field() {
         (json!({ "messages": [{ "role": "robot", "content": "Hello" }] }), "messages[0].role"),
         (json!({ "messages": [{ "role": "user", "content": 5 }] }), "messages[0].content"),
         (json!({ "messages": [{ "role": "user", "content": [] }] }), "messages[0].content"),
-        (json!({ "messages": [{ "role": "user", "content": "Hello", "name": "x" }] }), "messages[0].name"),
-        (json!({ "messages": [{ "role": "user", "content": [{ "type": "vidio" }] }] }), "messages[0].content[0]"),
+        (
+            json!({ "messages": [{ "role": "user", "content": "Hello", "name": "x" }] }),
+            "messages[0].name",
+        ),
+        (
+            json!({ "messages": [{ "role": "user", "content": [{ "type": "vidio" }] }] }),
+            "messages[0].content[0]",
+        ),
         (json!({ "messages": hello, "model": "" }), "model"),
         (json!({ "messages": hello, "model": 5 }), "model"),
         (json!({ "messages": hello, "maxTokens": 0 }), "maxTokens"),
@@ -169,7 +191,10 @@ async fn each_mistake_in_a_question_is_named_with_its_field() {
 #[tokio::test]
 async fn all_mistakes_are_named_at_once() {
     let app = App::shared().await;
-    let problem = app.chat(json!({ "temperature": 5, "topK": 0, "nmae": 1 })).await.problem(400, "invalid-request");
+    let problem = app
+        .chat(json!({ "temperature": 5, "topK": 0, "nmae": 1 }))
+        .await
+        .problem(400, "invalid-request");
     assert_eq!(fields(&problem), ["messages", "temperature", "topK", "nmae"]);
 }
 
@@ -177,15 +202,19 @@ async fn all_mistakes_are_named_at_once() {
 async fn a_clients_own_request_id_is_kept_if_it_is_sane() {
     let app = App::shared().await;
     for id in ["order-66/attempt:1", &"x".repeat(128)] {
-        let answer = client::send(app.request(Method::GET, "/nowhere").header("x-request-id", id)).await;
+        let answer =
+            client::send(app.request(Method::GET, "/nowhere").header("x-request-id", id)).await;
         assert_eq!(answer.id(), id);
         answer.problem(404, "not-found");
         app.request_line(id).await;
     }
     let long = "x".repeat(129);
-    for hostile in [b"".as_slice(), b"with space", b"t\tab", b"caf\xc3\xa9", b"\xff", long.as_bytes()] {
+    for hostile in
+        [b"".as_slice(), b"with space", b"t\tab", b"caf\xc3\xa9", b"\xff", long.as_bytes()]
+    {
         let value = HeaderValue::from_bytes(hostile).unwrap();
-        let answer = client::send(app.request(Method::GET, "/nowhere").header("x-request-id", value)).await;
+        let answer =
+            client::send(app.request(Method::GET, "/nowhere").header("x-request-id", value)).await;
         assert_eq!(answer.id().len(), 36, "a new one: {}", answer.id());
         answer.problem(404, "not-found");
     }

@@ -49,7 +49,9 @@ impl Folder {
         within(&format!("{id} to be {state}"), async {
             loop {
                 let (name, data) = self.events.next().await.expect("the events go on");
-                if data["id"] == id && (name == "provider" && data["state"] == state || name == state) {
+                if data["id"] == id
+                    && (name == "provider" && data["state"] == state || name == state)
+                {
                     return data;
                 }
             }
@@ -106,7 +108,10 @@ async fn a_new_version_takes_over_while_a_stream_ends_on_the_one_it_began_with()
     let before = app.provider("mine").await;
     folder.replace("mine.toml", file("bundled:echo"));
     while folder.until("mine", "ready").await["sha256"] == before["sha256"] {}
-    assert_eq!(app.chat(ask("Hello", json!({ "provider": "mine" }))).await.ok()["provider"], "echo");
+    assert_eq!(
+        app.chat(ask("Hello", json!({ "provider": "mine" }))).await.ok()["provider"],
+        "echo"
+    );
     gate.open();
     assert_eq!(under_way.finish().await.0, "morning");
 }
@@ -131,9 +136,13 @@ async fn a_version_that_cannot_be_loaded_leaves_the_last_good_one_serving() {
             }
         };
         assert_eq!(told["sha256"], serving["sha256"]);
-        assert_eq!(app.chat(ask("Hello", json!({ "provider": "counter" }))).await.ok()["content"], "1");
+        assert_eq!(
+            app.chat(ask("Hello", json!({ "provider": "counter" }))).await.ok()["content"],
+            "1"
+        );
         let wanted = |line: &Value| {
-            line["level"] == "ERROR" && line["message"].as_str().is_some_and(|message| message.contains(reason))
+            line["level"] == "ERROR"
+                && line["message"].as_str().is_some_and(|message| message.contains(reason))
         };
         app.wait_for_log(wanted).await;
     }
@@ -149,25 +158,38 @@ async fn a_providers_file_is_followed_too() {
     let told = folder.until("second", "failed").await;
     let reason = told["lastError"].as_str().unwrap();
     assert!(
-        reason.contains("second.toml") && reason.contains("line 1") && reason.contains("\"component\"?"),
+        reason.contains("second.toml")
+            && reason.contains("line 1")
+            && reason.contains("\"component\"?"),
         "{reason}"
     );
-    app.chat(ask("Hello", json!({ "provider": "second" }))).await.problem(503, "provider-unavailable");
+    app.chat(ask("Hello", json!({ "provider": "second" })))
+        .await
+        .problem(503, "provider-unavailable");
 
     folder.replace("second.toml", "component = \"bundled:echo\"\n");
     folder.until("second", "ready").await;
-    assert_eq!(app.chat(ask("Hello", json!({ "provider": "second" }))).await.ok()["content"], "Hello");
+    assert_eq!(
+        app.chat(ask("Hello", json!({ "provider": "second" }))).await.ok()["content"],
+        "Hello"
+    );
 
     // A mistake later on: the definition of before goes on.
     folder.replace("second.toml", "component = \"bundled:echo\"\n[limits]\nmemroy = 1\n");
     folder.until("second", "stale").await;
-    assert_eq!(app.chat(ask("Hello again", json!({ "provider": "second" }))).await.ok()["content"], "Hello again");
+    assert_eq!(
+        app.chat(ask("Hello again", json!({ "provider": "second" }))).await.ok()["content"],
+        "Hello again"
+    );
 }
 
 #[tokio::test]
 async fn a_bundled_provider_can_be_replaced_turned_off_and_had_back() {
-    let app =
-        empty().file("plugins/echo.toml", "enabled = false\n").set("LLM_DEFAULT_PROVIDER", "claude").start().await;
+    let app = empty()
+        .file("plugins/echo.toml", "enabled = false\n")
+        .set("LLM_DEFAULT_PROVIDER", "claude")
+        .start()
+        .await;
     let mut folder = Folder::of(&app).await;
     app.chat(ask("Hello", json!({ "provider": "echo" }))).await.problem(404, "not-found");
     folder.remove("echo.toml");
@@ -190,7 +212,10 @@ async fn a_variable_put_into_the_file_of_settings_is_found_when_the_provider_is_
     fs::write(app.dir().join(".env"), "REGION=eu\n").unwrap();
     folder.replace("here.toml", file);
     folder.until("here", "ready").await;
-    assert_eq!(app.chat(ask("Hello", json!({ "provider": "here" }))).await.ok()["content"], "Hello");
+    assert_eq!(
+        app.chat(ask("Hello", json!({ "provider": "here" }))).await.ok()["content"],
+        "Hello"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +232,9 @@ async fn one_component_serves_several_providers() {
         .file("plugins/one.toml", file("/one", "key-of-one"))
         .file("plugins/two.toml", file("/two", "key-of-two"));
     let app = app.start().await;
-    for (id, path, key) in [("one", "/one/v1/messages", "key-of-one"), ("two", "/two/v1/messages", "key-of-two")] {
+    for (id, path, key) in
+        [("one", "/one/v1/messages", "key-of-one"), ("two", "/two/v1/messages", "key-of-two")]
+    {
         vendor.reply(Reply::json(200, claude::message(id)));
         assert_eq!(app.chat(ask("Hello", json!({ "provider": id }))).await.ok()["content"], id);
         let sent = vendor.requests().pop().expect("the vendor was asked");
@@ -224,7 +251,10 @@ async fn a_component_that_is_not_the_pinned_one_is_refused() {
         .await;
     let told = app.provider("counter").await;
     assert_eq!(told["state"], "failed");
-    assert!(told["lastError"].as_str().unwrap().contains("isn't the one that was pinned"), "{told}");
+    assert!(
+        told["lastError"].as_str().unwrap().contains("isn't the one that was pinned"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -244,8 +274,11 @@ async fn no_request_fails_while_a_provider_is_reloaded_again_and_again() {
     loop {
         let question = ask("Hello", json!({ "provider": "counter", "useCache": false }));
         let load = async {
-            let answers =
-                tokio::join!(app.chat(question.clone()), app.chat(question.clone()), app.chat(question.clone()));
+            let answers = tokio::join!(
+                app.chat(question.clone()),
+                app.chat(question.clone()),
+                app.chat(question.clone())
+            );
             for answer in [answers.0, answers.1, answers.2] {
                 assert_eq!(answer.ok()["content"], "1");
             }

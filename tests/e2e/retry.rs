@@ -1,5 +1,5 @@
-//! Attempts after a failure: only where another may succeed, never after the client has heard something, and not for
-//! longer than the call may take.
+//! Attempts after a failure: only where another may succeed, never after the client has heard
+//! something, and not for longer than the call may take.
 
 use std::time::{Duration, Instant};
 
@@ -122,7 +122,12 @@ async fn the_vendor_is_given_the_time_it_asks_for() {
 async fn connections_that_fail_before_an_answer_are_made_again() {
     let vendor = Upstream::start().await;
     let app = App::with_vendor(&vendor).start().await;
-    vendor.replies([hi().reset_before_headers(), hi().close_before_headers(), hi().reset_after_headers(), hi()]);
+    vendor.replies([
+        hi().reset_before_headers(),
+        hi().close_before_headers(),
+        hi().reset_after_headers(),
+        hi(),
+    ]);
     assert_eq!(app.chat(question("Hello")).await.ok()["content"], "Hi");
     assert_eq!(vendor.count(), 4);
 }
@@ -148,12 +153,22 @@ async fn a_stream_is_asked_for_again_only_until_the_client_has_heard_something()
         Reply::sse(events[..count].iter().cloned().chain([error]))
     };
 
-    vendor.replies([overloaded(), fails_after(0), fails_after(1), fails_after(3), Reply::sse(events.clone())]);
+    vendor.replies([
+        overloaded(),
+        fails_after(0),
+        fails_after(1),
+        fails_after(3),
+        Reply::sse(events.clone()),
+    ]);
     let app_patient = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "4").start().await;
     let mut stream = app_patient.stream(question("Hello")).await;
     let all = stream.rest().await;
     let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["start", "delta", "delta", "done"], "one start, though five attempts were made");
+    assert_eq!(
+        names,
+        ["start", "delta", "delta", "done"],
+        "one start, though five attempts were made"
+    );
     assert_eq!(vendor.count(), 5);
     assert_eq!(app_patient.request_line(&stream.id()).await["attempts"], 5);
 
@@ -176,11 +191,13 @@ async fn the_deadline_bounds_everything() {
     let line = app.request_line(answer.id()).await;
     assert!(line["upstream_ms"].as_u64() >= Some(200), "{line}");
 
-    vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
+    vendor
+        .reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
     app.stream(question("Hello")).await.fail(504, "deadline-exceeded").await;
     vendor.wait_for_disconnect().await;
 
-    // A wait that the deadline wouldn't outlast isn't begun: the caller learns what the vendor said.
+    // A wait that the deadline wouldn't outlast isn't begun: the caller learns what the vendor
+    // said.
     let limited = Reply::json(429, claude::error("rate_limit_error", "Slower, please."));
     vendor.reply(limited.header("retry-after", "10"));
     let before = vendor.count();

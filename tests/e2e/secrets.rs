@@ -1,5 +1,5 @@
-//! Secrets: keys, prompts and answers are in no log line, however much is logged, and a vendor that gives our key away
-//! doesn't get it past us.
+//! Secrets: keys, prompts and answers are in no log line, however much is logged, and a vendor that
+//! gives our key away doesn't get it past us.
 
 use reqwest::Method;
 use serde_json::json;

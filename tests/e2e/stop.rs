@@ -55,7 +55,8 @@ async fn what_is_under_way_may_end_within_the_grace() {
 async fn what_outlives_the_grace_is_cut_with_an_error() {
     let vendor = Upstream::start().await;
     let mut app = App::with_vendor(&vendor).set("SHUTDOWN_GRACE", "200ms").start().await;
-    vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
+    vendor
+        .reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
     let mut stream = app.stream(question("A stream")).await;
     stream.next().await;
     assert_eq!(stream.text().await, "Good ");
@@ -90,7 +91,9 @@ async fn a_second_signal_ends_it_at_once() {
 #[tokio::test]
 async fn a_client_that_never_reads_does_not_keep_the_server() {
     let vendor = Upstream::start().await;
-    let app = App::with_vendor(&vendor).set("SHUTDOWN_GRACE", "100ms").set("LLM_RESPONSE_LIMIT", "1000000000");
+    let app = App::with_vendor(&vendor)
+        .set("SHUTDOWN_GRACE", "100ms")
+        .set("LLM_RESPONSE_LIMIT", "1000000000");
     let mut app = app.start().await;
     let start = claude::events(&["Good "])[..4].concat();
     vendor.reply(Reply::sse([start]).endless(claude::text_delta(0, &"x".repeat(1_000))));

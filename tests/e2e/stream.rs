@@ -1,4 +1,5 @@
-//! A streamed answer: events as soon as there is something to tell, the same answer however the vendor's bytes are cut.
+//! A streamed answer: events as soon as there is something to tell, the same answer however the
+//! vendor's bytes are cut.
 
 use serde_json::{Value, json};
 use upstream::{Gate, Reply, Upstream, claude};
@@ -23,7 +24,10 @@ async fn echo_streams_word_by_word() {
     assert!(stream.headers["server-timing"].to_str().unwrap().starts_with("total;dur="));
 
     let (name, start) = stream.next().await.unwrap();
-    assert_eq!((name.as_str(), &start["model"], &start["provider"]), ("start", &json!("echo"), &json!("echo")));
+    assert_eq!(
+        (name.as_str(), &start["model"], &start["provider"]),
+        ("start", &json!("echo"), &json!("echo"))
+    );
     assert_eq!(start["cached"], false);
     for word in ["one ", "two ", "three"] {
         assert_eq!(stream.text().await, word);
@@ -42,8 +46,7 @@ async fn the_first_words_are_there_before_the_vendor_has_sent_the_last() {
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &gate));
 
     let mut stream = app.stream(question("Hello")).await;
-    let expected =
-        json!({ "id": claude::MESSAGE_ID, "model": claude::MODEL, "provider": "anthropic", "cached": false });
+    let expected = json!({ "id": claude::MESSAGE_ID, "model": claude::MODEL, "provider": "anthropic", "cached": false });
     assert_eq!(stream.next().await, Some(("start".to_owned(), expected)));
     assert_eq!(stream.text().await, "Good ");
     gate.open();
@@ -62,7 +65,8 @@ async fn an_answer_is_the_same_however_its_bytes_arrive() {
     let words = ["H\u{e4}, ", "\u{65e5}\u{672c} ", "\u{1f980}\u{200d}\u{1f9ba}", " \"\\n\" \n"];
     let text = claude::stream(&words);
     let unknown = claude::event(&json!({ "type": "something_new", "with": { "fields": [] } }));
-    let mut busy: Vec<String> = claude::events(&words).iter().flat_map(|it| [claude::ping(), it.clone()]).collect();
+    let mut busy: Vec<String> =
+        claude::events(&words).iter().flat_map(|it| [claude::ping(), it.clone()]).collect();
     busy.insert(3, unknown);
     busy.insert(1, ": a comment\r\n\r\nid: 7\nretry: 10\n\n".to_owned());
 
@@ -75,7 +79,10 @@ async fn an_answer_is_the_same_however_its_bytes_arrive() {
         ("with a byte order mark", Reply::sse([format!("\u{feff}{text}")])),
         ("without event names", Reply::sse([without_names(&text)])),
         ("among pings, comments and events of tomorrow", Reply::sse(busy)),
-        ("with a length", Reply::status(200).header("content-type", "text/event-stream").body(text.as_str())),
+        (
+            "with a length",
+            Reply::status(200).header("content-type", "text/event-stream").body(text.as_str()),
+        ),
         ("until the connection closes", Reply::sse([text.as_str()]).until_close()),
     ] {
         vendor.reply(reply);
@@ -86,7 +93,10 @@ async fn an_answer_is_the_same_however_its_bytes_arrive() {
 }
 
 fn without_names(text: &str) -> String {
-    text.lines().filter(|line| !line.starts_with("event:")).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("event:"))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[tokio::test]
@@ -99,7 +109,10 @@ async fn tool_use_and_thinking_are_streamed_and_told_whole_at_the_end() {
         claude::block_delta(0, json!({ "type": "thinking_delta", "thinking": "Hm." })),
         claude::block_delta(0, json!({ "type": "signature_delta", "signature": "c2lnbmVk" })),
         claude::block_stop(0),
-        claude::block_start(1, json!({ "type": "tool_use", "id": "toolu_1", "name": "weather", "input": {} })),
+        claude::block_start(
+            1,
+            json!({ "type": "tool_use", "id": "toolu_1", "name": "weather", "input": {} }),
+        ),
         claude::input_delta(1, ""),
         claude::input_delta(1, "{\"city\": \"O"),
         claude::input_delta(1, "slo\"}"),
@@ -119,7 +132,8 @@ async fn tool_use_and_thinking_are_streamed_and_told_whole_at_the_end() {
         ])
     );
     assert!(events.contains(&("delta".to_owned(), json!({ "thinking": "Hm." }))), "{events:?}");
-    let tool: Vec<&Value> = events.iter().map(|(_, data)| &data["toolUse"]).filter(|it| it.is_object()).collect();
+    let tool: Vec<&Value> =
+        events.iter().map(|(_, data)| &data["toolUse"]).filter(|it| it.is_object()).collect();
     assert_eq!(
         (&tool[0]["index"], &tool[0]["id"], &tool[0]["name"]),
         (&json!(1), &json!("toolu_1"), &json!("weather"))
@@ -143,7 +157,10 @@ async fn an_error_after_the_first_words_is_an_event_and_the_stream_is_never_done
     assert_eq!(problem["detail"], "Overloaded");
     assert_eq!(vendor.count(), 1, "half an answer isn't asked for again");
     let line = app.request_line(&stream.id()).await;
-    assert_eq!((&line["outcome"], &line["error"].as_str().unwrap().contains("Overloaded")), (&json!("failed"), &true));
+    assert_eq!(
+        (&line["outcome"], &line["error"].as_str().unwrap().contains("Overloaded")),
+        (&json!("failed"), &true)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +168,9 @@ async fn a_stream_that_breaks_off_fails_and_is_never_done() {
     let vendor = Upstream::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let text = claude::stream(&["Half an ", "answer"]);
-    let heard = text.find("Half an ").unwrap() + text[text.find("Half an ").unwrap()..].find("\n\n").unwrap() + 2;
+    let heard = text.find("Half an ").unwrap()
+        + text[text.find("Half an ").unwrap()..].find("\n\n").unwrap()
+        + 2;
     let end = text.find("event: message_stop").unwrap();
     let whole = |gate: &Gate| Reply::sse([text.as_str()]).wait_at(heard, gate);
 
@@ -169,7 +188,9 @@ async fn a_stream_that_breaks_off_fails_and_is_never_done() {
         vendor.reply(ending(whole(&gate), position));
         fails_after_half(&app, how, &gate).await;
     }
-    for (how, length) in [("a clean end without message_stop", end), ("a clean end in half an event", heard + 10)] {
+    for (how, length) in
+        [("a clean end without message_stop", end), ("a clean end in half an event", heard + 10)]
+    {
         let gate = Gate::new();
         vendor.reply(Reply::sse([&text[..length]]).wait_at(heard, &gate));
         fails_after_half(&app, how, &gate).await;
@@ -191,14 +212,29 @@ async fn a_failure_before_the_first_words_is_an_ordinary_status() {
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     let in_band = [claude::message_start(), claude::error_event("overloaded_error", "Overloaded")];
     for (how, reply, status, code) in [
-        ("refused", Reply::json(400, claude::error("invalid_request_error", "No.")), 400, "invalid-request"),
+        (
+            "refused",
+            Reply::json(400, claude::error("invalid_request_error", "No.")),
+            400,
+            "invalid-request",
+        ),
         ("failed", Reply::json(500, claude::error("api_error", "Oh.")), 502, "provider-failed"),
         ("in band", Reply::sse(in_band), 503, "overloaded"),
-        ("reset", Reply::sse_text(claude::stream(&["Hi"])).reset_after_headers(), 502, "provider-failed"),
+        (
+            "reset",
+            Reply::sse_text(claude::stream(&["Hi"])).reset_after_headers(),
+            502,
+            "provider-failed",
+        ),
         ("empty", Reply::sse([""; 0]), 502, "provider-failed"),
         ("half an event", Reply::sse(["event: message_start\ndata: {"]), 502, "provider-failed"),
         ("not a stream", Reply::json(200, claude::message("Hi")), 502, "provider-failed"),
-        ("nonsense", Reply::sse(["event: message_start\ndata: nonsense\n\n"]), 502, "provider-failed"),
+        (
+            "nonsense",
+            Reply::sse(["event: message_start\ndata: nonsense\n\n"]),
+            502,
+            "provider-failed",
+        ),
     ] {
         vendor.reply(reply);
         app.refused_stream(question(how)).await.problem(status, code);

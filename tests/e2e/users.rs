@@ -1,4 +1,5 @@
-//! Users: what is kept, what is refused, and what a client can rely on when others write at the same time.
+//! Users: what is kept, what is refused, and what a client can rely on when others write at the
+//! same time.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +10,18 @@ use crate::support::app::App;
 use crate::support::{Answer, client};
 
 /// Sends a request with a body and headers.
-async fn send(app: &App, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+async fn send(
+    app: &App,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Answer {
     let request = app.request(method, path).body(body.to_string());
-    client::send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    client::send(
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+    )
+    .await
 }
 
 async fn create(app: &App, email: &str) -> Answer {
@@ -24,7 +34,10 @@ async fn patch(app: &App, path: &str, headers: &[(&str, &str)], body: Value) -> 
 
 async fn delete(app: &App, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request = client::request(Method::DELETE, app.url(path));
-    client::send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    client::send(
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+    )
+    .await
 }
 
 /// The path of a user just created.
@@ -67,7 +80,10 @@ async fn a_user_is_created_shown_changed_and_removed() {
     let changed = patch(&app, &path, &[], json!({ "name": "Ada" })).await;
     assert_ne!(changed.header("etag"), created.header("etag"));
     let now = changed.ok();
-    assert_eq!((&now["name"], &now["email"], &now["role"]), (&json!("Ada"), &user["email"], &user["role"]));
+    assert_eq!(
+        (&now["name"], &now["email"], &now["role"]),
+        (&json!("Ada"), &user["email"], &user["role"])
+    );
     assert_eq!((&now["id"], &now["createdAt"]), (&user["id"], &user["createdAt"]));
 
     let gone = delete(&app, &path, &[]).await;
@@ -118,15 +134,25 @@ async fn each_mistake_in_a_body_is_named_and_all_at_once() {
         (json!({ "email": "x@b", "name": long_name }), vec!["name"]),
         (json!({ "email": "x@b", "name": "A", "role": "root" }), vec!["role"]),
         (json!({ "email": "x@b", "name": "A", "role": ["user"] }), vec!["role"]),
-        (json!({ "email": "x@b", "name": "A", "createdAt": "2026-01-01T00:00:00Z" }), vec!["createdAt"]),
-        (json!({ "email": "bad", "name": "", "role": 1, "nmae": "A" }), vec!["email", "name", "role", "nmae"]),
+        (
+            json!({ "email": "x@b", "name": "A", "createdAt": "2026-01-01T00:00:00Z" }),
+            vec!["createdAt"],
+        ),
+        (
+            json!({ "email": "bad", "name": "", "role": 1, "nmae": "A" }),
+            vec!["email", "name", "role", "nmae"],
+        ),
     ] {
-        let refused = send(&app, Method::POST, "/api/users", &[], &body).await.problem(400, "invalid-request");
+        let refused = send(&app, Method::POST, "/api/users", &[], &body)
+            .await
+            .problem(400, "invalid-request");
         assert_eq!(fields(&refused), wrong, "{body}");
         let refused = patch(&app, &user, &[], body.clone()).await.problem(400, "invalid-request");
         assert_eq!(fields(&refused), wrong, "{body}");
     }
-    let missing = send(&app, Method::POST, "/api/users", &[], &json!({})).await.problem(400, "invalid-request");
+    let missing = send(&app, Method::POST, "/api/users", &[], &json!({}))
+        .await
+        .problem(400, "invalid-request");
     assert_eq!(fields(&missing), ["email", "name"]);
     let nulls = json!({ "email": null, "name": null, "role": null });
     let refused = patch(&app, &user, &[], nulls).await.problem(400, "invalid-request");
@@ -140,9 +166,21 @@ async fn each_mistake_in_a_body_is_named_and_all_at_once() {
 async fn a_malformed_id_is_named() {
     let app = App::with_echo().start().await;
     let id = "019b7d3c-5a10-7000-8000-000000000001";
-    for bad in ["1", "%20", "%FF", &id[1..], &id.replace('-', ""), &format!("%7B{id}%7D"), &format!("urn:uuid:{id}")] {
+    for bad in [
+        "1",
+        "%20",
+        "%FF",
+        &id[1..],
+        &id.replace('-', ""),
+        &format!("%7B{id}%7D"),
+        &format!("urn:uuid:{id}"),
+    ] {
         let path = format!("/api/users/{bad}");
-        for answer in [app.get(&path).await, patch(&app, &path, &[], json!({})).await, delete(&app, &path, &[]).await] {
+        for answer in [
+            app.get(&path).await,
+            patch(&app, &path, &[], json!({})).await,
+            delete(&app, &path, &[]).await,
+        ] {
             assert_eq!(fields(&answer.problem(400, "invalid-request")), ["id"], "{bad}");
         }
     }
@@ -156,7 +194,9 @@ async fn an_empty_change_changes_nothing() {
     let created = create(&app, "same@example.com").await;
     let path = path(&created);
     let same = created.json();
-    for body in [json!({}), json!({ "name": same["name"], "email": same["email"], "role": same["role"] })] {
+    for body in
+        [json!({}), json!({ "name": same["name"], "email": same["email"], "role": same["role"] })]
+    {
         let answer = patch(&app, &path, &[], body).await;
         assert_eq!(answer.ok(), same);
         assert_eq!(answer.header("etag"), created.header("etag"));
@@ -172,7 +212,10 @@ async fn an_email_belongs_to_one_user_whatever_its_case() {
     assert_eq!(fields(&taken), ["email"]);
     patch(&app, &second, &[], json!({ "email": "One@Example.com" })).await.problem(409, "conflict");
     // A new case of its own email is a change, and no conflict.
-    assert_eq!(patch(&app, &first, &[], json!({ "email": "One@Example.com" })).await.ok()["email"], "One@Example.com");
+    assert_eq!(
+        patch(&app, &first, &[], json!({ "email": "One@Example.com" })).await.ok()["email"],
+        "One@Example.com"
+    );
 }
 
 #[tokio::test]
@@ -187,20 +230,25 @@ async fn of_forty_who_take_an_email_at_once_one_gets_it() {
         letters.map(flip).collect::<String>()
     });
     let spellings: Vec<String> = spellings.collect();
-    let answers = futures_util::future::join_all(spellings.iter().map(|email| create(&app, email))).await;
+    let answers =
+        futures_util::future::join_all(spellings.iter().map(|email| create(&app, email))).await;
     let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(created.len(), 1);
     for refused in answers.iter().filter(|answer| answer.status != 201) {
         refused.problem(409, "conflict");
     }
-    assert_eq!(app.get("/api/users?email=racing%40EXAMPLE.com").await.ok()["data"], json!([created[0].json()]));
+    assert_eq!(
+        app.get("/api/users?email=racing%40EXAMPLE.com").await.ok()["data"],
+        json!([created[0].json()])
+    );
 }
 
 #[tokio::test]
 async fn a_write_can_demand_what_was_read() {
     let app = App::with_echo().start().await;
     let created = create(&app, "read@example.com").await;
-    let (path, old) = (path(&created), created.header("etag").expect("a user has an entity tag").to_owned());
+    let (path, old) =
+        (path(&created), created.header("etag").expect("a user has an entity tag").to_owned());
     let changed = patch(&app, &path, &[("if-match", &old)], json!({ "name": "Second" })).await;
     let new = changed.header("etag").expect("a user has an entity tag").to_owned();
     assert_eq!(changed.ok()["name"], "Second");
@@ -209,7 +257,9 @@ async fn a_write_can_demand_what_was_read() {
     let bare = new.trim_matches('"').to_owned();
     for stale in [old.as_str(), weak.as_str(), bare.as_str(), "\"", "\"x\", \"y\"", ""] {
         let demand = [("if-match", stale)];
-        patch(&app, &path, &demand, json!({ "name": "Third" })).await.problem(412, "precondition-failed");
+        patch(&app, &path, &demand, json!({ "name": "Third" }))
+            .await
+            .problem(412, "precondition-failed");
         patch(&app, &path, &demand, json!({})).await.problem(412, "precondition-failed");
         delete(&app, &path, &demand).await.problem(412, "precondition-failed");
     }
@@ -218,7 +268,10 @@ async fn a_write_can_demand_what_was_read() {
     let either = format!("\"x,y\", {old}, {new}");
     let third = patch(&app, &path, &[("if-match", &either)], json!({ "name": "Third" })).await;
     assert_eq!(third.ok()["name"], "Third");
-    assert_eq!(patch(&app, &path, &[("if-match", "*")], json!({ "name": "Fourth" })).await.ok()["name"], "Fourth");
+    assert_eq!(
+        patch(&app, &path, &[("if-match", "*")], json!({ "name": "Fourth" })).await.ok()["name"],
+        "Fourth"
+    );
     let newest = app.get(&path).await.header("etag").expect("a user has an entity tag").to_owned();
     assert_eq!(delete(&app, &path, &[("if-match", &newest)]).await.status, 204);
     // What isn't there has nothing to match.
@@ -261,7 +314,10 @@ async fn pages_meet_every_user_once_in_the_order_of_creation() {
         met.extend(data.iter().map(|user| user["id"].clone()));
         if met.len() == 3 {
             // What comes and goes meanwhile shifts nobody.
-            assert_eq!(delete(&app, &format!("/api/users/{}", ids[0].as_str().unwrap()), &[]).await.status, 204);
+            assert_eq!(
+                delete(&app, &format!("/api/users/{}", ids[0].as_str().unwrap()), &[]).await.status,
+                204
+            );
         }
         match page["nextCursor"].as_str() {
             Some(cursor) => query = format!("limit=3&cursor={cursor}"),
@@ -270,7 +326,10 @@ async fn pages_meet_every_user_once_in_the_order_of_creation() {
     }
     assert_eq!(met, ids);
     assert_eq!(ids.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(), 7);
-    assert_eq!(app.get("/api/users?email=nobody%40example.com").await.ok(), json!({ "data": [], "nextCursor": null }));
+    assert_eq!(
+        app.get("/api/users?email=nobody%40example.com").await.ok(),
+        json!({ "data": [], "nextCursor": null })
+    );
 }
 
 #[tokio::test]

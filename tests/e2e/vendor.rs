@@ -1,5 +1,5 @@
-//! Vendors that refuse, fail, or answer what isn't an answer: each becomes a status and a sentence that a person can act
-//! on, never a hang, a crash or an empty answer.
+//! Vendors that refuse, fail, or answer what isn't an answer: each becomes a status and a sentence
+//! that a person can act on, never a hang, a crash or an empty answer.
 
 use serde_json::{Value, json};
 use upstream::{Reply, Upstream, claude};
@@ -35,7 +35,10 @@ async fn each_refusal_of_the_vendor_has_its_status() {
             // What only an operator needs is in the log.
             let line = app.request_line(answer.id()).await;
             let error = line["error"].as_str().unwrap();
-            assert!(error.contains(&status.to_string()) && error.contains(claude::REQUEST_ID), "{error}");
+            assert!(
+                error.contains(&status.to_string()) && error.contains(claude::REQUEST_ID),
+                "{error}"
+            );
         }
     }
 }
@@ -70,11 +73,20 @@ async fn an_answer_that_is_none_is_a_502_that_says_so() {
     let answer = || Reply::json(200, claude::message("Hi"));
 
     for (how, reply) in [
-        ("not JSON", Reply::status(200).header("content-type", "application/json").body("{\"id\": ")),
-        ("JSON of something else", Reply::json(200, json!({ "object": "chat.completion", "choices": [] }))),
+        (
+            "not JSON",
+            Reply::status(200).header("content-type", "application/json").body("{\"id\": "),
+        ),
+        (
+            "JSON of something else",
+            Reply::json(200, json!({ "object": "chat.completion", "choices": [] })),
+        ),
         ("an array", Reply::json(200, json!([]))),
         ("null", Reply::json(200, json!(null))),
-        ("fields of other types", Reply::json(200, json!({ "type": "message", "id": 5, "model": {}, "content": "x" }))),
+        (
+            "fields of other types",
+            Reply::json(200, json!({ "type": "message", "id": 5, "model": {}, "content": "x" })),
+        ),
         ("unfinished", Reply::json(200, no_reason)),
         ("a page", page(200)),
         ("a page that is refused", page(502)),
@@ -89,14 +101,23 @@ async fn an_answer_that_is_none_is_a_502_that_says_so() {
         ("closed in the middle", answer().chunked().close_mid_body(20)),
         ("not HTTP", Reply::raw("SSH-2.0-OpenSSH_9.7\r\n")),
         ("half a head", Reply::raw("HTTP/1.1 200 OK\r\ncontent-le")),
-        ("a redirect", Reply::status(302).header("location", "https://elsewhere.example/v1/messages")),
-        ("a redirect that keeps the method", Reply::status(307).header("location", "/v1/elsewhere")),
+        (
+            "a redirect",
+            Reply::status(302).header("location", "https://elsewhere.example/v1/messages"),
+        ),
+        (
+            "a redirect that keeps the method",
+            Reply::status(307).header("location", "/v1/elsewhere"),
+        ),
         ("nested without end", Reply::status(200).body("[".repeat(100_000))),
     ] {
         vendor.reply(reply);
         let problem = app.chat(question(how)).await.problem(502, "provider-failed");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(20 < detail.len() && detail.len() < 400 && !detail.contains("<h1>"), "{how}: {detail}");
+        assert!(
+            20 < detail.len() && detail.len() < 400 && !detail.contains("<h1>"),
+            "{how}: {detail}"
+        );
     }
     assert_eq!(vendor.count(), 22, "no redirect was followed");
     app.assert_well().await;
@@ -105,7 +126,11 @@ async fn an_answer_that_is_none_is_a_502_that_says_so() {
 #[tokio::test]
 async fn an_answer_without_end_is_cut_at_its_limit() {
     let vendor = Upstream::start().await;
-    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").set("LLM_RESPONSE_LIMIT", "100000").start().await;
+    let app = App::with_vendor(&vendor)
+        .set("LLM_MAX_RETRIES", "0")
+        .set("LLM_RESPONSE_LIMIT", "100000")
+        .start()
+        .await;
     let endless = "x".repeat(10_000);
 
     vendor.reply(Reply::json(200, claude::message("Hi")).endless(endless.as_str()));
@@ -128,7 +153,11 @@ async fn an_answer_without_end_is_cut_at_its_limit() {
 #[tokio::test]
 async fn an_event_larger_than_its_limit_is_a_failure() {
     let vendor = Upstream::start().await;
-    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").set("LLM_EVENT_LIMIT", "10000").start().await;
+    let app = App::with_vendor(&vendor)
+        .set("LLM_MAX_RETRIES", "0")
+        .set("LLM_EVENT_LIMIT", "10000")
+        .start()
+        .await;
 
     let endless_line = Reply::sse(["event: message_start\ndata: {"]).endless("x".repeat(1_000));
     let problem = {
@@ -152,7 +181,11 @@ async fn an_event_larger_than_its_limit_is_a_failure() {
 #[tokio::test]
 async fn a_vendor_that_falls_silent_is_given_up() {
     let vendor = Upstream::start().await;
-    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").set("LLM_IDLE_TIMEOUT", "200ms").start().await;
+    let app = App::with_vendor(&vendor)
+        .set("LLM_MAX_RETRIES", "0")
+        .set("LLM_IDLE_TIMEOUT", "200ms")
+        .start()
+        .await;
 
     vendor.reply(Reply::stall());
     let problem = app.chat(question("Hello")).await.problem(504, "deadline-exceeded");

@@ -1,7 +1,8 @@
 //! Bodies as Anthropic's Messages API sends them.
 //!
-//! Every answer has the same id and the same counts of tokens, so that tests can name them. The events of a stream
-//! are functions of their own: a test that needs a stream in an impossible order puts them together itself.
+//! Every answer has the same id and the same counts of tokens, so that tests can name them. The
+//! events of a stream are functions of their own: a test that needs a stream in an impossible order
+//! puts them together itself.
 
 use serde_json::{Value, json};
 
@@ -42,7 +43,9 @@ pub fn error(kind: &str, message: &str) -> Value {
 
 /// The event by which a stream fails after its 200.
 pub fn error_event(kind: &str, message: &str) -> String {
-    event(&json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": REQUEST_ID }))
+    event(
+        &json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": REQUEST_ID }),
+    )
 }
 
 /// A streamed answer of one text block, as the text of an event stream.
@@ -50,11 +53,12 @@ pub fn stream(deltas: &[&str]) -> String {
     events(deltas).concat()
 }
 
-/// A streamed answer of one text block, event by event: `message_start`, `content_block_start`, `ping`, a
-/// `content_block_delta` for each of these, `content_block_stop`, `message_delta`, `message_stop`. So the n-th delta
-/// is the event of index n + 3.
+/// A streamed answer of one text block, event by event: `message_start`, `content_block_start`,
+/// `ping`, a `content_block_delta` for each of these, `content_block_stop`, `message_delta`,
+/// `message_stop`. So the n-th delta is the event of index n + 3.
 pub fn events(deltas: &[&str]) -> Vec<String> {
-    let mut events = vec![message_start(), block_start(0, json!({ "type": "text", "text": "" })), ping()];
+    let mut events =
+        vec![message_start(), block_start(0, json!({ "type": "text", "text": "" })), ping()];
     events.extend(deltas.iter().map(|text| text_delta(0, text)));
     events.extend([block_stop(0), message_delta("end_turn"), message_stop()]);
     events
@@ -170,9 +174,14 @@ mod tests {
     #[test]
     fn every_events_data_is_json_on_one_line() {
         for event in events(&["line\nbreak", "\u{1f600}\""]) {
-            let data = event.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event has data");
+            let data = event
+                .lines()
+                .find_map(|line| line.strip_prefix("data: "))
+                .expect("an event has data");
             let value: Value = serde_json::from_str(data).expect("its data is JSON");
-            assert!(event.starts_with(&format!("event: {}\n", value["type"].as_str().expect("a type"))));
+            assert!(
+                event.starts_with(&format!("event: {}\n", value["type"].as_str().expect("a type")))
+            );
             assert_eq!(event.lines().count(), 3, "{event:?}");
         }
     }

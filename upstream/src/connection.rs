@@ -1,5 +1,5 @@
-//! One connection of a client: takes requests off it and plays the replies' scripts, always watching whether the
-//! client is still there.
+//! One connection of a client: takes requests off it and plays the replies' scripts, always
+//! watching whether the client is still there.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::script::{Op, Script};
 use crate::state::{Open, Shared};
 use crate::{Reply, Request};
 
-/// Larger than what any client of ours may send, small enough that one gone wild can't eat the machine.
+/// Larger than what any client of ours may send, small enough that one gone wild can't eat the
+/// machine.
 const MAX_HEAD: usize = 256 * 1024;
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
@@ -76,8 +77,10 @@ impl Connection {
                 Ok(request) => request,
                 Err(NoRequest::Gone) => return None,
                 Err(NoRequest::Invalid(reason)) => {
-                    let text = format!("not a request that the scripted vendor understands: {reason}");
-                    self.play(&Reply::status(400).body(text).connection_close().into_script()).await;
+                    let text =
+                        format!("not a request that the scripted vendor understands: {reason}");
+                    self.play(&Reply::status(400).body(text).connection_close().into_script())
+                        .await;
                     return None;
                 }
             };
@@ -96,7 +99,9 @@ impl Connection {
                 break end;
             }
             if self.ahead.len() > MAX_HEAD {
-                return Err(NoRequest::Invalid(format!("its head is larger than {MAX_HEAD} bytes")));
+                return Err(NoRequest::Invalid(format!(
+                    "its head is larger than {MAX_HEAD} bytes"
+                )));
             }
             self.read().await?;
         };
@@ -149,7 +154,9 @@ impl Connection {
                 return Ok(line);
             }
             if self.ahead.len() > MAX_HEAD {
-                return Err(NoRequest::Invalid(format!("it has a line of more than {MAX_HEAD} bytes")));
+                return Err(NoRequest::Invalid(format!(
+                    "it has a line of more than {MAX_HEAD} bytes"
+                )));
             }
             self.read().await?;
         }
@@ -190,8 +197,8 @@ fn too_large() -> NoRequest {
     NoRequest::Invalid(format!("its body is larger than {MAX_BODY} bytes"))
 }
 
-/// Returns once the client has closed or lost the connection. What it sends meanwhile is kept for its next request;
-/// one that sends without end counts as gone.
+/// Returns once the client has closed or lost the connection. What it sends meanwhile is kept for
+/// its next request; one that sends without end counts as gone.
 async fn gone(read: &mut ReadHalf<'_>, ahead: &mut Vec<u8>) {
     while ahead.len() <= MAX_AHEAD {
         match read.read_buf(ahead).await {

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 
 use crate::PATIENCE;
 
-/// A place where a reply waits until the test opens it. Clones are the same gate; once open it stays open.
+/// A place where a reply waits until the test opens it. Clones are the same gate; once open it
+/// stays open.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<Passage>>);
 
@@ -28,8 +29,8 @@ impl Gate {
         self.0.send_modify(|passage| passage.open = true);
     }
 
-    /// Waits until a reply has come this far: all that it had to send before the gate is then in the hands of the
-    /// operating system.
+    /// Waits until a reply has come this far: all that it had to send before the gate is then in
+    /// the hands of the operating system.
     ///
     /// # Panics
     ///

@@ -1,10 +1,12 @@
 //! A scripted LLM vendor on loopback TCP, for tests, benchmarks and `arete plugin test`.
 //!
-//! Arete is tested from outside, over real TCP, against a vendor that does what the test says: answers, answers
-//! slowly, resets the connection in the middle of an event, never answers. An HTTP server library would not let us
-//! misbehave like that, so HTTP/1.1 is spoken by hand here, byte by byte.
+//! Arete is tested from outside, over real TCP, against a vendor that does what the test says:
+//! answers, answers slowly, resets the connection in the middle of an event, never answers. An HTTP
+//! server library would not let us misbehave like that, so HTTP/1.1 is spoken by hand here, byte by
+//! byte.
 //!
-//! Tests decide what happens when by [`Gate`]s and by waiting for what the vendor sees, never by sleeping.
+//! Tests decide what happens when by [`Gate`]s and by waiting for what the vendor sees, never by
+//! sleeping.
 //!
 //! ```
 //! use upstream::{Gate, Reply, Upstream, claude};
@@ -46,8 +48,8 @@ pub use crate::reply::{Reply, Step};
 pub use crate::request::Request;
 use crate::state::{Fallback, Requests, Shared};
 
-/// How long the waiting functions wait before they panic. Far more than a loaded machine needs, so that it never
-/// decides whether a correct test passes.
+/// How long the waiting functions wait before they panic. Far more than a loaded machine needs, so
+/// that it never decides whether a correct test passes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A vendor that listens on a port of its own on 127.0.0.1, and serves until it is dropped.
@@ -97,15 +99,15 @@ impl Upstream {
         self.shared.update(|state| state.queue.extend(scripts));
     }
 
-    /// What every request gets once the queue is empty. Without this such a request gets a 500 that says
-    /// `unscripted request`.
+    /// What every request gets once the queue is empty. Without this such a request gets a 500 that
+    /// says `unscripted request`.
     pub fn always(&self, reply: Reply) {
         let script = reply.into_script();
         self.shared.update(|state| state.fallback = Fallback::Script(script));
     }
 
-    /// Like [`always`](Self::always), with the reply made for each request: for calls in parallel, whose order of
-    /// arrival nobody knows.
+    /// Like [`always`](Self::always), with the reply made for each request: for calls in parallel,
+    /// whose order of arrival nobody knows.
     pub fn always_with(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         let answer = Arc::new(answer);
         self.shared.update(|state| state.fallback = Fallback::Answer(answer));
@@ -135,16 +137,20 @@ impl Upstream {
         self.shared.wait_for("a request", |state| state.requests.take()).await
     }
 
-    /// Waits until a client closes its connection while a reply on it is under way, paused or stalled, and returns
-    /// the request that was given up. Each is returned once. The connection no longer counts as open then.
+    /// Waits until a client closes its connection while a reply on it is under way, paused or
+    /// stalled, and returns the request that was given up. Each is returned once. The
+    /// connection no longer counts as open then.
     ///
-    /// A client that closes its sending side alone counts as gone: no client of LLM vendors does that and reads on.
+    /// A client that closes its sending side alone counts as gone: no client of LLM vendors does
+    /// that and reads on.
     ///
     /// # Panics
     ///
     /// When none does for a long time.
     pub async fn wait_for_disconnect(&self) -> Request {
-        self.shared.wait_for("a client to give up a request", |state| state.given_up.pop_front()).await
+        self.shared
+            .wait_for("a client to give up a request", |state| state.given_up.pop_front())
+            .await
     }
 
     /// The same for programs, which don't panic: nothing when no client does so in this time.
@@ -182,7 +188,8 @@ impl Upstream {
         self.shared.wait_for(&what, |state| (state.open == open).then_some(())).await;
     }
 
-    /// Closes all connections and stops listening. Once this returns, the vendor's address refuses connections.
+    /// Closes all connections and stops listening. Once this returns, the vendor's address refuses
+    /// connections.
     pub async fn stop(mut self) {
         self.server.abort();
         // An error: that the task was aborted.
@@ -206,7 +213,8 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
                 let open = shared.opened();
                 connections.spawn(connection::serve(stream, Arc::clone(&shared), open));
             }
-            // Out of file descriptors, or a client gone before it was accepted: the next may do better.
+            // Out of file descriptors, or a client gone before it was accepted: the next may do
+            // better.
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
         while connections.try_join_next().is_some() {}

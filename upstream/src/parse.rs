@@ -38,15 +38,21 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Head, String> {
             _ => Err(format!("not a header: {line:?}")),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let request = Request { method: method.to_owned(), path: path.to_owned(), headers, body: Vec::new() };
+    let request =
+        Request { method: method.to_owned(), path: path.to_owned(), headers, body: Vec::new() };
     let length = match (request.header("transfer-encoding"), request.header("content-length")) {
         (Some(_), Some(_)) => return Err("both content-length and transfer-encoding".to_owned()),
         (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Length::Chunked,
-        (Some(coding), None) => return Err(format!("a transfer-encoding that this vendor doesn't know: {coding:?}")),
-        (None, Some(length)) => Length::Known(length.parse().map_err(|_| format!("not a content-length: {length:?}"))?),
+        (Some(coding), None) => {
+            return Err(format!("a transfer-encoding that this vendor doesn't know: {coding:?}"));
+        }
+        (None, Some(length)) => {
+            Length::Known(length.parse().map_err(|_| format!("not a content-length: {length:?}"))?)
+        }
         (None, None) => Length::Known(0),
     };
-    let expects_continue = request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+    let expects_continue =
+        request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
     Ok(Head { request, length, expects_continue })
 }
 
@@ -64,7 +70,8 @@ mod tests {
     #[test]
     fn a_head_is_read_with_its_headers_in_any_case() {
         let head =
-            head(b"POST /v1/messages?beta=true HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n").expect("a good head");
+            head(b"POST /v1/messages?beta=true HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n")
+                .expect("a good head");
         assert_eq!(head.request.method, "POST");
         assert_eq!(head.request.path, "/v1/messages?beta=true");
         assert_eq!(head.request.header("host"), Some("x"));
@@ -78,7 +85,10 @@ mod tests {
         let reason = |bytes: &[u8]| head(bytes).expect_err("a bad head");
         assert_eq!(reason(b"GET /\r\n\r\n"), r#"not a request line of HTTP/1.1: "GET /""#);
         assert_eq!(reason(b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), r#"not a header: "no colon""#);
-        assert_eq!(reason(b"GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n"), r#"not a content-length: "-1""#);
+        assert_eq!(
+            reason(b"GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n"),
+            r#"not a content-length: "-1""#
+        );
         assert_eq!(
             reason(b"GET / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n"),
             "both content-length and transfer-encoding"

@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::Gate;
 use crate::script::{Cuts, Framing, Incident};
 
-/// One answer of the vendor. Made by [`json`](Self::json), [`sse`](Self::sse), [`status`](Self::status), …; the other
-/// functions change how it is sent. Positions count bytes of the body.
+/// One answer of the vendor. Made by [`json`](Self::json), [`sse`](Self::sse),
+/// [`status`](Self::status), …; the other functions change how it is sent. Positions count bytes of
+/// the body.
 ///
-/// Data that was sent just before a reset may be lost on its way: that is what resets do. A test that must see it
-/// puts a gate between, and opens it once the data has arrived.
+/// Data that was sent just before a reset may be lost on its way: that is what resets do. A test
+/// that must see it puts a gate between, and opens it once the data has arrived.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(crate) status: u16,
@@ -81,8 +82,9 @@ impl Reply {
         Self::status(status).header("content-type", "application/json").body(body.to_string())
     }
 
-    /// A `text/event-stream`. Each of these is a whole event (as [`claude::events`](crate::claude::events) makes them)
-    /// and gets a write and a chunk of its own.
+    /// A `text/event-stream`. Each of these is a whole event (as
+    /// [`claude::events`](crate::claude::events) makes them) and gets a write and a chunk of
+    /// its own.
     pub fn sse(events: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut reply = Self::status(200)
             .header("content-type", "text/event-stream; charset=utf-8")
@@ -96,13 +98,14 @@ impl Reply {
         reply
     }
 
-    /// A `text/event-stream`, given as text and sent event by event. What isn't well-formed stays so.
+    /// A `text/event-stream`, given as text and sent event by event. What isn't well-formed stays
+    /// so.
     pub fn sse_text(text: impl AsRef<str>) -> Self {
         Self::sse(text.as_ref().split_inclusive("\n\n"))
     }
 
-    /// A `text/event-stream` told step by step: what is sent, where it waits, how it ends. Change the status and the
-    /// headers as with other replies.
+    /// A `text/event-stream` told step by step: what is sent, where it waits, how it ends. Change
+    /// the status and the headers as with other replies.
     pub fn steps(steps: impl IntoIterator<Item = Step>) -> Self {
         let mut reply = Self::sse([""; 0]);
         for step in steps {
@@ -123,8 +126,8 @@ impl Reply {
         reply
     }
 
-    /// These bytes on the wire instead of an HTTP answer, then the end of the connection: for broken status lines,
-    /// heads cut in pieces and whatever else no HTTP library would write.
+    /// These bytes on the wire instead of an HTTP answer, then the end of the connection: for
+    /// broken status lines, heads cut in pieces and whatever else no HTTP library would write.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self { framing: Framing::Raw, ..Self::status(0) }.body(bytes).connection_close()
     }
@@ -136,8 +139,9 @@ impl Reply {
 
     /// Adds a header, or replaces the one of that name that was there by default.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers
-            .retain(|(given, _)| !(given.eq_ignore_ascii_case(name) && name.eq_ignore_ascii_case("content-type")));
+        self.headers.retain(|(given, _)| {
+            !(given.eq_ignore_ascii_case(name) && name.eq_ignore_ascii_case("content-type"))
+        });
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -178,7 +182,8 @@ impl Reply {
         self
     }
 
-    /// Claims this `content-length`, whatever the body's is. If it is wrong, the connection is closed after the body.
+    /// Claims this `content-length`, whatever the body's is. If it is wrong, the connection is
+    /// closed after the body.
     pub fn content_length(mut self, length: usize) -> Self {
         self.framing = Framing::Claimed(length);
         self
@@ -237,7 +242,10 @@ impl Reply {
         let position = match events {
             0 => 0,
             _ => *self.events.get(events - 1).unwrap_or_else(|| {
-                panic!("wait_after({events}) on a reply of {} events: it would never wait", self.events.len())
+                panic!(
+                    "wait_after({events}) on a reply of {} events: it would never wait",
+                    self.events.len()
+                )
             }),
         };
         self.wait_at(position, gate)
@@ -270,13 +278,14 @@ impl Reply {
         self.at(0, Incident::Reset)
     }
 
-    /// Resets the connection (RST) after so many bytes of the body. A chunk that this cuts stays incomplete.
+    /// Resets the connection (RST) after so many bytes of the body. A chunk that this cuts stays
+    /// incomplete.
     pub fn reset_mid_body(self, position: usize) -> Self {
         self.at(position, Incident::Reset)
     }
 
-    /// Closes the connection (FIN) after so many bytes of the body. A chunk that this cuts stays incomplete, and
-    /// between chunks the last one is missing.
+    /// Closes the connection (FIN) after so many bytes of the body. A chunk that this cuts stays
+    /// incomplete, and between chunks the last one is missing.
     pub fn close_mid_body(self, position: usize) -> Self {
         self.at(position, Incident::Close)
     }

@@ -18,7 +18,10 @@ pub struct Request {
 impl Request {
     /// The first header of this name, in whatever case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(given, _)| given.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.
@@ -28,7 +31,12 @@ impl Request {
     /// When it isn't.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("the body of {} {} isn't JSON: {error}: {:?}", self.method, self.path, self.text())
+            panic!(
+                "the body of {} {} isn't JSON: {error}: {:?}",
+                self.method,
+                self.path,
+                self.text()
+            )
         })
     }
 

@@ -1,13 +1,16 @@
-//! A reply turned into the operations of a connection: what to write, in which pieces, and where to wait or break.
+//! A reply turned into the operations of a connection: what to write, in which pieces, and where to
+//! wait or break.
 //!
-//! Done once when the reply is queued, so that a vendor that gives the same reply a million times is fast.
+//! Done once when the reply is queued, so that a vendor that gives the same reply a million times
+//! is fast.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Gate, Reply};
 
-/// What a connection does for one reply. When it ends without closing, the connection takes the next request.
+/// What a connection does for one reply. When it ends without closing, the connection takes the
+/// next request.
 #[derive(Clone, Debug)]
 pub(crate) struct Script(Arc<[Op]>);
 
@@ -82,7 +85,11 @@ impl Reply {
             // Stable: what happens at one place keeps the order in which the test told it.
             incidents.sort_by_key(|(position, _)| *position);
             if let Some((last, incident)) = incidents.last() {
-                assert!(*last <= self.body.len(), "{incident:?} at byte {last} of a body of {}", self.body.len());
+                assert!(
+                    *last <= self.body.len(),
+                    "{incident:?} at byte {last} of a body of {}",
+                    self.body.len()
+                );
             }
             self.write_body(&mut ops, incidents);
         }
@@ -94,7 +101,9 @@ impl Reply {
         // The head goes into one write with a body that nothing interrupts, as servers do.
         let mut head = self.head();
         let mut pieces = self.pieces(&incidents);
-        if let ([(0, end)], true) = (pieces.as_slice(), incidents.is_empty() && self.endless.is_none()) {
+        if let ([(0, end)], true) =
+            (pieces.as_slice(), incidents.is_empty() && self.endless.is_none())
+        {
             head.extend(self.frame(&self.body[..*end]));
             pieces.clear();
         }
@@ -102,7 +111,9 @@ impl Reply {
 
         let mut incidents = incidents.into_iter().peekable();
         for (start, end) in pieces {
-            while let Some((position, incident)) = incidents.next_if(|(position, _)| *position < end) {
+            while let Some((position, incident)) =
+                incidents.next_if(|(position, _)| *position < end)
+            {
                 let op = Op::from(incident);
                 // An ending inside a piece leaves a chunk that announced more than it brought.
                 if position > start {
@@ -116,7 +127,8 @@ impl Reply {
                     return;
                 }
             }
-            // Between writes, not after the last: nobody should wait for the end of an answer that is already there.
+            // Between writes, not after the last: nobody should wait for the end of an answer that
+            // is already there.
             ops.extend(self.pace.filter(|_| start > 0).map(Op::Sleep));
             ops.push(Op::Write(self.frame(&self.body[start..end])));
         }
@@ -172,7 +184,8 @@ impl Reply {
         }
     }
 
-    /// Where each write begins and ends. A pause ends a write too; an ending doesn't, it breaks one.
+    /// Where each write begins and ends. A pause ends a write too; an ending doesn't, it breaks
+    /// one.
     fn pieces(&self, incidents: &[(usize, Incident)]) -> Vec<(usize, usize)> {
         let length = self.body.len();
         let mut ends: Vec<usize> = match &self.cuts {

@@ -1,4 +1,5 @@
-//! What the vendor knows, shared between the test and the connections: the replies to give and the requests seen.
+//! What the vendor knows, shared between the test and the connections: the replies to give and the
+//! requests seen.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,7 +25,8 @@ pub(crate) struct State {
     pub(crate) queue: VecDeque<Script>,
     pub(crate) fallback: Fallback,
     pub(crate) requests: Requests,
-    /// Requests whose client went away before the reply was complete, until the test asks for them.
+    /// Requests whose client went away before the reply was complete, until the test asks for
+    /// them.
     pub(crate) given_up: VecDeque<Request>,
     pub(crate) open: usize,
     pub(crate) accepted: usize,
@@ -40,7 +42,11 @@ impl Shared {
     }
 
     /// Waits until `take` finds what it looks for, and panics when it doesn't for a long time.
-    pub(crate) async fn wait_for<T>(&self, what: &str, take: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(crate) async fn wait_for<T>(
+        &self,
+        what: &str,
+        take: impl FnMut(&mut State) -> Option<T>,
+    ) -> T {
         match self.find_within(PATIENCE, take).await {
             Some(found) => found,
             None => self.look(|state| {
@@ -88,13 +94,14 @@ impl Shared {
         Open(Arc::clone(self))
     }
 
-    /// Notes a request and says how to answer it: both at once, so that replies are taken in the order in which
-    /// requests are listed.
+    /// Notes a request and says how to answer it: both at once, so that replies are taken in the
+    /// order in which requests are listed.
     pub(crate) fn answer(&self, request: &Request) -> Script {
         let mut chosen = Fallback::Nothing;
         self.update(|state| {
             state.requests.push(request.clone());
-            chosen = state.queue.pop_front().map_or_else(|| state.fallback.clone(), Fallback::Script);
+            chosen =
+                state.queue.pop_front().map_or_else(|| state.fallback.clone(), Fallback::Script);
         });
         // The test's own code runs here, when the state isn't locked.
         match chosen {
@@ -107,7 +114,10 @@ impl Shared {
 
 fn unscripted(request: &Request) -> Reply {
     let message = format!("unscripted request: {} {}", request.method, request.path);
-    Reply::json(500, json!({ "type": "error", "error": { "type": "api_error", "message": message } }))
+    Reply::json(
+        500,
+        json!({ "type": "error", "error": { "type": "api_error", "message": message } }),
+    )
 }
 
 /// An open connection, as counted.
@@ -183,7 +193,12 @@ mod tests {
     use super::*;
 
     fn request(path: &str) -> Request {
-        Request { method: "GET".into(), path: path.into(), headers: Vec::new(), body: b"1234".to_vec() }
+        Request {
+            method: "GET".into(),
+            path: path.into(),
+            headers: Vec::new(),
+            body: b"1234".to_vec(),
+        }
     }
 
     #[test]

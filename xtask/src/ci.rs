@@ -1,7 +1,8 @@
-//! Everything that has to hold before a change goes in, step by step. What CI runs is what a person runs.
+//! Everything that has to hold before a change goes in, step by step. What CI runs is what a person
+//! runs.
 //!
-//! Warnings are errors here and only here: clippy and rustdoc get `-D warnings` for themselves, so that flags and
-//! profile stay those of every other build and nothing is compiled twice.
+//! Warnings are errors here and only here: clippy and rustdoc get `-D warnings` for themselves, so
+//! that flags and profile stay those of every other build and nothing is compiled twice.
 
 use std::time::{Duration, Instant};
 
@@ -95,8 +96,12 @@ impl Plan {
         if let Some(unknown) = asked.iter().chain(&skipped).find(|name| !names().contains(name)) {
             bail!("there is no step {unknown:?}; there are: {}", names().join(", "));
         }
-        let wanted = |name: &str| (asked.is_empty() || asked.contains(&name)) && !skipped.contains(&name);
-        Ok(Self { steps: STEPS.iter().copied().filter(|(name, _)| wanted(name)).collect(), keep_going })
+        let wanted =
+            |name: &str| (asked.is_empty() || asked.contains(&name)) && !skipped.contains(&name);
+        Ok(Self {
+            steps: STEPS.iter().copied().filter(|(name, _)| wanted(name)).collect(),
+            keep_going,
+        })
     }
 }
 
@@ -112,10 +117,15 @@ fn fmt() -> Result<Outcome> {
 fn clippy() -> Result<Outcome> {
     let deny = ["--", "-D", "warnings"];
     run_command(cargo().args(["clippy", "--locked", "--workspace", "--all-targets"]).args(deny))?;
-    // Guests twice: their tests are native, and what is written for components alone is seen only there.
+    // Guests twice: their tests are native, and what is written for components alone is seen only
+    // there.
     run_command(guests("clippy")?.args(["--locked", "--all-targets"]).args(deny))?;
-    run_command(guests("clippy")?.args(["--locked", "--lib", "--examples", "--release", "--target", TARGET]).args(deny))
-        .map(passed)
+    run_command(
+        guests("clippy")?
+            .args(["--locked", "--lib", "--examples", "--release", "--target", TARGET])
+            .args(deny),
+    )
+    .map(passed)
 }
 
 fn doc() -> Result<Outcome> {

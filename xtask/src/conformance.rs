@@ -1,4 +1,5 @@
-//! The conformance suite on the plugins of this repository, in every language, and the table of what they cost.
+//! The conformance suite on the plugins of this repository, in every language, and the table of
+//! what they cost.
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +15,14 @@ const DOCS: &str = "docs/plugins.md";
 const BEGIN: &str = "<!-- made by cargo xtask conformance --docs -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Compiles the plugins asked for, or all that have cassettes, runs the suite on each and prints the table, with `--docs`
-/// into the documentation too; with `--release` on the server as it is shipped.
+/// Compiles the plugins asked for, or all that have cassettes, runs the suite on each and prints
+/// the table, with `--docs` into the documentation too; with `--release` on the server as it is
+/// shipped.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let given = |option: &str| args.iter().any(|arg| arg == option);
     let (docs, release) = (given("--docs"), given("--release"));
-    let mut names: Vec<String> = args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect();
+    let mut names: Vec<String> =
+        args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect();
     if names.is_empty() {
         names = plugins::all()?;
         names.retain(|name| root().join("plugins").join(name).join("cassettes").is_dir());
@@ -45,7 +48,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         let build = if release { "release" } else { "debug" };
         write(&format!("Measured with the {build} build of the server.\n\n{table}"))?;
     }
-    if failed.is_empty() { Ok(()) } else { bail!("these plugins don't conform: {}", failed.join(", ")) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("these plugins don't conform: {}", failed.join(", "))
+    }
 }
 
 /// The tests that a plugin brings in its own language; those of the Rust ones run with all others.
@@ -64,8 +71,12 @@ fn own_tests(name: &str) -> Result<()> {
 fn test(name: &str, component: &Path, release: bool) -> Result<(String, bool)> {
     let project = root().join("plugins").join(name);
     let mut test = cargo();
-    test.args(["run", "--quiet", "--locked", "--package", "arete"]).args(release.then_some("--release"));
-    test.args(["--", "plugin", "test"]).arg(component).arg("--cassettes").arg(project.join("cassettes"));
+    test.args(["run", "--quiet", "--locked", "--package", "arete"])
+        .args(release.then_some("--release"));
+    test.args(["--", "plugin", "test"])
+        .arg(component)
+        .arg("--cassettes")
+        .arg(project.join("cassettes"));
     let provider = project.join("provider.toml");
     if provider.is_file() {
         test.arg("--provider").arg(provider);
@@ -89,7 +100,8 @@ fn row(name: &str, report: &str) -> String {
 fn write(table: &str) -> Result<()> {
     let path = root().join(DOCS);
     let text = fs::read_to_string(&path).with_context(|| format!("{DOCS} can't be read"))?;
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{DOCS} has no line {BEGIN}"))?;
+    let (before, rest) =
+        text.split_once(BEGIN).with_context(|| format!("{DOCS} has no line {BEGIN}"))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("{DOCS} has no line {END}"))?;
     fs::write(&path, [before, BEGIN, "\n", table, "\n", END, after].concat())?;
     println!("{DOCS} has the table.");

@@ -1,5 +1,5 @@
-//! cargo-deny over both workspaces: licences, sources, duplicates and banned crates always; advisories where their
-//! database can be fetched.
+//! cargo-deny over both workspaces: licences, sources, duplicates and banned crates always;
+//! advisories where their database can be fetched.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,8 +29,14 @@ pub(crate) fn advisories() -> Result<Outcome> {
     let fetched = fetch.args(["fetch", "db"]).output().context("cargo-deny can't be run")?;
     if !fetched.status.success() {
         let words = String::from_utf8_lossy(&fetched.stderr);
-        let reason = words.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it doesn't say why");
-        return Ok(Outcome::NotRun(format!("the advisory database can't be fetched from here: {reason}")));
+        let reason = words
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+            .unwrap_or("it doesn't say why");
+        return Ok(Outcome::NotRun(format!(
+            "the advisory database can't be fetched from here: {reason}"
+        )));
     }
     for manifest in [HOST, GUESTS] {
         run(over(&tool, manifest).args(["check", "--disable-fetch", "advisories"]))?;
@@ -40,22 +46,33 @@ pub(crate) fn advisories() -> Result<Outcome> {
 
 fn over(tool: &PathBuf, manifest: &str) -> Command {
     let mut command = program(tool);
-    command.args(["--manifest-path", manifest, "--config", "deny.toml", "--locked", "--all-features"]);
+    command.args([
+        "--manifest-path",
+        manifest,
+        "--config",
+        "deny.toml",
+        "--locked",
+        "--all-features",
+    ]);
     command
 }
 
-/// The program: the one of `target/tools` or of the machine, if it is of the version; else compiled into `target/tools`,
-/// which takes minutes, once.
+/// The program: the one of `target/tools` or of the machine, if it is of the version; else compiled
+/// into `target/tools`, which takes minutes, once.
 fn tool() -> Result<PathBuf> {
     let tools = target_dir()?.join("tools");
     let ours = tools.join("bin/cargo-deny");
     for tool in [ours.clone(), "cargo-deny".into()] {
         let version = Command::new(&tool).arg("--version").output();
-        if version.is_ok_and(|output| output.stdout.trim_ascii().ends_with(format!(" {VERSION}").as_bytes())) {
+        if version.is_ok_and(|output| {
+            output.stdout.trim_ascii().ends_with(format!(" {VERSION}").as_bytes())
+        }) {
             return Ok(tool);
         }
     }
     let version = format!("={VERSION}");
-    run(cargo().args(["install", "--quiet", "--locked", "cargo-deny", "--version", &version, "--root"]).arg(&tools))?;
+    run(cargo()
+        .args(["install", "--quiet", "--locked", "cargo-deny", "--version", &version, "--root"])
+        .arg(&tools))?;
     Ok(ours)
 }

@@ -1,5 +1,5 @@
-//! Plugins as files: the bundled ones, for operators who pin a component's hash or run one beside the binary, and those in
-//! other languages, which no build of the server needs.
+//! Plugins as files: the bundled ones, for operators who pin a component's hash or run one beside
+//! the binary, and those in other languages, which no build of the server needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// Compiles one plugin; gives its component.
 pub(crate) fn build(name: &str) -> Result<PathBuf> {
-    if BUNDLED.contains(&name) { Ok(bundled_folder()?.join(format!("{name}.wasm"))) } else { project(name) }
+    if BUNDLED.contains(&name) {
+        Ok(bundled_folder()?.join(format!("{name}.wasm")))
+    } else {
+        project(name)
+    }
 }
 
 /// What a plugin is written in.
@@ -40,12 +44,18 @@ fn bundled(names: &[&str]) -> Result<()> {
 
 fn bundled_folder() -> Result<PathBuf> {
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    guest_build::build_into(&target_dir()?.join("guests"), root(), BARE_TARGET, &selection).map_err(Error::msg)
+    guest_build::build_into(&target_dir()?.join("guests"), root(), BARE_TARGET, &selection)
+        .map_err(Error::msg)
 }
 
 fn project(name: &str) -> Result<PathBuf> {
     let target = target_dir()?;
-    let options = Options { wit: None, out: target.join("plugins"), tools: target.join("tools"), quiet: false };
+    let options = Options {
+        wit: None,
+        out: target.join("plugins"),
+        tools: target.join("tools"),
+        quiet: false,
+    };
     Ok(Project::open(&root().join("plugins").join(name))?.build(&options)?.component)
 }
 
@@ -64,7 +74,8 @@ pub(crate) fn all() -> Result<Vec<String>> {
 
 fn show(path: &Path) -> Result<()> {
     let component = fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
-    let hash: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
     println!("{}\n  {} KiB\n  sha256 {hash}", path.display(), component.len().div_ceil(1024));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Where things are, and how other programs are run: always from the repository's root, always shown first.
+//! Where things are, and how other programs are run: always from the repository's root, always
+//! shown first.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,12 +22,14 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("xtask is in <target>/<profile>/")?.to_owned())
 }
 
-/// Cargo for the guests' workspace. Their artifacts go where build scripts put the compiled components, so that what
-/// both need is compiled once.
+/// Cargo for the guests' workspace. Their artifacts go where build scripts put the compiled
+/// components, so that what both need is compiled once.
 pub(crate) fn guests(subcommand: &str) -> Result<Command> {
     let target_dir = target_dir()?.join("guests");
     let mut command = cargo();
-    command.args([subcommand, "--manifest-path", GUESTS, "--workspace", "--target-dir"]).arg(target_dir);
+    command
+        .args([subcommand, "--manifest-path", GUESTS, "--workspace", "--target-dir"])
+        .arg(target_dir);
     Ok(command)
 }
 
@@ -52,11 +55,15 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// A command as one would type it, from the root.
 pub(crate) fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program()).to_string_lossy();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program())
+        .to_string_lossy();
     let root = format!("{}/", root().display());
-    let set = command
-        .get_envs()
-        .filter_map(|(name, value)| Some(format!("{}={:?} ", name.to_string_lossy(), value?.to_string_lossy())));
-    let args = command.get_args().map(|arg| format!(" {}", arg.to_string_lossy().replace(&root, "")));
+    let set = command.get_envs().filter_map(|(name, value)| {
+        Some(format!("{}={:?} ", name.to_string_lossy(), value?.to_string_lossy()))
+    });
+    let args =
+        command.get_args().map(|arg| format!(" {}", arg.to_string_lossy().replace(&root, "")));
     set.chain([program.into_owned()]).chain(args).collect()
 }

@@ -26,8 +26,10 @@ pub(crate) fn run() -> Result<()> {
 /// Runs a command, passing on what it prints; says whether it succeeded.
 fn counted(command: &mut Command, counts: &mut Counts) -> Result<bool> {
     println!("$ {}", shown(command));
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().with_context(|| format!("{} can't be run", shown(command)))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{} can't be run", shown(command)))?;
     let output = child.stdout.take().context("its standard output is a pipe")?;
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
@@ -46,13 +48,18 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds what a line says such as `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`.
+    /// Adds what a line says such as `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured;
+    /// …`.
     fn add(&mut self, line: &str) {
         let Some((_, result)) = line.split_once("test result: ") else { return };
         let counts = result.split_once(". ").map_or(result, |(_, counts)| counts);
         for count in counts.split(';') {
             let mut words = count.split_whitespace();
-            let (Some(Ok(number)), Some(what)) = (words.next().map(str::parse::<u64>), words.next()) else { continue };
+            let (Some(Ok(number)), Some(what)) =
+                (words.next().map(str::parse::<u64>), words.next())
+            else {
+                continue;
+            };
             match what {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,

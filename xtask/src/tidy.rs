@@ -36,14 +36,28 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn complaints(files: &[File]) -> Vec<String> {
-    [files::check(files), architecture::check(files), settings::check(files), excerpts::check(files)].concat()
+    [
+        files::check(files),
+        architecture::check(files),
+        settings::check(files),
+        excerpts::check(files),
+    ]
+    .concat()
 }
 
 fn load() -> Result<Vec<File>> {
     // Git refuses repositories of other users, as a container's often is; only names are asked for.
-    let args = ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let listed = program("git").args(args).output().context("git, which knows the project's files, can't be run")?;
-    ensure!(listed.status.success(), "git can't list the files: {}", String::from_utf8_lossy(&listed.stderr));
+    let args =
+        ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let listed = program("git")
+        .args(args)
+        .output()
+        .context("git, which knows the project's files, can't be run")?;
+    ensure!(
+        listed.status.success(),
+        "git can't list the files: {}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
     let mut files = Vec::new();
     for path in String::from_utf8(listed.stdout)?.split_terminator('\0') {
         // Gone from the disk but not yet from the index; or no text.
@@ -59,11 +73,13 @@ impl File {
         Path::new(&self.path).extension().is_some_and(|own| own == extension)
     }
 
-    /// Whether it is one of these files, or in one of these folders, or a part of one of these modules: `host/src/a` is
-    /// `host/src/a.rs` and all of `host/src/a/`.
+    /// Whether it is one of these files, or in one of these folders, or a part of one of these
+    /// modules: `host/src/a` is `host/src/a.rs` and all of `host/src/a/`.
     fn within(&self, places: &[&str]) -> bool {
         places.iter().any(|place| {
-            self.path.strip_prefix(place).is_some_and(|rest| matches!(rest, "" | ".rs") || rest.starts_with('/'))
+            self.path
+                .strip_prefix(place)
+                .is_some_and(|rest| matches!(rest, "" | ".rs") || rest.starts_with('/'))
         })
     }
 
@@ -94,20 +110,44 @@ mod tests {
             (file("a.md", "a \n"), "a.md:1: trailing white space"),
             (file("a.md", "a"), "a.md: end the last line"),
             (file("a.md", "see [b](docs/b.md#c)\n"), "a.md: links to docs/b.md, which isn't there"),
-            (file("host/src/llm.rs", "//! x\nuse wasmtime::Engine;\n"), "host/src/llm.rs:2: only host/src/plugin"),
-            (file("host/src/llm.rs", "//! x\nuse http::StatusCode;\n"), "host/src/llm.rs:2: statuses"),
-            (file("host/src/llm.rs", "//! x\nenv::var(\"A\")\n"), "host/src/llm.rs:2: the environment is read"),
-            (file("host/Cargo.toml", "claude = { path = \"../plugins/claude\" }\n"), "host/Cargo.toml:1: host and"),
-            (file("plugins/a/Cargo.toml", "arete = { path = \"../../host\" }\n"), "plugins/a/Cargo.toml:1: host and"),
-            (file("host/src/config.rs", "//! x\n\"PORT\" \"HOST\"\n"), ".env.example: says nothing of HOST"),
-            (file("a.md", "<!-- from b.rs -->\n\n```rust\nx\n```\n"), "a.md: excerpt 1 isn't in b.rs"),
+            (
+                file("host/src/llm.rs", "//! x\nuse wasmtime::Engine;\n"),
+                "host/src/llm.rs:2: only host/src/plugin",
+            ),
+            (
+                file("host/src/llm.rs", "//! x\nuse http::StatusCode;\n"),
+                "host/src/llm.rs:2: statuses",
+            ),
+            (
+                file("host/src/llm.rs", "//! x\nenv::var(\"A\")\n"),
+                "host/src/llm.rs:2: the environment is read",
+            ),
+            (
+                file("host/Cargo.toml", "claude = { path = \"../plugins/claude\" }\n"),
+                "host/Cargo.toml:1: host and",
+            ),
+            (
+                file("plugins/a/Cargo.toml", "arete = { path = \"../../host\" }\n"),
+                "plugins/a/Cargo.toml:1: host and",
+            ),
+            (
+                file("host/src/config.rs", "//! x\n\"PORT\" \"HOST\"\n"),
+                ".env.example: says nothing of HOST",
+            ),
+            (
+                file("a.md", "<!-- from b.rs -->\n\n```rust\nx\n```\n"),
+                "a.md: excerpt 1 isn't in b.rs",
+            ),
             (file(".env.example", "PORT=3000\n# NAME=x\n"), ".env.example: has NAME, which"),
         ] {
             let mut files = vec![example(), config()];
             files.retain(|file| file.path != fault.path);
             files.push(fault);
             let complaints = complaints(&files);
-            assert!(complaints.iter().any(|found| found.starts_with(complaint)), "{complaint}: {complaints:?}");
+            assert!(
+                complaints.iter().any(|found| found.starts_with(complaint)),
+                "{complaint}: {complaints:?}"
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
-//! C: the clang that is part of Zig, which PyPI has for every system and which brings a libc for WebAssembly.
+//! C: the clang that is part of Zig, which PyPI has for every system and which brings a libc for
+//! WebAssembly.
 //!
-//! The bindings are made here and now from the contract that the project is built against, so no project keeps generated
-//! code and none is ever stale. What the linker makes becomes a component here too: an author needs neither `wit-bindgen`
-//! nor `wasm-tools`, which take minutes to compile.
+//! The bindings are made here and now from the contract that the project is built against, so no
+//! project keeps generated code and none is ever stale. What the linker makes becomes a component
+//! here too: an author needs neither `wit-bindgen` nor `wasm-tools`, which take minutes to compile.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -66,8 +67,8 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(found)
 }
 
-/// Writes `provider.h` and what has to be linked with it, which is returned: the functions that carry the contract's values
-/// over, and an object that holds nothing but the contract.
+/// Writes `provider.h` and what has to be linked with it, which is returned: the functions that
+/// carry the contract's values over, and an object that holds nothing but the contract.
 fn generate(wit: &Path, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut resolve = Resolve::default();
     let mut files = Files::default();
@@ -75,7 +76,8 @@ fn generate(wit: &Path, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
         let world = resolve.select_world(&[package], Some(WORLD))?;
         wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)
     });
-    generated.map_err(|error| Problem::new(format!("No C can be made of the contract: {error:#}.")))?;
+    generated
+        .map_err(|error| Problem::new(format!("No C can be made of the contract: {error:#}.")))?;
 
     let mut linked = Vec::new();
     for (name, bytes) in files.iter() {
@@ -103,7 +105,16 @@ fn compile(job: &Job, pins: &str, bindings: &Path, inputs: &[PathBuf]) -> Result
     zig.current_dir(dir).env("ZIG_GLOBAL_CACHE_DIR", job.tools.join("zig"));
     zig.env("ZIG_LOCAL_CACHE_DIR", job.scratch.join("zig"));
     // No `main`: the host calls what is exported. Names stay, for the backtrace of a trap.
-    zig.args(["cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-Os", "-Wl,--strip-debug", "-I"]).arg(bindings);
+    zig.args([
+        "cc",
+        "-target",
+        "wasm32-wasi",
+        "-mexec-model=reactor",
+        "-Os",
+        "-Wl,--strip-debug",
+        "-I",
+    ])
+    .arg(bindings);
     zig.args(flags.split_whitespace()).args(inputs).arg("-o").arg(&module);
     let failed = format!(
         "The sources don't compile, or lack a function that the contract asks for: see above. {} declares them all.",
@@ -113,13 +124,16 @@ fn compile(job: &Job, pins: &str, bindings: &Path, inputs: &[PathBuf]) -> Result
     Ok(module)
 }
 
-/// C knows WASI's first version; the adapter says the same in the second. A module that uses none of it gets none of it.
+/// C knows WASI's first version; the adapter says the same in the second. A module that uses none
+/// of it gets none of it.
 fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
-    let encoder = ComponentEncoder::default()
-        .module(module)
-        .and_then(|it| it.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER));
+    let encoder = ComponentEncoder::default().module(module).and_then(|it| {
+        it.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
+    });
     let component = encoder.and_then(|encoder| encoder.validate(true).encode());
-    component.map_err(|error| Problem::new(format!("The module can't be made into a component: {error:#}.")))
+    component.map_err(|error| {
+        Problem::new(format!("The module can't be made into a component: {error:#}."))
+    })
 }
 
 #[cfg(test)]
@@ -169,8 +183,13 @@ mod tests {
     fn bindings_are_made_of_the_contract() {
         let (dir, linked) = bindings();
         let header = fs::read_to_string(dir.path().join("bindings/provider.h")).unwrap();
-        for function in ["describe", "complete", "open_stream", "method_deltas_next", "deltas_destructor"] {
-            assert!(header.contains(&format!("exports_arete_provider_chat_{function}(")), "{function}");
+        for function in
+            ["describe", "complete", "open_stream", "method_deltas_next", "deltas_destructor"]
+        {
+            assert!(
+                header.contains(&format!("exports_arete_provider_chat_{function}(")),
+                "{function}"
+            );
         }
         let names: Vec<_> = linked.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(names, ["provider.c", "provider_component_type.o"]);
@@ -186,17 +205,21 @@ mod tests {
 
     #[test]
     fn only_a_module_that_says_its_contract_becomes_a_component() {
-        assert!(says(componentize(b"no module")).starts_with("The module can't be made into a component: "));
+        assert!(
+            says(componentize(b"no module"))
+                .starts_with("The module can't be made into a component: ")
+        );
     }
 
-    /// The plugin's own tests run natively, with the C compiler that links this one, so they need nothing else; here they
-    /// have the bindings that they are built with.
+    /// The plugin's own tests run natively, with the C compiler that links this one, so they need
+    /// nothing else; here they have the bindings that they are built with.
     #[cfg(unix)]
     #[test]
     fn the_tests_of_the_plugin_in_c_pass() {
         let (dir, _) = bindings();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/cohere/tests/run.sh");
         let mut run = std::process::Command::new(script);
-        tool::run(run.arg(dir.path().join("bindings")).arg(dir.path()), true, "", "They fail.").unwrap();
+        tool::run(run.arg(dir.path().join("bindings")).arg(dir.path()), true, "", "They fail.")
+            .unwrap();
     }
 }

@@ -1,8 +1,10 @@
-//! Python: componentize-py, which puts the interpreter and the project's modules into one component.
+//! Python: componentize-py, which puts the interpreter and the project's modules into one
+//! component.
 //!
-//! componentize-py runs the sources and keeps the memory they leave behind, in which there are random numbers and times: the
-//! same sources give another file each time. So a component that is made of nothing new isn't made again, which keeps its
-//! hash, and with it whatever is kept under that.
+//! componentize-py runs the sources and keeps the memory they leave behind, in which there are
+//! random numbers and times: the same sources give another file each time. So a component that is
+//! made of nothing new isn't made again, which keeps its hash, and with it whatever is kept under
+//! that.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,7 +36,11 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
     let environment = Environment::of(job, &pins, TOOL, TOOL)?;
     types(job, &environment)?;
     let mut componentize = componentize_py(job, &environment);
-    componentize.args(["componentize", "--python-path"]).arg(dir.join(SOURCES)).arg("--output").arg(&component);
+    componentize
+        .args(["componentize", "--python-path"])
+        .arg(dir.join(SOURCES))
+        .arg("--output")
+        .arg(&component);
     tool::run(
         componentize.arg(MODULE),
         job.quiet,
@@ -85,8 +91,8 @@ fn entry(dir: &Path) -> Result<(), Problem> {
     )))
 }
 
-/// The contract's types, for editors and type checkers. The component gets its own from componentize-py, so what is here
-/// is only read by people and their tools.
+/// The contract's types, for editors and type checkers. The component gets its own from
+/// componentize-py, so what is here is only read by people and their tools.
 fn types(job: &Job, environment: &Environment) -> Result<(), Problem> {
     let types = job.scratch.join("types");
     if types.is_dir() {
@@ -97,8 +103,8 @@ fn types(job: &Job, environment: &Environment) -> Result<(), Problem> {
     tool::run(bindings.arg("bindings").arg(&types), job.quiet, INSTALL, failed)
 }
 
-/// Packages that the sources import are found in the environment too, and nowhere else. Mistakes in the sources are told
-/// with Python's own trace; that of the tool around it would only bury it.
+/// Packages that the sources import are found in the environment too, and nowhere else. Mistakes in
+/// the sources are told with Python's own trace; that of the tool around it would only bury it.
 fn componentize_py(job: &Job, environment: &Environment) -> Command {
     let mut command = environment.program(TOOL);
     command.current_dir(job.project.dir()).env("RUST_LIB_BACKTRACE", "0");
@@ -127,7 +133,10 @@ mod tests {
         let provider = says(&["pyproject.toml", "src/app.py"]);
         assert!(provider.contains("provider.py isn't there"), "{provider}");
         let pins = says(&["pyproject.toml", "src/provider.py"]);
-        assert!(pins.contains("requirements.txt isn't there") && pins.contains("--generate-hashes"), "{pins}");
+        assert!(
+            pins.contains("requirements.txt isn't there") && pins.contains("--generate-hashes"),
+            "{pins}"
+        );
     }
 
     const PINS: &str = "componentize-py==0.25.1\n";
@@ -157,8 +166,12 @@ mod tests {
         assert_eq!(build(&job).unwrap(), job.scratch.join("component.wasm"));
 
         assert_ne!(print(""), before);
-        for (file, text) in [("src/a/b.py", ""), ("src/a/b.py", "1"), ("build/wit/a.wit", "1"), ("src/provider.py", "")]
-        {
+        for (file, text) in [
+            ("src/a/b.py", ""),
+            ("src/a/b.py", "1"),
+            ("build/wit/a.wit", "1"),
+            ("src/provider.py", ""),
+        ] {
             let before = print(PINS);
             write(&project.dir().join(file), text).unwrap();
             assert_ne!(print(PINS), before, "{file}");

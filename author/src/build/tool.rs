@@ -1,19 +1,30 @@
-//! Running other programs. What they say goes through as it is, to standard error: standard output belongs to whoever
-//! called.
+//! Running other programs. What they say goes through as it is, to standard error: standard output
+//! belongs to whoever called.
 
 use std::io::{self, ErrorKind};
 use std::process::{Command, Output, Stdio};
 
 use crate::Problem;
 
-/// Runs a program to its end. `missing` and `failed` are the sentences for when it isn't there and when it fails.
-pub(super) fn run(command: &mut Command, quiet: bool, missing: &str, failed: &str) -> Result<(), Problem> {
+/// Runs a program to its end. `missing` and `failed` are the sentences for when it isn't there and
+/// when it fails.
+pub(super) fn run(
+    command: &mut Command,
+    quiet: bool,
+    missing: &str,
+    failed: &str,
+) -> Result<(), Problem> {
     command.stdin(Stdio::null());
     if quiet {
         let output = start(command, missing, Command::output)?;
-        return if output.status.success() { Ok(()) } else { Err(Problem::new(format!("{}{failed}", said(&output)))) };
+        return if output.status.success() {
+            Ok(())
+        } else {
+            Err(Problem::new(format!("{}{failed}", said(&output))))
+        };
     }
-    let status = start(command.stdout(io::stderr()).stderr(Stdio::inherit()), missing, Command::status)?;
+    let status =
+        start(command.stdout(io::stderr()).stderr(Stdio::inherit()), missing, Command::status)?;
     if status.success() { Ok(()) } else { Err(Problem::new(failed)) }
 }
 
@@ -26,7 +37,8 @@ pub(super) fn ask(command: &mut Command, missing: &str) -> Result<String, Proble
     Err(Problem::new(format!("{}{} failed. {missing}", said(&output), name(command))))
 }
 
-/// Refuses a program that is older than this release, by what it prints when it is asked for its version.
+/// Refuses a program that is older than this release, by what it prints when it is asked for its
+/// version.
 pub(super) fn need(command: &mut Command, least: [u32; 2], missing: &str) -> Result<(), Problem> {
     let printed = ask(command.arg("--version"), missing)?;
     let least_text = least.map(|number| number.to_string()).join(".");
@@ -85,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named_with_what_to_do() {
-        let says = run(&mut Command::new("no-such-program"), false, "Install it.", "").unwrap_err().to_string();
+        let says = run(&mut Command::new("no-such-program"), false, "Install it.", "")
+            .unwrap_err()
+            .to_string();
         assert_eq!(says, "no-such-program isn't there. Install it.");
     }
 
@@ -96,7 +110,10 @@ mod tests {
         command.args(["-c", "echo out; echo err >&2; exit 1"]);
         let says = run(&mut command, true, "", "It failed.").unwrap_err().to_string();
         assert_eq!(says, "out\nerr\nIt failed.");
-        assert_eq!(run(&mut command, false, "", "It failed.").unwrap_err().to_string(), "It failed.");
+        assert_eq!(
+            run(&mut command, false, "", "It failed.").unwrap_err().to_string(),
+            "It failed."
+        );
     }
 
     #[cfg(unix)]
@@ -105,7 +122,10 @@ mod tests {
         let mut old = Command::new("sh");
         old.args(["-c", "echo v18.19.1"]);
         let says = need(&mut old, [20, 19], "Install Node.js.").unwrap_err().to_string();
-        assert_eq!(says, "sh is too old: it says `v18.19.1`, and 20.19 is the least. Install Node.js.");
+        assert_eq!(
+            says,
+            "sh is too old: it says `v18.19.1`, and 20.19 is the least. Install Node.js."
+        );
         let mut new = Command::new("sh");
         new.args(["-c", "echo v22.1.0"]);
         assert!(need(&mut new, [20, 19], "").is_ok());

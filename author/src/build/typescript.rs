@@ -1,7 +1,8 @@
 //! TypeScript: types from the contract, `tsc` to check, jco with QuickJS to compile.
 //!
-//! The tools are the project's own: `npm ci` installs what its `package-lock.json` pins into its `node_modules`, again only
-//! when the lock changed. `node` runs their scripts directly, which works alike on every system.
+//! The tools are the project's own: `npm ci` installs what its `package-lock.json` pins into its
+//! `node_modules`, again only when the lock changed. `node` runs their scripts directly, which
+//! works alike on every system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,10 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
 
     let types = job.scratch.join("types");
     let mut jco = script(dir, JCO)?;
-    jco.arg("guest-types").arg(&job.wit).args(["--quiet", "--world-name", WORLD, "--out-dir"]).arg(types);
+    jco.arg("guest-types")
+        .arg(&job.wit)
+        .args(["--quiet", "--world-name", WORLD, "--out-dir"])
+        .arg(types);
     tool::run(&mut jco, job.quiet, INSTALL, "jco can't make types from the contract.")?;
     check(job, &entry)?;
     compile(job, &entry)
@@ -41,7 +45,8 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
 
 fn entry(dir: &Path) -> Result<PathBuf, Problem> {
     let manifest = dir.join("package.json");
-    let text = fs::read_to_string(&manifest).map_err(|error| Problem::with_file(&manifest, &error))?;
+    let text =
+        fs::read_to_string(&manifest).map_err(|error| Problem::with_file(&manifest, &error))?;
     let package: Value = serde_json::from_str(&text)
         .map_err(|error| Problem::new(format!("{} isn't JSON: {error}.", manifest.display())))?;
     let entry = dir.join(package["main"].as_str().unwrap_or(ENTRY));
@@ -70,14 +75,14 @@ fn install(job: &Job) -> Result<(), Problem> {
     }
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir);
-    let failed =
-        "npm can't install what package-lock.json names. If package.json has changed, run `npm install` there.";
+    let failed = "npm can't install what package-lock.json names. If package.json has changed, run `npm install` there.";
     tool::run(&mut npm, job.quiet, INSTALL, failed)?;
     write(&stamp, &lock)
 }
 
-/// What is only type-checked: that the provider exports what the contract asks for, so that a forgotten or misspelt
-/// export is found here and not when it is loaded. How `Deltas` are made is the provider's own business.
+/// What is only type-checked: that the provider exports what the contract asks for, so that a
+/// forgotten or misspelt export is found here and not when it is loaded. How `Deltas` are made is
+/// the provider's own business.
 const EXPORTS: &str = "\
 import type * as contract from 'arete:provider/chat@0.1.0';
 import { chat } from ENTRY;
@@ -117,7 +122,12 @@ fn compile(job: &Job, entry: &Path) -> Result<PathBuf, Problem> {
     jco.arg("componentize").arg(entry).arg("--wit").arg(&job.wit).args(["--world-name", WORLD]);
     jco.args(["--backend", "qjs", "--backend-qjs-disable-async", "--bundle-config"]).arg(bundle);
     jco.arg("--out").arg(&component);
-    tool::run(&mut jco, job.quiet, INSTALL, "jco can't make a component of the sources: see above.")?;
+    tool::run(
+        &mut jco,
+        job.quiet,
+        INSTALL,
+        "jco can't make a component of the sources: see above.",
+    )?;
     Ok(component)
 }
 
@@ -172,6 +182,9 @@ mod tests {
     #[test]
     fn a_tool_that_the_lock_lacks_is_named_with_the_command_that_adds_it() {
         let says = says(script(project(&[]).path(), JCO));
-        assert!(says.contains("npm install --save-dev --save-exact @bytecodealliance/jco"), "{says}");
+        assert!(
+            says.contains("npm install --save-dev --save-exact @bytecodealliance/jco"),
+            "{says}"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Tools that come as Python packages.
 //!
-//! What builds a project is pinned by the project itself: `requirements.txt` names each package with the hashes of its files,
-//! and pip takes nothing else. It goes into an environment of its own below the folder for tools, which projects with the
-//! same pins share; the system's Python is only asked to make it.
+//! What builds a project is pinned by the project itself: `requirements.txt` names each package
+//! with the hashes of its files, and pip takes nothing else. It goes into an environment of its own
+//! below the folder for tools, which projects with the same pins share; the system's Python is only
+//! asked to make it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -39,12 +40,13 @@ pub(super) fn pins(dir: &Path, package: &str) -> Result<String, Problem> {
 }
 
 impl Environment {
-    /// The environment with what the project's pins name, made again when they change. `package` has to be among them and
-    /// brings `program`.
+    /// The environment with what the project's pins name, made again when they change. `package`
+    /// has to be among them and brings `program`.
     pub(super) fn of(job: &Job, pins: &str, package: &str, program: &str) -> Result<Self, Problem> {
         let environment = Self(job.tools.join("python").join(name(pins)));
         let stamp = environment.0.join("installed.txt");
-        // Its programs name it by its path: in a project that was moved, they would look for a Python that isn't there.
+        // Its programs name it by its path: in a project that was moved, they would look for a
+        // Python that isn't there.
         let installed = format!("# {}\n{pins}", environment.0.display());
         if fs::read_to_string(&stamp).is_ok_and(|there| there == installed) {
             return Ok(environment);
@@ -52,7 +54,9 @@ impl Environment {
 
         environment.install(&job.project.dir().join(PINS), job.quiet)?;
         if !environment.file(program).is_file() {
-            return Err(Problem::new(format!("{PINS} doesn't name {package}, which makes the component.")));
+            return Err(Problem::new(format!(
+                "{PINS} doesn't name {package}, which makes the component."
+            )));
         }
         write(&stamp, &installed)?;
         Ok(environment)
@@ -76,7 +80,12 @@ impl Environment {
         if quiet {
             pip.arg("--quiet");
         }
-        tool::run(&mut pip, quiet, INSTALL, "pip can't install what requirements.txt names: see above.")
+        tool::run(
+            &mut pip,
+            quiet,
+            INSTALL,
+            "pip can't install what requirements.txt names: see above.",
+        )
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -87,7 +96,8 @@ impl Environment {
     }
 }
 
-/// The same for the same pins. A different release of this program may give another name, which costs an installation.
+/// The same for the same pins. A different release of this program may give another name, which
+/// costs an installation.
 fn name(pins: &str) -> String {
     let mut hash = DefaultHasher::new();
     pins.hash(&mut hash);
@@ -120,8 +130,15 @@ mod tests {
         write(&made.join("installed.txt"), &format!("# {}\n{pins}", made.display())).unwrap();
         let project = Project::open(dir.path()).unwrap();
         let wit = dir.path().join("wit");
-        let job = Job { project: &project, wit, scratch: dir.path().join("build"), tools: dir.path(), quiet: true };
-        let Environment(found) = Environment::of(&job, pins, "componentize-py", "componentize-py").unwrap();
+        let job = Job {
+            project: &project,
+            wit,
+            scratch: dir.path().join("build"),
+            tools: dir.path(),
+            quiet: true,
+        };
+        let Environment(found) =
+            Environment::of(&job, pins, "componentize-py", "componentize-py").unwrap();
         assert_eq!(found, made);
 
         // One that was made elsewhere is made again, here of pins that aren't there.

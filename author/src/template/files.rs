@@ -1,4 +1,5 @@
-//! The files of the templates, as they were when this program was compiled. A test holds the tables against the folders.
+//! The files of the templates, as they were when this program was compiled. A test holds the tables
+//! against the folders.
 
 use crate::project::Language;
 
@@ -40,7 +41,9 @@ pub(super) fn of(language: Language) -> Files {
         Language::Python => {
             files!("python": ".gitignore" "README.md" "pyproject.toml" "requirements.txt" "src/provider.py")
         }
-        Language::Rust => files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/lib.rs"),
+        Language::Rust => {
+            files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/lib.rs")
+        }
         Language::TypeScript => {
             files!("ts": ".gitignore" "README.md" "package-lock.json" "package.json" "src/provider.ts" "tsconfig.json")
         }
@@ -75,7 +78,8 @@ mod tests {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(name);
             let mut found = BTreeSet::new();
             lies_in(&root, &root, &mut found);
-            let listed: BTreeSet<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+            let listed: BTreeSet<String> =
+                files.iter().map(|(path, _)| (*path).to_owned()).collect();
             assert_eq!(found, listed, "{name}");
         }
     }

@@ -1,5 +1,5 @@
-//! What a plugin may be called. The name is that of its folder, its component, its provider and its package, so it has
-//! to be one that every one of them takes.
+//! What a plugin may be called. The name is that of its folder, its component, its provider and its
+//! package, so it has to be one that every one of them takes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,12 @@ use std::str::FromStr;
 use crate::Problem;
 use crate::project::Language;
 
-/// A provider's name may have twice as many, but it ends up in variables, tables and addresses that people read.
+/// A provider's name may have twice as many, but it ends up in variables, tables and addresses that
+/// people read.
 const LENGTH_MAX: usize = 32;
 
-/// Words that cargo takes for no package: Rust's own, and folders and libraries that it keeps for itself.
+/// Words that cargo takes for no package: Rust's own, and folders and libraries that it keeps for
+/// itself.
 const NOT_IN_RUST: &str = "abstract alloc as async await become box break build const continue core crate deps do dyn \
                            else enum examples extern false final fn for gen if impl in incremental let loop macro \
                            match mod move mut override priv proc-macro pub ref return self serde-json static std \
@@ -43,7 +45,9 @@ impl PluginName {
             Language::C | Language::Python => return Ok(()),
         };
         if taken.split_whitespace().any(|word| word == self.0) {
-            return Err(Problem::new(format!("{tool} takes no package with the name {self}. Choose another name.")));
+            return Err(Problem::new(format!(
+                "{tool} takes no package with the name {self}. Choose another name."
+            )));
         }
         Ok(())
     }
@@ -81,7 +85,22 @@ mod tests {
             assert_eq!(good.parse::<PluginName>().unwrap().as_str(), good);
         }
         let long = "a".repeat(33);
-        for bad in ["", "-", "-a", "a-", "a--b", "1a", "Hello", "my_vendor", "a.b", "a/b", "..", "ä", "a b", &long] {
+        for bad in [
+            "",
+            "-",
+            "-a",
+            "a-",
+            "a--b",
+            "1a",
+            "Hello",
+            "my_vendor",
+            "a.b",
+            "a/b",
+            "..",
+            "ä",
+            "a b",
+            &long,
+        ] {
             let says = bad.parse::<PluginName>().unwrap_err().to_string();
             assert!(says.contains("such as my-vendor"), "{bad}: {says}");
         }
@@ -90,11 +109,15 @@ mod tests {
 
     #[test]
     fn a_name_that_the_languages_tools_refuse_is_refused_before_anything_is_written() {
-        let fits =
-            |name: &str, language| name.parse::<PluginName>().unwrap().fits(language).map_err(|it| it.to_string());
+        let fits = |name: &str, language| {
+            name.parse::<PluginName>().unwrap().fits(language).map_err(|it| it.to_string())
+        };
         let says = fits("fn", Language::Rust).unwrap_err();
         assert_eq!(says, "cargo takes no package with the name fn. Choose another name.");
-        assert!(fits("serde-json", Language::Rust).is_err() && fits("typescript", Language::TypeScript).is_err());
+        assert!(
+            fits("serde-json", Language::Rust).is_err()
+                && fits("typescript", Language::TypeScript).is_err()
+        );
         assert!(fits("fn", Language::TypeScript).is_ok() && fits("fn", Language::Python).is_ok());
     }
 }

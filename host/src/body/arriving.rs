@@ -13,7 +13,8 @@ use tokio::time::Sleep;
 
 use crate::error::{Code, Problem};
 
-/// Room made at once for a body of several pieces. More is made when it has come: who announces much needn't send it.
+/// Room made at once for a body of several pieces. More is made when it has come: who announces
+/// much needn't send it.
 const ROOM_MAX: u64 = 1024 * 1024;
 
 /// What bounds a request's body.
@@ -30,7 +31,8 @@ pub(crate) struct Arriving {
     inner: Incoming,
     bounds: Bounds,
     taken: usize,
-    /// Runs while a piece is waited for. Most bodies have come with their heads, and never need it.
+    /// Runs while a piece is waited for. Most bodies have come with their heads, and never need
+    /// it.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -56,7 +58,11 @@ impl Arriving {
 
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Broken> {
         self.taken = self.taken.saturating_add(frame.data_ref().map_or(0, Bytes::len));
-        if self.bounds.limit < self.taken { Err(Broken::TooLarge(self.bounds.limit)) } else { Ok(frame) }
+        if self.bounds.limit < self.taken {
+            Err(Broken::TooLarge(self.bounds.limit))
+        } else {
+            Ok(frame)
+        }
     }
 }
 
@@ -64,7 +70,10 @@ impl Body for Arriving {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let limit = self.bounds.limit;
         if u64::try_from(limit).is_ok_and(|limit| limit < self.inner.size_hint().lower()) {
             // Announced: not worth waiting for.
@@ -72,7 +81,9 @@ impl Body for Arriving {
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
             self.pause = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Off).and_then(|frame| self.count(frame))));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(Broken::Off).and_then(|frame| self.count(frame))),
+            );
         }
         let longest = self.bounds.pause;
         let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
@@ -120,10 +131,13 @@ fn problem(error: &(dyn Error + 'static)) -> Problem {
         Some(error.downcast_ref::<Broken>())
     });
     match broken.flatten().next() {
-        Some(Broken::TooLarge(limit)) => {
-            Problem::new(Code::BodyTooLarge, format!("a request body may have at most {limit} bytes"))
+        Some(Broken::TooLarge(limit)) => Problem::new(
+            Code::BodyTooLarge,
+            format!("a request body may have at most {limit} bytes"),
+        ),
+        Some(Broken::Stopped) => {
+            Problem::new(Code::RequestTimeout, "the request body stopped arriving")
         }
-        Some(Broken::Stopped) => Problem::new(Code::RequestTimeout, "the request body stopped arriving"),
         Some(Broken::Off(_)) | None => {
             Problem::new(Code::InvalidRequest, format!("the request body broke off: {error}"))
         }

@@ -53,12 +53,18 @@ fn build(args: &BuildArgs) -> Result<PathBuf, Problem> {
     let tools = args.tools.clone().unwrap_or_else(|| project.dir().join(TOOLS));
     // The tools run in the project's folder, not in this one.
     let tools = std::path::absolute(&tools).unwrap_or(tools);
-    let options = Options { wit: None, out: args.out.clone().unwrap_or_else(|| out(&project)), tools, quiet: false };
+    let options = Options {
+        wit: None,
+        out: args.out.clone().unwrap_or_else(|| out(&project)),
+        tools,
+        quiet: false,
+    };
     Ok(project.build(&options)?.component)
 }
 
 fn describe(component: &Path) -> anyhow::Result<String> {
-    let bytes = fs::read(component).with_context(|| format!("{} can't be read", component.display()))?;
+    let bytes =
+        fs::read(component).with_context(|| format!("{} can't be read", component.display()))?;
     let (size, digest) = (bytes.len(), Sha256Digest::of(&bytes));
     Ok(format!("{}\n  size        {size} bytes\n  sha256      {digest}", component.display()))
 }

@@ -9,7 +9,11 @@ use crate::config::PluginConfig;
 use crate::plugin::{Report, examine};
 
 /// Checks a component.
-pub(super) async fn run(config: &PluginConfig, file: &Path, provider: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    config: &PluginConfig,
+    file: &Path,
+    provider: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     if !file.is_file() {
         say(&format!("{} is no file", file.display()));
         return Ok(ExitCode::from(EX_USAGE));
@@ -42,7 +46,12 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
             writeln!(text, "  {label:<11} {}{given}", import.name)?;
         }
         let ((memories, initial), (tables, elements)) = (anatomy.memories, anatomy.tables);
-        writeln!(text, "  memory      {memories}, the largest beginning with {} KiB; {}", initial >> 10, report.room)?;
+        writeln!(
+            text,
+            "  memory      {memories}, the largest beginning with {} KiB; {}",
+            initial >> 10,
+            report.room
+        )?;
         writeln!(text, "  tables      {tables}, the largest beginning with {elements} elements")?;
         if let Some(took) = report.compiled_in {
             writeln!(text, "  compiled    in {} ms", took.as_millis())?;
@@ -54,8 +63,13 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
         let model = info.default_model.as_deref().unwrap_or("none");
         writeln!(text, "  models      {} (default {model})", info.models.join(", "))?;
         let grants = &provider.definition.grants;
-        let origins: Vec<String> = grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
-        writeln!(text, "  may reach   {}", if origins.is_empty() { "nobody".into() } else { origins.join(", ") })?;
+        let origins: Vec<String> =
+            grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
+        writeln!(
+            text,
+            "  may reach   {}",
+            if origins.is_empty() { "nobody".into() } else { origins.join(", ") }
+        )?;
         if let Some(missing) = &provider.definition.missing {
             writeln!(text, "  note        {missing}")?;
         }

@@ -1,5 +1,5 @@
-//! `arete plugin dev`: an author's loop. Save a file, and the plugin is built, admitted and answers; what is wrong is
-//! said, and the last good version goes on.
+//! `arete plugin dev`: an author's loop. Save a file, and the plugin is built, admitted and
+//! answers; what is wrong is said, and the last good version goes on.
 //!
 //! The server is the real one, on a folder of plugins of its own, so what works here works there.
 
@@ -45,7 +45,8 @@ pub struct DevArgs {
     /// Starts no server, but puts the component into the plugin folder of one that runs.
     #[arg(long, value_name = "DIR", conflicts_with = "port")]
     into: Option<PathBuf>,
-    /// The port to serve at, on this machine only; 0 takes a free one [default: the setting PORT, which is 3000].
+    /// The port to serve at, on this machine only; 0 takes a free one [default: the setting PORT,
+    /// which is 3000].
     #[arg(long)]
     port: Option<u16>,
     /// The folder for toolchains, which projects may share [default: target in the project].
@@ -66,9 +67,13 @@ pub(super) async fn run(args: DevArgs, config: &Config) -> anyhow::Result<ExitCo
         Err(problem) => return Ok(complain(&problem)),
     };
     let root = project.dir().to_owned();
-    let sources = Sources::watch(&root).with_context(|| format!("{} can't be watched", root.display()))?;
+    let sources =
+        Sources::watch(&root).with_context(|| format!("{} can't be watched", root.display()))?;
     let mut session = Session::begin(&args, project, config).await?;
-    say(&format!("Building {}, and again whenever a file of it is saved. Ctrl-C ends it.", root.display()));
+    say(&format!(
+        "Building {}, and again whenever a file of it is saved. Ctrl-C ends it.",
+        root.display()
+    ));
     let failed = tokio::select! {
         () = shutdown::signal() => None,
         Err(error) = session.work(sources) => Some(error),
@@ -86,7 +91,8 @@ struct Session {
     /// As the server has them, or the one that runs already.
     vars: Vars,
     into: Option<PathBuf>,
-    /// The plugin folder of the server that is started here; where another one runs, only a place for a copy.
+    /// The plugin folder of the server that is started here; where another one runs, only a place
+    /// for a copy.
     folder: TempDir,
     server: Option<Server>,
     /// Plays the vendor, if nobody has a key.
@@ -131,7 +137,8 @@ impl Session {
         })
     }
 
-    /// Builds, and again at each change. A change in the middle ends what is under way: the newest wins.
+    /// Builds, and again at each change. A change in the middle ends what is under way: the newest
+    /// wins.
     async fn work(&mut self, mut sources: Sources) -> anyhow::Result<Infallible> {
         loop {
             tokio::select! {
@@ -147,7 +154,8 @@ impl Session {
     /// From the sources to the answers; what came of it, in a line.
     async fn round(&mut self) -> anyhow::Result<String> {
         let began = Instant::now();
-        let goes_on = if self.published.is_some() { " The last good version goes on answering." } else { "" };
+        let goes_on =
+            if self.published.is_some() { " The last good version goes on answering." } else { "" };
         let built = Build::start(self.project.dir(), self.tools.as_deref())?.ended().await?;
         let took = seconds(began.elapsed());
         if !built {
@@ -157,12 +165,17 @@ impl Session {
         let component = build::out(&self.project).join(format!("{name}.wasm"));
         let provider = self.project.dir().join(PROVIDER);
         let (bytes, provider) = tokio::task::spawn_blocking(move || {
-            let bytes = fs::read(&component).with_context(|| format!("{} can't be read", component.display()))?;
+            let bytes = fs::read(&component)
+                .with_context(|| format!("{} can't be read", component.display()))?;
             anyhow::Ok((bytes, fs::read_to_string(provider).ok()))
         })
         .await??;
         let digest = Sha256Digest::of(&bytes);
-        if self.published.as_ref().is_some_and(|(known, file)| *known == digest && *file == provider) {
+        if self
+            .published
+            .as_ref()
+            .is_some_and(|(known, file)| *known == digest && *file == provider)
+        {
             return Ok(format!("Built in {took}; it is the same component as before."));
         }
         let short: String = digest.to_string().chars().take(12).collect();
@@ -176,7 +189,9 @@ impl Session {
                 self.told_how = true;
                 format!("Built in {took}, {how} in {}: {what}.{first}", seconds(began.elapsed()))
             }
-            Err(reason) => format!("Built in {took}, but refused: {}.{goes_on}", reason.trim_end_matches('.')),
+            Err(reason) => {
+                format!("Built in {took}, but refused: {}.{goes_on}", reason.trim_end_matches('.'))
+            }
         })
     }
 
@@ -190,7 +205,9 @@ impl Session {
         let name = self.project.name().to_owned();
         let copy = (self.folder.path().to_owned(), name.clone(), bytes.clone(), provider.clone());
         let changes = self.server.as_ref().map(Server::changes);
-        let place = tokio::task::spawn_blocking(move || put(&copy.0, &copy.1, &copy.2, copy.3.as_deref())).await??;
+        let place =
+            tokio::task::spawn_blocking(move || put(&copy.0, &copy.1, &copy.2, copy.3.as_deref()))
+                .await??;
 
         let Some(into) = self.into.clone() else {
             let loaded = match (&self.server, changes) {
@@ -198,7 +215,9 @@ impl Session {
                 _ => {
                     let config = Config::parse(&self.vars)?;
                     let server = self.server.insert(Server::start(config).await?);
-                    server.state(&name, digest).unwrap_or_else(|| Err("the server doesn't know it".to_owned()))
+                    server
+                        .state(&name, digest)
+                        .unwrap_or_else(|| Err("the server doesn't know it".to_owned()))
                 }
             };
             return Ok(loaded.map(|()| "loaded".to_owned()));
@@ -234,9 +253,14 @@ impl Session {
     }
 }
 
-/// Puts a component and its provider's file into a plugin folder, each in one step, so that a server that watches it
-/// never sees half of one. Gives the component's place.
-fn put(folder: &Path, name: &str, component: &[u8], provider: Option<&str>) -> anyhow::Result<PathBuf> {
+/// Puts a component and its provider's file into a plugin folder, each in one step, so that a
+/// server that watches it never sees half of one. Gives the component's place.
+fn put(
+    folder: &Path,
+    name: &str,
+    component: &[u8],
+    provider: Option<&str>,
+) -> anyhow::Result<PathBuf> {
     let own = format!("{name}.wasm");
     let named = provider.and_then(component_of).unwrap_or_else(|| own.clone());
     let place = replace(folder, &named, component)?;
@@ -278,7 +302,8 @@ mod tests {
             assert_eq!(put(Some(strange)), folder.path().join("hello.wasm"), "{strange}");
             assert_eq!(fs::read_to_string(folder.path().join("hello.toml")).unwrap(), strange);
         }
-        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 3, "{names:?}");
     }
 }

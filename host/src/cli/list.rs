@@ -16,17 +16,25 @@ pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
     let loader = Loader::start(&config).await?;
     let all = loader.providers().all();
     let width = all.keys().map(String::len).max().unwrap_or_default().max("PROVIDER".len());
-    say(&format!("{:<width$}  {:<12}  {:<16}  {:<12}  MAY REACH", "PROVIDER", "STATE", "VENDOR", "SHA256"));
+    say(&format!(
+        "{:<width$}  {:<12}  {:<16}  {:<12}  MAY REACH",
+        "PROVIDER", "STATE", "VENDOR", "SHA256"
+    ));
     let mut failed = false;
     for (id, slot) in all.iter() {
         match &slot.state {
             SlotState::Ready(provider) | SlotState::Stale(provider, _) => {
-                let state = if provider.definition.missing.is_none() { "ready" } else { "unconfigured" };
+                let state =
+                    if provider.definition.missing.is_none() { "ready" } else { "unconfigured" };
                 let vendor = format!("{} {}", provider.info.vendor, provider.info.version);
                 let digest: String = provider.digest.to_string().chars().take(12).collect();
                 let grants = &provider.definition.grants;
-                let origins: Vec<String> = grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
-                say(&format!("{id:<width$}  {state:<12}  {vendor:<16}  {digest}  {}", origins.join(", ")));
+                let origins: Vec<String> =
+                    grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
+                say(&format!(
+                    "{id:<width$}  {state:<12}  {vendor:<16}  {digest}  {}",
+                    origins.join(", ")
+                ));
                 if let Some(missing) = &provider.definition.missing {
                     say(&format!("{:<width$}  {missing}", ""));
                 }

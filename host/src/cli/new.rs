@@ -28,8 +28,12 @@ struct Lang(Language);
 
 impl ValueEnum for Lang {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Lang; 4] =
-            [Lang(Language::Rust), Lang(Language::TypeScript), Lang(Language::Python), Lang(Language::C)];
+        const ALL: [Lang; 4] = [
+            Lang(Language::Rust),
+            Lang(Language::TypeScript),
+            Lang(Language::Python),
+            Lang(Language::C),
+        ];
         &ALL
     }
 

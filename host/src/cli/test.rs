@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 use super::{EX_USAGE, say};
 use crate::conformance::{self, BadInput, Logs, Options};
 
-/// What of the log is shown beside a failure: what the service finds wrong, and all that the plugin says.
+/// What of the log is shown beside a failure: what the service finds wrong, and all that the plugin
+/// says.
 const KEPT_LOGS: &str = "warn,arete::request_log=off,plugin=info";
 
 /// What to test, and how.
@@ -17,7 +18,8 @@ const KEPT_LOGS: &str = "warn,arete::request_log=off,plugin=info";
 pub struct TestArgs {
     /// The component.
     file: PathBuf,
-    /// The provider file that ships with the plugin [default: provider.toml in the working directory, if it is there]
+    /// The provider file that ships with the plugin [default: provider.toml in the working
+    /// directory, if it is there]
     #[arg(long, value_name = "FILE")]
     provider: Option<PathBuf>,
     /// The folder of cassettes [default: cassettes beside the provider file]
@@ -55,11 +57,19 @@ impl TestArgs {
         let here = || Some(PathBuf::from("provider.toml")).filter(|path| path.is_file());
         let provider = self.provider.or_else(here);
         let beside = || {
-            let folder = provider.as_deref().and_then(std::path::Path::parent).unwrap_or("".as_ref());
+            let folder =
+                provider.as_deref().and_then(std::path::Path::parent).unwrap_or("".as_ref());
             Some(folder.join("cassettes")).filter(|path| path.is_dir())
         };
         let cassettes = self.cassettes.or_else(beside);
-        Options { component: self.file, provider, cassettes, record: self.record, only: self.only, logs }
+        Options {
+            component: self.file,
+            provider,
+            cassettes,
+            record: self.record,
+            only: self.only,
+            logs,
+        }
     }
 }
 
@@ -67,7 +77,13 @@ fn log(logs: &Logs, verbose: bool) {
     let lines = tracing_subscriber::fmt().with_ansi(false);
     // A second call would change nothing; there is none.
     let _ = match verbose {
-        true => lines.with_env_filter(EnvFilter::new("info")).with_writer(std::io::stderr).try_init(),
-        false => lines.without_time().with_env_filter(EnvFilter::new(KEPT_LOGS)).with_writer(logs.clone()).try_init(),
+        true => {
+            lines.with_env_filter(EnvFilter::new("info")).with_writer(std::io::stderr).try_init()
+        }
+        false => lines
+            .without_time()
+            .with_env_filter(EnvFilter::new(KEPT_LOGS))
+            .with_writer(logs.clone())
+            .try_init(),
     };
 }

@@ -1,5 +1,5 @@
-//! What one call of a provider may use. Each limit has a setting, which is the default for all providers, and a key under
-//! `[limits]` in a provider's file.
+//! What one call of a provider may use. Each limit has a setting, which is the default for all
+//! providers, and a key under `[limits]` in a provider's file.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -24,7 +24,8 @@ pub enum Limit {
     QueueTimeout,
     /// Connecting to the vendor: TCP and TLS.
     ConnectTimeout,
-    /// From the end of connecting to the head of the vendor's answer. 0: the same as [`Limit::IdleTimeout`].
+    /// From the end of connecting to the head of the vendor's answer. 0: the same as
+    /// [`Limit::IdleTimeout`].
     FirstByteTimeout,
     /// The vendor's silence within an answer.
     IdleTimeout,
@@ -48,7 +49,8 @@ pub enum Limit {
     Handles,
     /// Bytes that the guest hands to the host in one call.
     HostCallBytes,
-    /// Calls that one instance answers. With 1, nothing that a caller asked is there when the next one does.
+    /// Calls that one instance answers. With 1, nothing that a caller asked is there when the next
+    /// one does.
     Reuse,
 }
 
@@ -72,7 +74,13 @@ struct Rule {
 }
 
 impl Rule {
-    const fn bytes(key: &'static str, setting: &'static str, default: u64, max: u64, of: &'static str) -> Self {
+    const fn bytes(
+        key: &'static str,
+        setting: &'static str,
+        default: u64,
+        max: u64,
+        of: &'static str,
+    ) -> Self {
         Self { key, setting, unit: Unit::Bytes, default, range: KIB..=max, of }
     }
 
@@ -87,7 +95,13 @@ impl Rule {
         Self { key, setting, unit: Unit::Milliseconds, default, range: 10..=max, of }
     }
 
-    const fn number(key: &'static str, setting: &'static str, default: u64, max: u64, of: &'static str) -> Self {
+    const fn number(
+        key: &'static str,
+        setting: &'static str,
+        default: u64,
+        max: u64,
+        of: &'static str,
+    ) -> Self {
         Self { key, setting, unit: Unit::Number, default, range: 1..=max, of }
     }
 }
@@ -119,39 +133,79 @@ impl Limit {
 
     const fn rule(self) -> Rule {
         match self {
-            Self::Memory => {
-                Rule { range: MIB..=4 * GIB, ..Rule::bytes("memory", "LLM_PLUGIN_MEMORY", 256 * MIB, GIB, "memory") }
+            Self::Memory => Rule {
+                range: MIB..=4 * GIB,
+                ..Rule::bytes("memory", "LLM_PLUGIN_MEMORY", 256 * MIB, GIB, "memory")
+            },
+            Self::Cpu => {
+                Rule::time("cpu", "LLM_PLUGIN_CPU", Duration::from_secs(5), HOUR, "computing time")
             }
-            Self::Cpu => Rule::time("cpu", "LLM_PLUGIN_CPU", Duration::from_secs(5), HOUR, "computing time"),
-            Self::Timeout => Rule::time("timeout", "LLM_TIMEOUT", Duration::from_secs(600), DAY, "time"),
+            Self::Timeout => {
+                Rule::time("timeout", "LLM_TIMEOUT", Duration::from_secs(600), DAY, "time")
+            }
             Self::Calls => Rule::number("calls", "LLM_MAX_CALLS", 1_024, 16_384, "calls"),
-            Self::Queue => {
-                Rule { range: 0..=65_536, ..Rule::number("queue", "LLM_MAX_QUEUE", 256, 65_536, "places to wait") }
+            Self::Queue => Rule {
+                range: 0..=65_536,
+                ..Rule::number("queue", "LLM_MAX_QUEUE", 256, 65_536, "places to wait")
+            },
+            Self::QueueTimeout => {
+                Rule::time("queue-timeout", "LLM_QUEUE_TIMEOUT", SECOND, HOUR, "time to wait")
             }
-            Self::QueueTimeout => Rule::time("queue-timeout", "LLM_QUEUE_TIMEOUT", SECOND, HOUR, "time to wait"),
-            Self::ConnectTimeout => {
-                Rule::time("connect-timeout", "LLM_CONNECT_TIMEOUT", Duration::from_secs(10), HOUR, "time to connect")
+            Self::ConnectTimeout => Rule::time(
+                "connect-timeout",
+                "LLM_CONNECT_TIMEOUT",
+                Duration::from_secs(10),
+                HOUR,
+                "time to connect",
+            ),
+            Self::FirstByteTimeout => Rule::time(
+                "first-byte-timeout",
+                "LLM_FIRST_BYTE_TIMEOUT",
+                Duration::ZERO,
+                DAY,
+                "time to answer",
+            ),
+            Self::IdleTimeout => Rule::time(
+                "idle-timeout",
+                "LLM_IDLE_TIMEOUT",
+                Duration::from_secs(60),
+                DAY,
+                "time to be silent",
+            ),
+            Self::Requests => {
+                Rule::number("requests", "LLM_REQUESTS_PER_CALL", 16, 10_000, "requests to vendors")
             }
-            Self::FirstByteTimeout => {
-                Rule::time("first-byte-timeout", "LLM_FIRST_BYTE_TIMEOUT", Duration::ZERO, DAY, "time to answer")
+            Self::RequestBytes => Rule::bytes(
+                "request-bytes",
+                "LLM_REQUEST_LIMIT",
+                64 * MIB,
+                GIB,
+                "space for its request",
+            ),
+            Self::ResponseBytes => Rule::bytes(
+                "response-bytes",
+                "LLM_RESPONSE_LIMIT",
+                64 * MIB,
+                GIB,
+                "space for its answer",
+            ),
+            Self::EventBytes => {
+                Rule::bytes("event-bytes", "LLM_EVENT_LIMIT", MIB, GIB, "space for an event")
             }
-            Self::IdleTimeout => {
-                Rule::time("idle-timeout", "LLM_IDLE_TIMEOUT", Duration::from_secs(60), DAY, "time to be silent")
-            }
-            Self::Requests => Rule::number("requests", "LLM_REQUESTS_PER_CALL", 16, 10_000, "requests to vendors"),
-            Self::RequestBytes => {
-                Rule::bytes("request-bytes", "LLM_REQUEST_LIMIT", 64 * MIB, GIB, "space for its request")
-            }
-            Self::ResponseBytes => {
-                Rule::bytes("response-bytes", "LLM_RESPONSE_LIMIT", 64 * MIB, GIB, "space for its answer")
-            }
-            Self::EventBytes => Rule::bytes("event-bytes", "LLM_EVENT_LIMIT", MIB, GIB, "space for an event"),
             Self::Headers => Rule::number("headers", "LLM_HEADERS_LIMIT", 100, 10_000, "headers"),
-            Self::HeaderBytes => {
-                Rule::bytes("header-bytes", "LLM_HEADER_BYTES_LIMIT", 64 * KIB, 256 * KIB, "space for headers")
+            Self::HeaderBytes => Rule::bytes(
+                "header-bytes",
+                "LLM_HEADER_BYTES_LIMIT",
+                64 * KIB,
+                256 * KIB,
+                "space for headers",
+            ),
+            Self::LogLines => {
+                Rule::number("log-lines", "LLM_PLUGIN_LOG_LINES", 1_000, 1_000_000, "lines of log")
             }
-            Self::LogLines => Rule::number("log-lines", "LLM_PLUGIN_LOG_LINES", 1_000, 1_000_000, "lines of log"),
-            Self::LogBytes => Rule::bytes("log-bytes", "LLM_PLUGIN_LOG_BYTES", 64 * KIB, GIB, "log"),
+            Self::LogBytes => {
+                Rule::bytes("log-bytes", "LLM_PLUGIN_LOG_BYTES", 64 * KIB, GIB, "log")
+            }
             Self::Handles => Rule::number("handles", "LLM_PLUGIN_HANDLES", 256, 100_000, "handles"),
             Self::HostCallBytes => Rule::bytes(
                 "host-call-bytes",
@@ -160,7 +214,9 @@ impl Limit {
                 GIB,
                 "space for what it hands to the host",
             ),
-            Self::Reuse => Rule::number("reuse", "LLM_PLUGIN_REUSE", 1, 1_000_000, "calls of one instance"),
+            Self::Reuse => {
+                Rule::number("reuse", "LLM_PLUGIN_REUSE", 1, 1_000_000, "calls of one instance")
+            }
         }
     }
 
@@ -184,7 +240,8 @@ impl Limit {
         Self::ALL.into_iter().find(|limit| limit.key() == key)
     }
 
-    /// Whether a provider's file can't go beyond the setting, because the room for all providers is made at the start.
+    /// Whether a provider's file can't go beyond the setting, because the room for all providers is
+    /// made at the start.
     pub fn is_ceiling(self) -> bool {
         matches!(self, Self::Memory | Self::Calls)
     }
@@ -198,7 +255,8 @@ impl Limit {
         }
     }
 
-    /// Reads a value as it stands in a file: a number of bytes, milliseconds or things, or text with a unit.
+    /// Reads a value as it stands in a file: a number of bytes, milliseconds or things, or text
+    /// with a unit.
     ///
     /// # Errors
     /// What it must be.
@@ -216,7 +274,11 @@ impl Limit {
         if range.contains(&value) {
             return Ok(value);
         }
-        Err(format!("must be from {} to {}, not {text}", self.show(*range.start()), self.show(*range.end())))
+        Err(format!(
+            "must be from {} to {}, not {text}",
+            self.show(*range.start()),
+            self.show(*range.end())
+        ))
     }
 }
 
@@ -290,7 +352,10 @@ mod tests {
         for (place, limit) in Limit::ALL.into_iter().enumerate() {
             assert_eq!(limit as usize, place);
             assert_eq!(Limit::named(limit.key()), Some(limit));
-            assert_eq!(Limit::ALL.iter().filter(|other| other.setting() == limit.setting()).count(), 1);
+            assert_eq!(
+                Limit::ALL.iter().filter(|other| other.setting() == limit.setting()).count(),
+                1
+            );
             let Rule { default, range, .. } = limit.rule();
             assert!(range.contains(&default) || limit == Limit::FirstByteTimeout, "{limit:?}");
         }

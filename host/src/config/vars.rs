@@ -1,5 +1,5 @@
-//! Where settings come from: the process environment over `.env`, read once into a map, so that nothing later reads
-//! the environment and tests pass a map of their own.
+//! Where settings come from: the process environment over `.env`, read once into a map, so that
+//! nothing later reads the environment and tests pass a map of their own.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,18 +22,22 @@ pub struct Vars {
 }
 
 impl Vars {
-    /// The process environment, and beneath it the file `.env` in the working directory, if there is one.
+    /// The process environment, and beneath it the file `.env` in the working directory, if there
+    /// is one.
     ///
     /// # Errors
     /// A sentence, without the file's contents, when `.env` can't be read.
     pub fn load() -> Result<Self, String> {
         // Names and values that aren't UTF-8 can't be settings of ours.
-        let process =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self { process: Arc::new(process.collect()), path: Some(".env".into()), ..Self::default() }.read_again()
+        let process = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self { process: Arc::new(process.collect()), path: Some(".env".into()), ..Self::default() }
+            .read_again()
     }
 
-    /// The same with the file as it is now: a provider's file may name a variable that was put there since.
+    /// The same with the file as it is now: a provider's file may name a variable that was put
+    /// there since.
     ///
     /// # Errors
     /// A sentence, without the file's contents, when `.env` can't be read.
@@ -87,7 +91,13 @@ impl Vars {
     }
 
     /// A value parsed by its type's own rules, or `default`.
-    pub(super) fn parse<T: FromStr>(&self, name: &'static str, default: T, what: &str, mistakes: &mut Mistakes) -> T {
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        name: &'static str,
+        default: T,
+        what: &str,
+        mistakes: &mut Mistakes,
+    ) -> T {
         let Some(value) = self.get(name) else { return default };
         value.parse().unwrap_or_else(|_| {
             mistakes.add(name, format!("must be {what}, not {value:?}"));
@@ -113,13 +123,21 @@ impl Vars {
     }
 
     /// A switch.
-    pub(super) fn switch(&self, name: &'static str, default: bool, mistakes: &mut Mistakes) -> bool {
+    pub(super) fn switch(
+        &self,
+        name: &'static str,
+        default: bool,
+        mistakes: &mut Mistakes,
+    ) -> bool {
         let Some(value) = self.get(name) else { return default };
         match value.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => true,
             "false" | "0" | "no" | "off" => false,
             _ => {
-                mistakes.add(name, format!("must be true or false (or 1/0, yes/no, on/off), not {value:?}"));
+                mistakes.add(
+                    name,
+                    format!("must be true or false (or 1/0, yes/no, on/off), not {value:?}"),
+                );
                 default
             }
         }
@@ -137,11 +155,17 @@ impl Vars {
         match parse_duration(value) {
             Some(duration) if range.contains(&duration) => duration,
             Some(_) => {
-                mistakes.add(name, format!("must be from {:?} to {:?}, not {value}", range.start(), range.end()));
+                mistakes.add(
+                    name,
+                    format!("must be from {:?} to {:?}, not {value}", range.start(), range.end()),
+                );
                 default
             }
             None => {
-                mistakes.add(name, format!("must be a time such as 500, 500ms, 30s, 10m or 1h, not {value:?}"));
+                mistakes.add(
+                    name,
+                    format!("must be a time such as 500, 500ms, 30s, 10m or 1h, not {value:?}"),
+                );
                 default
             }
         }
@@ -162,7 +186,8 @@ impl fmt::Debug for Vars {
     }
 }
 
-/// A bare number is milliseconds, as the original service had it; `ms`, `s`, `m`, `h` and `d` say otherwise.
+/// A bare number is milliseconds, as the original service had it; `ms`, `s`, `m`, `h` and `d` say
+/// otherwise.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -213,7 +238,10 @@ mod tests {
     #[test]
     fn the_example_shows_the_defaults() {
         let shown = Config::parse(&Vars::example()).unwrap();
-        assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::parse(&Vars::default()).unwrap()));
+        assert_eq!(
+            format!("{shown:#?}"),
+            format!("{:#?}", Config::parse(&Vars::default()).unwrap())
+        );
     }
 
     #[test]

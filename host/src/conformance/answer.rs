@@ -37,7 +37,8 @@ pub(super) struct Event {
 }
 
 impl Answer {
-    /// As `answer.json` has it: what differs from call to call left out, neighbouring deltas joined.
+    /// As `answer.json` has it: what differs from call to call left out, neighbouring deltas
+    /// joined.
     pub(super) fn to_value(&self) -> Value {
         match &self.body {
             Body::Json(value) => {
@@ -48,8 +49,10 @@ impl Answer {
                 settled(value)
             }
             Body::Events(events) => {
-                let events: Vec<Value> =
-                    events.iter().map(|event| json!({ "event": event.name, "data": event.data })).collect();
+                let events: Vec<Value> = events
+                    .iter()
+                    .map(|event| json!({ "event": event.name, "data": event.data }))
+                    .collect();
                 settled(json!({ "events": events }))
             }
             Body::Strange(why) => json!({ "strange": why }),
@@ -78,7 +81,9 @@ impl Answer {
     /// Its text: the content, or the text deltas joined.
     pub(super) fn text(&self) -> String {
         match &self.body {
-            Body::Json(value) => value.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            Body::Json(value) => {
+                value.get("content").and_then(Value::as_str).unwrap_or_default().to_owned()
+            }
             Body::Events(events) => events.iter().filter_map(Event::text).collect(),
             Body::Strange(_) => String::new(),
         }
@@ -143,7 +148,9 @@ fn join(last: &mut Value, next: &Value) -> bool {
             return true;
         }
     }
-    let (Some(last), Some(next)) = (last.get_mut("toolUse"), next.get("toolUse")) else { return false };
+    let (Some(last), Some(next)) = (last.get_mut("toolUse"), next.get("toolUse")) else {
+        return false;
+    };
     let same = last.get("index") == next.get("index") && next.get("id").is_none();
     same && append(last.get_mut("input"), next.get("input"))
 }
@@ -165,11 +172,14 @@ pub(super) fn events(text: &str) -> Result<Vec<Event>, String> {
         let lines: Vec<&str> = block.trim_end_matches('\n').split('\n').collect();
         let event = match lines.as_slice() {
             [comment] if comment.starts_with(':') && block.ends_with("\n\n") => continue,
-            [name, data] if block.ends_with("\n\n") => name.strip_prefix("event: ").zip(data.strip_prefix("data: ")),
+            [name, data] if block.ends_with("\n\n") => {
+                name.strip_prefix("event: ").zip(data.strip_prefix("data: "))
+            }
             _ => None,
         };
         let Some((name, data)) = event else { return Err(format!("not an event: {block:?}")) };
-        let data = serde_json::from_str(data).map_err(|error| format!("data isn't JSON ({error}): {data}"))?;
+        let data = serde_json::from_str(data)
+            .map_err(|error| format!("data isn't JSON ({error}): {data}"))?;
         events.push(Event { name: name.to_owned(), data });
     }
     Ok(events)
@@ -220,7 +230,12 @@ mod tests {
     fn a_stream_is_read_as_the_service_writes_it() {
         let read = events(": ping\n\nevent: start\ndata: {\"a\":1}\n\n").unwrap();
         assert_eq!(read, [Event { name: "start".into(), data: json!({ "a": 1 }) }]);
-        for broken in ["event: start\ndata: {\n\n", "event: start\n\n", "event: a\ndata: {}\n", "data: {}\n\n"] {
+        for broken in [
+            "event: start\ndata: {\n\n",
+            "event: start\n\n",
+            "event: a\ndata: {}\n",
+            "data: {}\n\n",
+        ] {
             assert!(events(broken).is_err(), "{broken}");
         }
     }

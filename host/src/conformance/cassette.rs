@@ -57,7 +57,8 @@ struct Settings {
 impl Cassette {
     /// All cassettes of a folder, by name.
     pub(super) fn load_all(folder: &Path) -> Result<Vec<Self>, BadInput> {
-        let unreadable = |error: io::Error| BadInput(format!("{} can't be read: {error}", folder.display()));
+        let unreadable =
+            |error: io::Error| BadInput(format!("{} can't be read: {error}", folder.display()));
         let mut folders = Vec::new();
         for entry in fs::read_dir(folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
@@ -70,21 +71,27 @@ impl Cassette {
     }
 
     fn load(folder: PathBuf) -> Result<Self, BadInput> {
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // It is part of the name of a provider, if the cassette has settings.
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if NAME_MAX < name.len() || !name.chars().all(named) {
-            let problem = format!("a cassette's name is at most {NAME_MAX} letters, digits, '-', '_' and '.'");
+            let problem = format!(
+                "a cassette's name is at most {NAME_MAX} letters, digits, '-', '_' and '.'"
+            );
             return Err(BadInput(format!("{}: {problem}", folder.display())));
         }
-        let wrong = |file: &str, problem: String| BadInput(format!("{}: {problem}", folder.join(file).display()));
+        let wrong = |file: &str, problem: String| {
+            BadInput(format!("{}: {problem}", folder.join(file).display()))
+        };
         let settings: Settings = match read(&folder, "cassette.toml")? {
             None => Settings::default(),
             Some(bytes) => toml::from_str(&String::from_utf8_lossy(&bytes))
                 .map_err(|error| wrong("cassette.toml", error.to_string()))?,
         };
-        let question = json(&folder, "question.json")?
-            .ok_or_else(|| wrong("question.json", "is missing: the body of the question to ask".into()))?;
+        let question = json(&folder, "question.json")?.ok_or_else(|| {
+            wrong("question.json", "is missing: the body of the question to ask".into())
+        })?;
         let answer = json(&folder, "answer.json")?.map(settled);
         let mut exchanges = Vec::new();
         for number in 1..=EXCHANGES_MAX {
@@ -93,7 +100,10 @@ impl Cassette {
             let wanted = wanted.map_err(|problem| wrong(&request, problem))?;
             let Some(bytes) = read(&folder, &response)? else {
                 if wanted.is_some() {
-                    return Err(wrong(&response, format!("is missing beside {request}: what the vendor answers")));
+                    return Err(wrong(
+                        &response,
+                        format!("is missing beside {request}: what the vendor answers"),
+                    ));
                 }
                 break;
             };
@@ -113,7 +123,10 @@ impl Cassette {
     pub(super) fn succeeds(&self) -> bool {
         let Some(answer) = &self.answer else { return false };
         match answer.get("events").and_then(Value::as_array) {
-            Some(events) => events.last().and_then(|event| event.get("event")).is_some_and(|name| name == "done"),
+            Some(events) => events
+                .last()
+                .and_then(|event| event.get("event"))
+                .is_some_and(|name| name == "done"),
             None => answer.get("code").is_none() && answer.get("content").is_some(),
         }
     }
@@ -121,7 +134,10 @@ impl Cassette {
     /// Whether the answer is text and nothing else.
     pub(super) fn is_text(&self) -> bool {
         let Some(answer) = &self.answer else { return false };
-        let done = answer.get("events").and_then(Value::as_array).and_then(|events| events.last()?.get("data"));
+        let done = answer
+            .get("events")
+            .and_then(Value::as_array)
+            .and_then(|events| events.last()?.get("data"));
         done.unwrap_or(answer).get("parts").is_none()
     }
 
@@ -131,7 +147,11 @@ impl Cassette {
     }
 
     /// Writes what a plugin sent and what the caller got; says which files that changed.
-    pub(super) fn record(&self, requests: &[upstream::Request], answer: &Value) -> io::Result<Vec<PathBuf>> {
+    pub(super) fn record(
+        &self,
+        requests: &[upstream::Request],
+        answer: &Value,
+    ) -> io::Result<Vec<PathBuf>> {
         let mut written = Vec::new();
         let mut write = |name: &str, bytes: Vec<u8>| {
             let path = self.folder.join(name);
@@ -162,14 +182,16 @@ fn file(kind: &str, number: usize) -> String {
 
 fn json(folder: &Path, name: &str) -> Result<Option<Value>, BadInput> {
     let Some(bytes) = read(folder, name)? else { return Ok(None) };
-    let value = serde_json::from_slice(&bytes)
-        .map_err(|error| BadInput(format!("{}: isn't JSON: {error}", folder.join(name).display())))?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| {
+        BadInput(format!("{}: isn't JSON: {error}", folder.join(name).display()))
+    })?;
     Ok(Some(value))
 }
 
 fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, BadInput> {
     let path = folder.join(name);
-    let unreadable = |problem: String| BadInput(format!("{} can't be read: {problem}", path.display()));
+    let unreadable =
+        |problem: String| BadInput(format!("{} can't be read: {problem}", path.display()));
     match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(error.to_string())),
@@ -213,7 +235,10 @@ mod tests {
             ("cassette.toml", "about = \"two exchanges\"\n[config]\nregion = \"eu\"\n"),
         ])
         .unwrap();
-        assert_eq!((cassette.name.as_str(), cassette.about.as_deref()), ("one", Some("two exchanges")));
+        assert_eq!(
+            (cassette.name.as_str(), cassette.about.as_deref()),
+            ("one", Some("two exchanges"))
+        );
         assert_eq!(cassette.exchanges.len(), 2);
         assert_eq!(cassette.exchanges[1].wanted.as_ref().unwrap().path, "/chat");
         assert_eq!(cassette.config["region"].as_str(), Some("eu"));

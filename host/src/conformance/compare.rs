@@ -23,7 +23,8 @@ pub(super) fn values(expected: &Value, seen: &Value) -> Vec<String> {
 /// What a plugin sent against what it has to send.
 pub(super) fn request(wanted: &Wanted, seen: &Request) -> Vec<String> {
     let differ = |what: &str, wanted: &str, seen: &str| {
-        (wanted != seen).then(|| format!("{what}: expected {}, sent {}", shown(wanted), shown(seen)))
+        (wanted != seen)
+            .then(|| format!("{what}: expected {}, sent {}", shown(wanted), shown(seen)))
     };
     let mut differences = Vec::new();
     differences.extend(differ("method", &wanted.method, &seen.method));
@@ -38,7 +39,10 @@ pub(super) fn request(wanted: &Wanted, seen: &Request) -> Vec<String> {
 
 fn body(wanted: &[u8], seen: &[u8]) -> Vec<String> {
     if let (Some(wanted), Some(seen)) = (json(wanted), json(seen)) {
-        return values(&wanted, &seen).into_iter().map(|difference| format!("body: {difference}")).collect();
+        return values(&wanted, &seen)
+            .into_iter()
+            .map(|difference| format!("body: {difference}"))
+            .collect();
     }
     // An editor ends the last line of a file; the body need not.
     if wanted == seen || wanted.strip_suffix(b"\n") == Some(seen) {
@@ -50,16 +54,20 @@ fn body(wanted: &[u8], seen: &[u8]) -> Vec<String> {
 
 fn value(place: &str, expected: &Value, seen: &Value, differences: &mut Vec<String>) {
     match (expected, seen) {
-        (Value::Object(expected), Value::Object(seen)) => object(place, expected, seen, differences),
+        (Value::Object(expected), Value::Object(seen)) => {
+            object(place, expected, seen, differences)
+        }
         (Value::Array(expected), Value::Array(seen)) => {
             for (index, pair) in expected.iter().zip(seen).enumerate() {
                 value(&format!("{place}[{index}]"), pair.0, pair.1, differences);
             }
             for (index, missing) in expected.iter().enumerate().skip(seen.len()) {
-                differences.push(format!("{place}[{index}]: expected {}, there is none", brief(missing)));
+                differences
+                    .push(format!("{place}[{index}]: expected {}, there is none", brief(missing)));
             }
             for (index, more) in seen.iter().enumerate().skip(expected.len()) {
-                differences.push(format!("{place}[{index}]: not expected, there is {}", brief(more)));
+                differences
+                    .push(format!("{place}[{index}]: not expected, there is {}", brief(more)));
             }
         }
         // `1` and `1.0` are one number; two large integers that differ in their last digit aren't.
@@ -70,17 +78,29 @@ fn value(place: &str, expected: &Value, seen: &Value, differences: &mut Vec<Stri
         }
         (one, other) if one == other => {}
         (one, other) => {
-            differences.push(format!("{}: expected {}, saw {}", named(place), brief(one), brief(other)));
+            differences.push(format!(
+                "{}: expected {}, saw {}",
+                named(place),
+                brief(one),
+                brief(other)
+            ));
         }
     }
 }
 
-fn object(place: &str, expected: &Map<String, Value>, seen: &Map<String, Value>, differences: &mut Vec<String>) {
+fn object(
+    place: &str,
+    expected: &Map<String, Value>,
+    seen: &Map<String, Value>,
+    differences: &mut Vec<String>,
+) {
     let at = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
     for (key, wanted) in expected {
         match seen.get(key) {
             Some(seen) => value(&at(key), wanted, seen, differences),
-            None => differences.push(format!("{}: expected {}, there is none", at(key), brief(wanted))),
+            None => {
+                differences.push(format!("{}: expected {}, there is none", at(key), brief(wanted)))
+            }
         }
     }
     for (key, more) in seen.iter().filter(|(key, _)| !expected.contains_key(*key)) {
@@ -90,12 +110,17 @@ fn object(place: &str, expected: &Map<String, Value>, seen: &Map<String, Value>,
 
 /// Two texts that differ: from where on, when they are long.
 fn texts(expected: &str, seen: &str) -> String {
-    let same: usize = expected.chars().zip(seen.chars()).take_while(|(one, other)| one == other).count();
+    let same: usize =
+        expected.chars().zip(seen.chars()).take_while(|(one, other)| one == other).count();
     if same <= 40 {
         return format!("expected {}, saw {}", shown(expected), shown(seen));
     }
     let from = |text: &str| shown(&text.chars().skip(same - 20).collect::<String>());
-    format!("the same for {same} characters, then expected …{}, saw …{}", from(expected), from(seen))
+    format!(
+        "the same for {same} characters, then expected …{}, saw …{}",
+        from(expected),
+        from(seen)
+    )
 }
 
 fn named(place: &str) -> &str {
@@ -114,7 +139,9 @@ pub(super) fn shown(text: &str) -> String {
 /// A text, cut when it is long.
 pub(super) fn cut(text: String) -> String {
     match text.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+        Some((end, _)) => {
+            format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())
+        }
         None => text,
     }
 }
@@ -130,7 +157,10 @@ mod tests {
         let value = json!({"a": [1, 2.0, null], "b": {"c": "x"}});
         assert!(values(&value, &value).is_empty());
         assert!(values(&json!({"n": 1}), &json!({"n": 1.0})).is_empty(), "a number is its value");
-        assert!(values(&json!({"a": 1, "b": 2}), &json!({"b": 2, "a": 1})).is_empty(), "fields have no order");
+        assert!(
+            values(&json!({"a": 1, "b": 2}), &json!({"b": 2, "a": 1})).is_empty(),
+            "fields have no order"
+        );
     }
 
     #[test]
@@ -154,7 +184,10 @@ mod tests {
     fn long_texts_are_shown_from_where_they_differ() {
         let (one, other) = ("x".repeat(100) + "left", "x".repeat(100) + "right");
         let difference = values(&json!({"t": one}), &json!({"t": other})).concat();
-        assert!(difference.contains("the same for 100 characters") && difference.contains("left"), "{difference}");
+        assert!(
+            difference.contains("the same for 100 characters") && difference.contains("left"),
+            "{difference}"
+        );
         assert!(difference.len() < 200, "{difference}");
     }
 
@@ -173,12 +206,21 @@ mod tests {
         let sent = |headers: &[(&str, &str)], body: &[u8]| Request {
             method: "POST".into(),
             path: "/a".into(),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             body: body.to_vec(),
         };
-        assert!(request(&wanted, &sent(&[("X-Api-Key", "k"), ("accept", "*/*")], b"{\"a\":1}")).is_empty());
+        assert!(
+            request(&wanted, &sent(&[("X-Api-Key", "k"), ("accept", "*/*")], b"{\"a\":1}"))
+                .is_empty()
+        );
         let differences = request(&wanted, &sent(&[], b"{\"a\":2}"));
-        assert_eq!(differences, ["header x-api-key: expected \"k\", not sent", "body: a: expected 1, saw 2"]);
+        assert_eq!(
+            differences,
+            ["header x-api-key: expected \"k\", not sent", "body: a: expected 1, saw 2"]
+        );
         assert_eq!(request(&wanted, &sent(&[("x-api-key", "k")], b"a=1")).len(), 1);
         let form = Wanted::parse(b"POST /a HTTP/1.1\n\na=1\n").unwrap();
         assert!(request(&form, &sent(&[], b"a=1")).is_empty());

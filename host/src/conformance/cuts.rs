@@ -35,7 +35,11 @@ fn inside_lines(body: &[u8]) -> Vec<usize> {
 /// Behind the first byte of each character that has several.
 fn inside_characters(body: &[u8]) -> Vec<usize> {
     let bytes = body.iter().enumerate();
-    bytes.filter(|(_, byte)| **byte >= 0xC0).map(|(index, _)| index + 1).filter(|end| *end < body.len()).collect()
+    bytes
+        .filter(|(_, byte)| **byte >= 0xC0)
+        .map(|(index, _)| index + 1)
+        .filter(|end| *end < body.len())
+        .collect()
 }
 
 fn between_cr_and_lf(body: &[u8]) -> Vec<usize> {
@@ -72,14 +76,20 @@ mod tests {
     #[test]
     fn line_ends_change_only_where_the_format_has_lines() {
         let response = |kind: &str, body: &str| {
-            Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes()).unwrap()
+            Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes())
+                .unwrap()
         };
-        assert_eq!(with_crlf(&response("text/event-stream", "data: 1\n\n")).unwrap().body, b"data: 1\r\n\r\n");
+        assert_eq!(
+            with_crlf(&response("text/event-stream", "data: 1\n\n")).unwrap().body,
+            b"data: 1\r\n\r\n"
+        );
         assert_eq!(with_crlf(&response("application/x-ndjson", "1\n")).unwrap().body, b"1\r\n");
         assert!(with_crlf(&response("application/json", "{\n}")).is_none());
         assert!(with_crlf(&response("text/event-stream", "data: 1\r\n\r\n")).is_none());
-        let names: Vec<_> =
-            all(&response("text/event-stream", "data: é\n\n")).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = all(&response("text/event-stream", "data: é\n\n"))
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(names.len(), 5, "{names:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! `request.http` and `response.http`: HTTP messages as files, for people to read and write.
 //!
-//! The head's lines may end in LF or CRLF. The body is what follows the first empty line, byte by byte.
+//! The head's lines may end in LF or CRLF. The body is what follows the first empty line, byte by
+//! byte.
 
 use std::fmt::Write;
 
@@ -8,9 +9,17 @@ use http::HeaderName;
 use serde_json::Value;
 use upstream::{Reply, Request};
 
-/// Headers that every client sets, or that belong to the connection: nothing of the plugin is in them.
-const NOT_RECORDED: [&str; 7] =
-    ["host", "content-length", "transfer-encoding", "connection", "user-agent", "accept-encoding", "te"];
+/// Headers that every client sets, or that belong to the connection: nothing of the plugin is in
+/// them.
+const NOT_RECORDED: [&str; 7] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "user-agent",
+    "accept-encoding",
+    "te",
+];
 
 /// What a plugin has to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +61,9 @@ impl Wanted {
     pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
         let (line, headers, body) = message(file)?;
         let [method, path, "HTTP/1.1"] = line.split(' ').collect::<Vec<_>>()[..] else {
-            return Err(format!("the first line has to be like `POST /v1/chat HTTP/1.1`, not {line:?}"));
+            return Err(format!(
+                "the first line has to be like `POST /v1/chat HTTP/1.1`, not {line:?}"
+            ));
         };
         Ok(Self { method: method.to_owned(), path: path.to_owned(), headers, body: body.to_vec() })
     }
@@ -60,8 +71,11 @@ impl Wanted {
     /// What a plugin has sent, as `request.http`.
     pub(super) fn record(request: &Request) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\n", request.method, request.path);
-        let mut headers: Vec<_> =
-            request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        let mut headers: Vec<_> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
         headers.retain(|(name, _)| !NOT_RECORDED.contains(&name.as_str()));
         headers.sort();
         for (name, value) in headers {
@@ -86,7 +100,9 @@ impl Response {
         let (Some("HTTP/1.1"), Some(status @ 200..=599)) = (version, status) else {
             return Err(format!("the first line has to be like `HTTP/1.1 200 OK`, not {line:?}"));
         };
-        headers.retain(|(name, _)| !matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection"));
+        headers.retain(|(name, _)| {
+            !matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection")
+        });
         Ok(Self { status, headers, body: body.to_vec() })
     }
 
@@ -97,7 +113,8 @@ impl Response {
 
     /// How the body is laid out.
     pub(super) fn layout(&self) -> Layout {
-        let essence = self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence =
+            self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
         match essence.trim().to_ascii_lowercase().as_str() {
             "text/event-stream" => Layout::Events,
             "application/x-ndjson"
@@ -118,7 +135,8 @@ impl Response {
     /// As the scripted vendor gives it: in one piece.
     pub(super) fn reply(&self) -> Reply {
         let reply = Reply::status(self.status).body(self.body.clone());
-        let reply = self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value));
+        let reply =
+            self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value));
         if self.layout() == Layout::Whole { reply } else { reply.chunked() }
     }
 
@@ -143,7 +161,8 @@ impl Response {
                         None if layout == Layout::Lines => ("", content),
                         _ => return line.to_owned(),
                     };
-                    map(value.trim()).map_or_else(|| line.to_owned(), |value| format!("{before}{value}{end}"))
+                    map(value.trim())
+                        .map_or_else(|| line.to_owned(), |value| format!("{before}{value}{end}"))
                 });
                 lines.collect()
             }
@@ -157,7 +176,9 @@ impl Response {
             Layout::Whole => Vec::new(),
             Layout::Lines => self.positions(b"\n").into_iter().map(|start| start + 1).collect(),
             Layout::Events => {
-                let ends = |mark: &'static [u8]| self.positions(mark).into_iter().map(move |start| start + mark.len());
+                let ends = |mark: &'static [u8]| {
+                    self.positions(mark).into_iter().map(move |start| start + mark.len())
+                };
                 ends(b"\n\n").chain(ends(b"\r\n\r\n")).collect()
             }
         };
@@ -180,7 +201,9 @@ fn message(file: &[u8]) -> Result<Message<'_>, String> {
     loop {
         let end = rest.iter().position(|byte| *byte == b'\n');
         let (line, after) = match end {
-            Some(end) => (rest.get(..end).unwrap_or_default(), rest.get(end + 1..).unwrap_or_default()),
+            Some(end) => {
+                (rest.get(..end).unwrap_or_default(), rest.get(end + 1..).unwrap_or_default())
+            }
             None => (rest, &[][..]),
         };
         let line = std::str::from_utf8(line).map_err(|_| "its head isn't UTF-8".to_owned())?;
@@ -256,8 +279,13 @@ mod tests {
             let error = Wanted::parse(file).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
-        for file in ["HTTP/1.1 OK\n\n", "HTTP/2 200 OK\n\n", "HTTP/1.1 99 No\n\n", "HTTP/1.1 1000\n\n"] {
-            assert!(Response::parse(file.as_bytes()).unwrap_err().contains("like `HTTP/1.1 200 OK`"), "{file}");
+        for file in
+            ["HTTP/1.1 OK\n\n", "HTTP/2 200 OK\n\n", "HTTP/1.1 99 No\n\n", "HTTP/1.1 1000\n\n"]
+        {
+            assert!(
+                Response::parse(file.as_bytes()).unwrap_err().contains("like `HTTP/1.1 200 OK`"),
+                "{file}"
+            );
         }
     }
 
@@ -270,9 +298,15 @@ mod tests {
             Some(String::from_utf8(changed.body).unwrap())
         };
         assert_eq!(changed("application/json", "{\n \"a\": 1}\n").unwrap(), r#"{"a":1,"b":2}"#);
-        assert_eq!(changed("application/x-ndjson", "{}\r\n\n{}").unwrap(), "{\"b\":2}\r\n\n{\"b\":2}");
+        assert_eq!(
+            changed("application/x-ndjson", "{}\r\n\n{}").unwrap(),
+            "{\"b\":2}\r\n\n{\"b\":2}"
+        );
         let events = "event: x\ndata: {}\n\ndata: [DONE]\n\n";
-        assert_eq!(changed("text/event-stream", events).unwrap(), "event: x\ndata: {\"b\":2}\n\ndata: [DONE]\n\n");
+        assert_eq!(
+            changed("text/event-stream", events).unwrap(),
+            "event: x\ndata: {\"b\":2}\n\ndata: [DONE]\n\n"
+        );
         assert_eq!(changed("text/event-stream", "data: [DONE]\n\n"), None);
         assert_eq!(changed("text/html", "<p>"), None);
     }
@@ -280,7 +314,9 @@ mod tests {
     #[test]
     fn boundaries_are_between_events_and_lines() {
         let boundaries = |kind: &str, body: &str| {
-            Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes()).unwrap().boundaries()
+            Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes())
+                .unwrap()
+                .boundaries()
         };
         assert_eq!(boundaries("text/event-stream", "data: 1\n\ndata: 2\n\n"), [9]);
         assert_eq!(boundaries("text/event-stream", "data: 1\r\n\r\ndata: 2\r\n\r\n"), [11]);
@@ -290,9 +326,15 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_as_what_is_wanted() {
-        let headers = [("Content-Type", "application/json"), ("Host", "127.0.0.1:1"), ("accept", "*/*")];
+        let headers =
+            [("Content-Type", "application/json"), ("Host", "127.0.0.1:1"), ("accept", "*/*")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let request = Request { method: "POST".into(), path: "/v1".into(), headers, body: b"{\"a\":[1]}".to_vec() };
+        let request = Request {
+            method: "POST".into(),
+            path: "/v1".into(),
+            headers,
+            body: b"{\"a\":[1]}".to_vec(),
+        };
         let wanted = Wanted::parse(&Wanted::record(&request)).unwrap();
         assert_eq!(
             wanted.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),

@@ -1,5 +1,5 @@
-//! The plugin's project as the suite needs it: a provider file like the one that ships, in which the scripted vendor takes
-//! the place of the real one and no variable is left open.
+//! The plugin's project as the suite needs it: a provider file like the one that ships, in which
+//! the scripted vendor takes the place of the real one and no variable is left open.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,8 @@ impl Project {
     pub(super) fn read(path: Option<&Path>) -> Result<Self, BadInput> {
         let Some(path) = path else { return Ok(Self { file: Table::new(), origins: Vec::new() }) };
         let wrong = |problem: String| BadInput(format!("{}: {problem}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| wrong(format!("can't be read: {error}")))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| wrong(format!("can't be read: {error}")))?;
         Self::parse(&text).map_err(wrong)
     }
 
@@ -51,7 +52,8 @@ impl Project {
         vendor: &str,
         settings: &BTreeMap<String, Value>,
     ) -> anyhow::Result<()> {
-        let text = toml::to_string(&self.table(component, vendor, settings)).context("writing the provider file")?;
+        let text = toml::to_string(&self.table(component, vendor, settings))
+            .context("writing the provider file")?;
         fs::write(path, text).with_context(|| format!("{} can't be written", path.display()))
     }
 
@@ -71,7 +73,8 @@ impl Project {
         file
     }
 
-    /// One grant, of the vendor's origin, with the headers of all. What isn't a grant stays for the host to refuse.
+    /// One grant, of the vendor's origin, with the headers of all. What isn't a grant stays for the
+    /// host to refuse.
     fn grant(&self, given: Vec<Value>, vendor: &str) -> Vec<Value> {
         let mut grants: Vec<Value> = Vec::new();
         for mut value in given {
@@ -85,7 +88,10 @@ impl Project {
             match grants.first_mut().and_then(Value::as_table_mut) {
                 None => grants.push(value),
                 Some(first) => {
-                    let all = first.entry("headers").or_insert_with(|| Table::new().into()).as_table_mut();
+                    let all = first
+                        .entry("headers")
+                        .or_insert_with(|| Table::new().into())
+                        .as_table_mut();
                     if let (Some(all), Some(Value::Table(more))) = (all, headers) {
                         all.extend(more);
                     }
@@ -102,7 +108,8 @@ impl Project {
             return;
         }
         let rest = text.split_once("://").map_or("", |(_, rest)| rest);
-        let path = rest.find(['/', '?', '#']).and_then(|start| rest.get(start..)).unwrap_or_default();
+        let path =
+            rest.find(['/', '?', '#']).and_then(|start| rest.get(start..)).unwrap_or_default();
         *text = format!("{vendor}{path}");
     }
 }
@@ -113,7 +120,8 @@ fn origin(text: &str) -> Option<String> {
     Some(url.origin().ascii_serialization())
 }
 
-/// Fills in the variables of all texts: `${NAME:-default}` becomes its default, `${NAME}` the credential.
+/// Fills in the variables of all texts: `${NAME:-default}` becomes its default, `${NAME}` the
+/// credential.
 fn fill_in(value: &mut Value) -> Result<(), String> {
     match value {
         Value::String(text) => *text = filled(text)?,
@@ -130,9 +138,11 @@ fn filled(text: &str) -> Result<String, String> {
         filled.push_str(before);
         rest = match after.strip_prefix('{') {
             Some(variable) => {
-                let (variable, rest) =
-                    variable.split_once('}').ok_or_else(|| format!("{text:?} has a ${{ without its }}"))?;
-                filled.push_str(variable.split_once(":-").map_or(CREDENTIAL, |(_, default)| default));
+                let (variable, rest) = variable
+                    .split_once('}')
+                    .ok_or_else(|| format!("{text:?} has a ${{ without its }}"))?;
+                filled
+                    .push_str(variable.split_once(":-").map_or(CREDENTIAL, |(_, default)| default));
                 rest
             }
             None => {
@@ -162,7 +172,8 @@ mod tests {
     const VENDOR: &str = "http://127.0.0.1:9";
 
     fn table(text: &str, settings: &[(&str, &str)]) -> Table {
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+        let settings =
+            settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
         Project::parse(text).unwrap().table("x.wasm", VENDOR, &settings)
     }
 

@@ -30,8 +30,8 @@ pub struct Report {
 pub struct Speed {
     /// Compiling the component, once, when it is loaded; nothing if it can't be compiled.
     pub compiled_in: Option<Duration>,
-    /// A call from request to answer over HTTP, the service and an instant vendor included: the median; nothing
-    /// without a plain cassette that succeeds.
+    /// A call from request to answer over HTTP, the service and an instant vendor included: the
+    /// median; nothing without a plain cassette that succeeds.
     pub call: Option<Duration>,
 }
 
@@ -74,7 +74,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(expected: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn new(
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self { expected: expected.into(), seen: seen.into(), advice: advice.into() }
     }
 
@@ -113,7 +117,9 @@ impl Report {
                 None => reasons.push((reason, vec![&check.name])),
             }
         }
-        reasons.iter().try_for_each(|(reason, names)| writeln!(f, "n/a   {}\n        {reason}", names.join(", ")))
+        reasons.iter().try_for_each(|(reason, names)| {
+            writeln!(f, "n/a   {}\n        {reason}", names.join(", "))
+        })
     }
 
     fn count(&self, of: impl Fn(&Outcome) -> bool) -> usize {
@@ -139,13 +145,20 @@ impl fmt::Display for Report {
                 writeln!(f, "compiling       {} ms, once", compiled_in.as_millis())?;
             }
             if let Some(call) = speed.call {
-                writeln!(f, "a call          {} µs, HTTP and an instant vendor included", call.as_micros())?;
+                writeln!(
+                    f,
+                    "a call          {} µs, HTTP and an instant vendor included",
+                    call.as_micros()
+                )?;
             }
         }
         let passed = self.count(|outcome| matches!(outcome, Outcome::Passed));
         let failed = self.count(|outcome| matches!(outcome, Outcome::Failed { .. }));
         let not_applicable = self.count(|outcome| matches!(outcome, Outcome::NotApplicable(_)));
-        writeln!(f, "checks          {passed} passed, {failed} failed, {not_applicable} not applicable")?;
+        writeln!(
+            f,
+            "checks          {passed} passed, {failed} failed, {not_applicable} not applicable"
+        )?;
         writeln!(f, "{}", if self.passed() { "passed" } else { "FAILED" })
     }
 }
@@ -209,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_failure_says_what_was_expected_and_seen_and_what_to_do() {
-        let finding = Finding::new("a 429", "a 200\nwith nonsense", "look at the status").in_case("streamed");
+        let finding =
+            Finding::new("a 429", "a 200\nwith nonsense", "look at the status").in_case("streamed");
         let findings = vec![finding; FINDINGS_MAX + 2];
         let report = report(Outcome::Failed { findings, logs: vec!["WARN it hurts".into()] });
         let text = report.to_string();

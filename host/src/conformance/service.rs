@@ -33,7 +33,8 @@ impl Service {
     pub(super) async fn start(config: Config) -> anyhow::Result<Self> {
         let app = App::build(&config).await?;
         let router = router::router(app.clone(), &config.server);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("127.0.0.1 has no free port")?;
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).await.context("127.0.0.1 has no free port")?;
         let url = format!("http://{}/api/llm/chat", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
         let served = app.clone();
@@ -41,7 +42,11 @@ impl Service {
             let stopped = async move { drop(stopped.await) };
             server::run(listener, served, router, &config.server, stopped).await;
         });
-        let client = Client::builder().no_proxy().tcp_nodelay(true).build().context("building the HTTP client")?;
+        let client = Client::builder()
+            .no_proxy()
+            .tcp_nodelay(true)
+            .build()
+            .context("building the HTTP client")?;
         Ok(Self { url, client, app, stop, server })
     }
 
@@ -84,7 +89,9 @@ impl Service {
 
 async fn read(response: Response) -> Answer {
     let status = response.status().as_u16();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name: &str| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
     let (kind, retry_after) = (header("content-type").unwrap_or_default(), header("retry-after"));
     let text = match response.text().await {
         Ok(text) => text,
@@ -92,8 +99,12 @@ async fn read(response: Response) -> Answer {
     };
     let body = match (status, kind.as_str()) {
         (200, "text/event-stream") => events(&text).map_or_else(Body::Strange, Body::Events),
-        (200, "application/json") | (400..=599, "application/problem+json") => serde_json::from_str(&text)
-            .map_or_else(|error| Body::Strange(format!("not JSON ({error}): {text}")), Body::Json),
+        (200, "application/json") | (400..=599, "application/problem+json") => {
+            serde_json::from_str(&text).map_or_else(
+                |error| Body::Strange(format!("not JSON ({error}): {text}")),
+                Body::Json,
+            )
+        }
         _ => Body::Strange(format!("an answer of {kind:?}: {text}")),
     };
     Answer { status, retry_after: retry_after.and_then(|seconds| seconds.parse().ok()), body }

@@ -1,4 +1,5 @@
-//! Where checks are played: the service with the plugin, the scripted vendor, and the cassettes that checks are made of.
+//! Where checks are played: the service with the plugin, the scripted vendor, and the cassettes
+//! that checks are made of.
 
 use serde_json::{Value, json};
 use upstream::{Reply, Request, Upstream};
@@ -80,12 +81,16 @@ pub(super) fn mode(cassette: &Cassette) -> &'static str {
 pub(super) fn saying(question: &Value, text: &str) -> Option<Value> {
     let mut question = question.clone();
     let messages = question.get_mut("messages")?.as_array_mut()?;
-    let last = messages.iter_mut().rfind(|message| message.get("role").is_some_and(|role| role == "user"))?;
+    let last = messages
+        .iter_mut()
+        .rfind(|message| message.get("role").is_some_and(|role| role == "user"))?;
     let content = last.get_mut("content")?;
     match content {
         Value::String(said) => text.clone_into(said),
         Value::Array(parts) => {
-            let part = parts.iter_mut().rfind(|part| part.get("type").is_some_and(|kind| kind == "text"))?;
+            let part = parts
+                .iter_mut()
+                .rfind(|part| part.get("type").is_some_and(|kind| kind == "text"))?;
             *part.get_mut("text")? = json!(text);
         }
         _ => return None,
@@ -93,8 +98,8 @@ pub(super) fn saying(question: &Value, text: &str) -> Option<Value> {
     Some(question)
 }
 
-/// What is wrong with a failure that has to be told as this: nothing, if it is. The plugin must not have crashed or
-/// broken the contract, and what it says must be of one of these codes.
+/// What is wrong with a failure that has to be told as this: nothing, if it is. The plugin must not
+/// have crashed or broken the contract, and what it says must be of one of these codes.
 pub(super) fn told_as(answer: &Answer, codes: &[&str], advice: &str) -> Option<Finding> {
     let expected = format!("a problem with code {}", codes.join(" or "));
     match answer.problem() {
@@ -121,10 +126,12 @@ mod tests {
             said.unwrap()["messages"],
             json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "b"}])
         );
-        let parts =
-            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]}]});
+        let parts = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]}]});
         assert_eq!(saying(&parts, "x").unwrap()["messages"][0]["content"][0]["text"], "x");
-        assert!(saying(&json!({"messages": [{"role": "user", "content": [{"type": "image"}]}]}), "x").is_none());
+        assert!(
+            saying(&json!({"messages": [{"role": "user", "content": [{"type": "image"}]}]}), "x")
+                .is_none()
+        );
         assert!(saying(&json!({}), "x").is_none());
     }
 }

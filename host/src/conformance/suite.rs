@@ -26,7 +26,9 @@ use crate::plugin::{Provider, SlotState, examine};
 /// [`BadInput`] when what was given can't be used; anything else when the suite itself can't run.
 pub async fn run(options: Options) -> anyhow::Result<Report> {
     let bytes = fs::metadata(&options.component)
-        .map_err(|error| BadInput(format!("{} can't be read: {error}", options.component.display())))?
+        .map_err(|error| {
+            BadInput(format!("{} can't be read: {error}", options.component.display()))
+        })?
         .len();
     let project = Project::read(options.provider.as_deref())?;
     let cassettes = match &options.cassettes {
@@ -57,7 +59,9 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     };
     let stage = Stage { service, vendor, id: folder.id.clone(), plain: None, streamed: None };
     let service = match suite.admit(&stage) {
-        Some(streams) => suite.perform(stage, cassettes, options.record, streams, compiled_in).await?,
+        Some(streams) => {
+            suite.perform(stage, cassettes, options.record, streams, compiled_in).await?
+        }
         None => stage.service,
     };
     service.stop().await;
@@ -84,7 +88,13 @@ impl Suite {
                 if self.wants("admission") {
                     self.add("admission", shows, Outcome::Passed);
                 }
-                Some(provider.info.features.iter().any(|feature| matches!(feature, Feature::Streaming)))
+                Some(
+                    provider
+                        .info
+                        .features
+                        .iter()
+                        .any(|feature| matches!(feature, Feature::Streaming)),
+                )
             }
             other => {
                 let reason = match other {
@@ -93,7 +103,11 @@ impl Suite {
                 };
                 let advice = "mend what the host says; nothing else can be checked before";
                 // Whatever was asked for, this is why it can't be told.
-                self.add("admission", shows, Outcome::of(vec![Finding::new("a provider that loads", reason, advice)]));
+                self.add(
+                    "admission",
+                    shows,
+                    Outcome::of(vec![Finding::new("a provider that loads", reason, advice)]),
+                );
                 None
             }
         }
@@ -113,7 +127,9 @@ impl Suite {
                 if !self.wants(&format!("cassette/{}", cassette.name)) {
                     continue;
                 }
-                let files = cassettes::record(&stage, &Folder::id_of(&stage.id, cassette), cassette).await?;
+                let files =
+                    cassettes::record(&stage, &Folder::id_of(&stage.id, cassette), cassette)
+                        .await?;
                 self.report.recorded.extend(files);
                 *cassette = cassette.reload()?;
             }
@@ -123,30 +139,78 @@ impl Suite {
         self.logs.take();
         let s = &stage;
 
-        self.check("cassettes", "there is what the checks are made of", async { there_are(s, streams) }).await;
+        self.check("cassettes", "there is what the checks are made of", async {
+            there_are(s, streams)
+        })
+        .await;
         for cassette in &all {
             let id = Folder::id_of(&s.id, cassette);
-            let shows = cassette.about.as_deref().unwrap_or("question, exchanges and answer are as described");
-            self.check(&format!("cassette/{}", cassette.name), shows, cassettes::whole(s, &id, cassette)).await;
+            let shows = cassette
+                .about
+                .as_deref()
+                .unwrap_or("question, exchanges and answer are as described");
+            self.check(
+                &format!("cassette/{}", cassette.name),
+                shows,
+                cassettes::whole(s, &id, cassette),
+            )
+            .await;
             if cassette.is_streamed() && cassette.answer.is_some() {
                 let shows = "the same, however the network cuts it";
-                self.check(&format!("cuts/{}", cassette.name), shows, cassettes::cut(s, &id, cassette)).await;
+                self.check(
+                    &format!("cuts/{}", cassette.name),
+                    shows,
+                    cassettes::cut(s, &id, cassette),
+                )
+                .await;
             }
         }
         for refusal in &refusals::REFUSALS {
             let shows = format!("a status {} is told as {}", refusal.status, refusal.kind);
-            self.check(&format!("status-{}", refusal.status), &shows, refusals::refused(s, refusal)).await;
+            self.check(
+                &format!("status-{}", refusal.status),
+                &shows,
+                refusals::refused(s, refusal),
+            )
+            .await;
         }
-        self.check("nonsense", "a 200 with nonsense is told as an error", refusals::nonsense(s)).await;
+        self.check("nonsense", "a 200 with nonsense is told as an error", refusals::nonsense(s))
+            .await;
         self.check("reset", "a broken connection is told as an error", broken::reset(s)).await;
         self.check("cut-off", "a stream without its end isn't done", broken::cut_off(s)).await;
-        self.check("silence", "a caller who leaves a silent vendor closes its connection", leaving::silence(s)).await;
-        self.check("cancel", "deltas come at once, and a caller can leave between them", leaving::mid_stream(s)).await;
+        self.check(
+            "silence",
+            "a caller who leaves a silent vendor closes its connection",
+            leaving::silence(s),
+        )
+        .await;
+        self.check(
+            "cancel",
+            "deltas come at once, and a caller can leave between them",
+            leaving::mid_stream(s),
+        )
+        .await;
         self.check("big-question", "a question of 1 MiB arrives whole", texts::big(s)).await;
-        self.check("unicode-question", "a question in every script arrives whole", texts::unicode_in(s)).await;
-        self.check("unicode-answer", "an answer in every script arrives whole", texts::unicode_out(s)).await;
-        self.check("unknown-fields", "fields that the vendor adds change nothing", texts::unknown_fields(s)).await;
-        self.check("at-once", "200 calls at once are all right, none mixed up", many::at_once(s)).await;
+        self.check(
+            "unicode-question",
+            "a question in every script arrives whole",
+            texts::unicode_in(s),
+        )
+        .await;
+        self.check(
+            "unicode-answer",
+            "an answer in every script arrives whole",
+            texts::unicode_out(s),
+        )
+        .await;
+        self.check(
+            "unknown-fields",
+            "fields that the vendor adds change nothing",
+            texts::unknown_fields(s),
+        )
+        .await;
+        self.check("at-once", "200 calls at once are all right, none mixed up", many::at_once(s))
+            .await;
         self.check("again", "nothing is left of one call in the next", many::again(s)).await;
         if self.only.is_none() {
             self.report.speed = Some(Speed { compiled_in, call: many::speed(s).await });
@@ -205,11 +269,15 @@ fn feature(feature: &Feature) -> &str {
     }
 }
 
-/// The cassette that checks are made of: one that succeeds, of text if there is one; `plain` and `stream` before others.
+/// The cassette that checks are made of: one that succeeds, of text if there is one; `plain` and
+/// `stream` before others.
 fn subject(all: &[Cassette], streamed: bool) -> Option<Cassette> {
-    let fit = all.iter().filter(|it| it.is_streamed() == streamed && it.succeeds() && it.config.is_empty());
+    let fit = all
+        .iter()
+        .filter(|it| it.is_streamed() == streamed && it.succeeds() && it.config.is_empty());
     let name = if streamed { "stream" } else { "plain" };
-    fit.max_by_key(|it| (it.is_text(), it.name == name, std::cmp::Reverse(it.name.clone()))).cloned()
+    fit.max_by_key(|it| (it.is_text(), it.name == name, std::cmp::Reverse(it.name.clone())))
+        .cloned()
 }
 
 /// Whether there is a plain cassette, and a streamed one for a plugin that streams.
@@ -233,7 +301,12 @@ struct Folder {
 }
 
 impl Folder {
-    fn make(component: &Path, project: &Project, vendor: &str, cassettes: &[Cassette]) -> anyhow::Result<Self> {
+    fn make(
+        component: &Path,
+        project: &Project,
+        vendor: &str,
+        cassettes: &[Cassette],
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("making a temporary folder")?;
         let providers = dir.path().join("providers");
         fs::create_dir(&providers).context("making a folder for providers")?;
@@ -259,7 +332,8 @@ impl Folder {
         if cassette.config.is_empty() { id.to_owned() } else { format!("{id}.{}", cassette.name) }
     }
 
-    /// The service's settings: its defaults, but no retries and no cache, so that each question is one call.
+    /// The service's settings: its defaults, but no retries and no cache, so that each question is
+    /// one call.
     fn config(&self) -> anyhow::Result<Config> {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
         let vars = Vars::from([
@@ -278,7 +352,8 @@ impl Folder {
 
 /// The provider's name: the component's file name, as far as names may have its characters.
 fn id(component: &Path) -> String {
-    let stem = component.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let stem =
+        component.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
     let named = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
     let id: String = stem.chars().map(named).take(20).collect();
     if id.is_empty() { "plugin".to_owned() } else { id }

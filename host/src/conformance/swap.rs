@@ -1,4 +1,5 @@
-//! A cassette's answer with another text in it: the text is found in the vendor's JSON and replaced there.
+//! A cassette's answer with another text in it: the text is found in the vendor's JSON and replaced
+//! there.
 
 use serde_json::Value;
 
@@ -16,15 +17,21 @@ pub(super) struct Swap {
 }
 
 impl Swap {
-    /// Finds the text of this answer, given as it came, in the response that it was made of. Nothing if it isn't one
-    /// string of the vendor's JSON.
+    /// Finds the text of this answer, given as it came, in the response that it was made of.
+    /// Nothing if it isn't one string of the vendor's JSON.
     pub(super) fn find(response: &Response, answer: &Answer) -> Option<Self> {
         let pieces: Vec<String> = match &answer.body {
             Body::Json(_) => vec![answer.text()],
-            Body::Events(events) => events.iter().filter_map(Event::text).map(str::to_owned).collect(),
+            Body::Events(events) => {
+                events.iter().filter_map(Event::text).map(str::to_owned).collect()
+            }
             Body::Strange(_) => return None,
         };
-        let old = pieces.iter().max_by_key(|piece| piece.len()).filter(|piece| !piece.is_empty())?.clone();
+        let old = pieces
+            .iter()
+            .max_by_key(|piece| piece.len())
+            .filter(|piece| !piece.is_empty())?
+            .clone();
         let swap = Self { response: response.clone(), old, pieces };
         swap.place("").map(|_| swap.clone())
     }
@@ -45,8 +52,12 @@ fn replace(value: &mut Value, old: &str, new: &str) -> bool {
             new.clone_into(text);
             true
         }
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| replace(item, old, new) | found),
-        Value::Object(fields) => fields.values_mut().fold(false, |found, item| replace(item, old, new) | found),
+        Value::Array(items) => {
+            items.iter_mut().fold(false, |found, item| replace(item, old, new) | found)
+        }
+        Value::Object(fields) => {
+            fields.values_mut().fold(false, |found, item| replace(item, old, new) | found)
+        }
         _ => false,
     }
 }
@@ -68,12 +79,17 @@ mod tests {
     use super::*;
 
     fn response(kind: &str, body: &str) -> Response {
-        Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes()).unwrap()
+        Response::parse(format!("HTTP/1.1 200 OK\ncontent-type: {kind}\n\n{body}").as_bytes())
+            .unwrap()
     }
 
     #[test]
     fn a_whole_answers_text_is_replaced() {
-        let answer = Answer { status: 200, retry_after: None, body: Body::Json(json!({ "content": "Hi!" })) };
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            body: Body::Json(json!({ "content": "Hi!" })),
+        };
         let vendor = response("application/json", r#"{"c": [{"text": "Hi!"}], "n": "Hi"}"#);
         let (swapped, text) = Swap::find(&vendor, &answer).unwrap().place("é\u{1}").unwrap();
         assert_eq!(text, "é\u{1}");
@@ -87,10 +103,15 @@ mod tests {
     #[test]
     fn of_a_stream_the_longest_delta_is_replaced() {
         let delta = |text: &str| Event { name: "delta".into(), data: json!({ "text": text }) };
-        let answer =
-            Answer { status: 200, retry_after: None, body: Body::Events(vec![delta("a"), delta("bcd"), delta("e")]) };
-        let vendor =
-            response("text/event-stream", "data: {\"t\":\"a\"}\n\ndata: {\"t\":\"bcd\"}\n\ndata: {\"t\":\"e\"}\n\n");
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            body: Body::Events(vec![delta("a"), delta("bcd"), delta("e")]),
+        };
+        let vendor = response(
+            "text/event-stream",
+            "data: {\"t\":\"a\"}\n\ndata: {\"t\":\"bcd\"}\n\ndata: {\"t\":\"e\"}\n\n",
+        );
         let (swapped, text) = Swap::find(&vendor, &answer).unwrap().place("X").unwrap();
         assert_eq!(text, "aXe");
         assert!(String::from_utf8(swapped.body).unwrap().contains("data: {\"t\":\"X\"}\n\n"));

@@ -53,9 +53,16 @@ fn what_a_store_did_not_do_has_a_status() {
         let problem = Problem::from(error.clone());
         assert_eq!(problem.status().as_u16(), status, "{error:?}");
         let response = problem.clone().into_response();
-        assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503, "{error:?}");
+        assert_eq!(
+            response.headers().contains_key(header::RETRY_AFTER),
+            status == 503,
+            "{error:?}"
+        );
         // An engine's words are for the log alone.
-        assert!(!problem.detail.contains("redb") && (status != 500 || problem.log_text().contains("redb")));
+        assert!(
+            !problem.detail.contains("redb")
+                && (status != 500 || problem.log_text().contains("redb"))
+        );
     }
 }
 

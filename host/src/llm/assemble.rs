@@ -1,11 +1,11 @@
-//! A streamed answer and a whole one are the same answer: deltas are put together here, and a whole answer is taken apart
-//! for a caller who wants it streamed. Pure.
+//! A streamed answer and a whole one are the same answer: deltas are put together here, and a whole
+//! answer is taken apart for a caller who wants it streamed. Pure.
 
 use std::collections::BTreeMap;
 
 use super::{
-    Completion, Event, Finish, OtherPart, Part, PartDelta, Start, Text, TextDelta, Thinking, ThinkingDelta, ToolUse,
-    ToolUseDelta, Usage,
+    Completion, Event, Finish, OtherPart, Part, PartDelta, Start, Text, TextDelta, Thinking,
+    ThinkingDelta, ToolUse, ToolUseDelta, Usage,
 };
 
 /// An answer that is being put together.
@@ -101,8 +101,14 @@ impl Assembly {
     }
 
     fn tool_use(&mut self, delta: &ToolUseDelta) -> Result<(), String> {
-        let new =
-            || Part::ToolUse(ToolUse { id: String::new(), name: String::new(), input: String::new(), extra: None });
+        let new = || {
+            Part::ToolUse(ToolUse {
+                id: String::new(),
+                name: String::new(),
+                input: String::new(),
+                extra: None,
+            })
+        };
         match self.parts.entry(delta.index).or_insert_with(new) {
             Part::ToolUse(tool_use) => {
                 if let Some(id) = &delta.id {
@@ -121,7 +127,11 @@ impl Assembly {
 
 /// A whole answer as the events of a stream.
 pub(crate) fn replay(completion: &Completion) -> Vec<Event> {
-    let start = Start { id: completion.id.clone(), model: completion.model.clone(), extra: completion.extra.clone() };
+    let start = Start {
+        id: completion.id.clone(),
+        model: completion.model.clone(),
+        extra: completion.extra.clone(),
+    };
     let finish = Finish { reason: completion.finish_reason.clone(), extra: None };
     let mut events = vec![Event::Start(start)];
     for (index, part) in (0..).zip(&completion.parts) {
@@ -141,11 +151,15 @@ fn taken_apart(index: u32, part: &Part) -> [Option<Event>; 2] {
         }
         Part::Thinking(thinking) => {
             let Thinking { text, signature, extra } = thinking.clone();
-            [Some(Event::Thinking(ThinkingDelta { index, text, signature })), extra.is_some().then_some(whole)]
+            [
+                Some(Event::Thinking(ThinkingDelta { index, text, signature })),
+                extra.is_some().then_some(whole),
+            ]
         }
         Part::ToolUse(tool_use) => {
             let ToolUse { id, name, input, extra } = tool_use.clone();
-            let delta = Event::ToolUse(ToolUseDelta { index, id: Some(id), name: Some(name), input });
+            let delta =
+                Event::ToolUse(ToolUseDelta { index, id: Some(id), name: Some(name), input });
             [Some(delta), extra.is_some().then_some(whole)]
         }
         Part::Image(_) | Part::ToolResult(_) | Part::Other(_) => [Some(whole), None],
@@ -159,7 +173,11 @@ fn whole_input(tool_use: &mut ToolUse) -> Result<(), String> {
     }
     let is_object = serde_json::from_str::<&serde_json::value::RawValue>(&tool_use.input)
         .is_ok_and(|value| value.get().starts_with('{'));
-    if is_object { Ok(()) } else { Err(format!("the arguments of tool {:?} aren't a JSON object", tool_use.name)) }
+    if is_object {
+        Ok(())
+    } else {
+        Err(format!("the arguments of tool {:?} aren't a JSON object", tool_use.name))
+    }
 }
 
 fn mixed(index: u32) -> String {
@@ -168,7 +186,14 @@ fn mixed(index: u32) -> String {
 
 /// Totals are set, never added; what isn't said stays.
 fn merge(known: &mut Usage, said: &Usage) {
-    let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra } = said;
+    let Usage {
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+        extra,
+    } = said;
     known.input_tokens = input_tokens.or(known.input_tokens);
     known.output_tokens = output_tokens.or(known.output_tokens);
     known.cache_read_tokens = cache_read_tokens.or(known.cache_read_tokens);
@@ -182,7 +207,8 @@ fn merge(known: &mut Usage, said: &Usage) {
 /// Two JSON objects as one; both were checked to be objects.
 fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
     let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
-    let parse = |text: &str| serde_json::from_str::<serde_json::Map<_, _>>(text).unwrap_or_default();
+    let parse =
+        |text: &str| serde_json::from_str::<serde_json::Map<_, _>>(text).unwrap_or_default();
     let mut all = parse(first);
     all.extend(parse(second));
     Some(serde_json::Value::Object(all).to_string())
@@ -202,7 +228,9 @@ fn size(event: &Event) -> usize {
         Event::Start(start) => start.id.len() + start.model.len() + length(start.extra.as_ref()),
         Event::Text(delta) => delta.text.len(),
         Event::Thinking(delta) => delta.text.len() + length(delta.signature.as_ref()),
-        Event::ToolUse(delta) => delta.input.len() + length(delta.id.as_ref()) + length(delta.name.as_ref()),
+        Event::ToolUse(delta) => {
+            delta.input.len() + length(delta.id.as_ref()) + length(delta.name.as_ref())
+        }
         Event::Part(delta) => part_size(&delta.part),
         Event::Usage(usage) => length(usage.extra.as_ref()),
         Event::Finish(finish) => length(finish.extra.as_ref()),
@@ -213,11 +241,17 @@ fn size(event: &Event) -> usize {
 fn part_size(part: &Part) -> usize {
     match part {
         Part::Text(text) => text.text.len() + length(text.extra.as_ref()),
-        Part::Thinking(part) => part.text.len() + length(part.signature.as_ref()) + length(part.extra.as_ref()),
-        Part::ToolUse(part) => part.id.len() + part.name.len() + part.input.len() + length(part.extra.as_ref()),
+        Part::Thinking(part) => {
+            part.text.len() + length(part.signature.as_ref()) + length(part.extra.as_ref())
+        }
+        Part::ToolUse(part) => {
+            part.id.len() + part.name.len() + part.input.len() + length(part.extra.as_ref())
+        }
         Part::Other(other) => other.kind.len() + other.json.len(),
         // Rare in answers, so rendering them costs little.
-        Part::Image(_) | Part::ToolResult(_) => serde_json::to_string(part).map_or(0, |text| text.len()),
+        Part::Image(_) | Part::ToolResult(_) => {
+            serde_json::to_string(part).map_or(0, |text| text.len())
+        }
     }
 }
 
@@ -242,14 +276,31 @@ mod tests {
             id: "msg_1".into(),
             model: "m".into(),
             parts: vec![
-                Part::Thinking(Thinking { text: "hm".into(), signature: Some("s".into()), extra: None }),
+                Part::Thinking(Thinking {
+                    text: "hm".into(),
+                    signature: Some("s".into()),
+                    extra: None,
+                }),
                 Part::Text(Text { text: "plain".into(), extra: None }),
                 Part::Text(Text { text: "cited".into(), extra: extra() }),
-                Part::ToolUse(ToolUse { id: "t".into(), name: "n".into(), input: r#"{"x":1}"#.into(), extra: None }),
-                Part::Other(OtherPart { kind: "redacted_thinking".into(), json: r#"{"data":"x"}"#.into() }),
+                Part::ToolUse(ToolUse {
+                    id: "t".into(),
+                    name: "n".into(),
+                    input: r#"{"x":1}"#.into(),
+                    extra: None,
+                }),
+                Part::Other(OtherPart {
+                    kind: "redacted_thinking".into(),
+                    json: r#"{"data":"x"}"#.into(),
+                }),
             ],
             finish_reason: FinishReason::ToolUse,
-            usage: Usage { input_tokens: Some(5), output_tokens: Some(7), extra: extra(), ..Usage::default() },
+            usage: Usage {
+                input_tokens: Some(5),
+                output_tokens: Some(7),
+                extra: extra(),
+                ..Usage::default()
+            },
             native: None,
             extra: extra(),
         }
@@ -262,8 +313,9 @@ mod tests {
 
     #[test]
     fn totals_are_set_and_never_added() {
-        let usage =
-            |input, output| Event::Usage(Usage { input_tokens: input, output_tokens: output, ..Usage::default() });
+        let usage = |input, output| {
+            Event::Usage(Usage { input_tokens: input, output_tokens: output, ..Usage::default() })
+        };
         let mut events = replay(&full());
         events.truncate(1);
         events.extend([usage(Some(10), Some(1)), usage(None, Some(9))]);
@@ -283,7 +335,8 @@ mod tests {
     #[test]
     fn arguments_that_are_no_object_are_refused_and_none_are_an_empty_one() {
         let stream = |input: &str| {
-            let delta = ToolUseDelta { index: 0, id: None, name: Some("n".into()), input: input.into() };
+            let delta =
+                ToolUseDelta { index: 0, id: None, name: Some("n".into()), input: input.into() };
             let mut events = replay(&full());
             let finish = events.pop().unwrap();
             events.truncate(1);
@@ -292,13 +345,16 @@ mod tests {
         };
         assert!(stream(r#"{"a":"#).is_err());
         assert!(stream("[]").is_err());
-        assert!(matches!(&stream("").unwrap().parts[0], Part::ToolUse(tool_use) if tool_use.input == "{}"));
+        assert!(
+            matches!(&stream("").unwrap().parts[0], Part::ToolUse(tool_use) if tool_use.input == "{}")
+        );
     }
 
     #[test]
     fn a_block_keeps_its_kind() {
         let text = Event::Text(TextDelta { index: 0, text: "a".into() });
-        let thinking = Event::Thinking(ThinkingDelta { index: 0, text: "b".into(), signature: None });
+        let thinking =
+            Event::Thinking(ThinkingDelta { index: 0, text: "b".into(), signature: None });
         let mut assembly = Assembly::default();
         assembly.add(&text).unwrap();
         assert!(assembly.add(&thinking).is_err());

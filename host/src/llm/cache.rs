@@ -1,12 +1,13 @@
 //! Keeps answers, so that a question asked before costs neither time nor money.
 //!
-//! Outermost in the wrap around a call: a hit takes no attempt, no instance and no token. What may be kept, and under
-//! which key, is decided by who calls; here it is only kept. In memory first, within a bound in bytes; behind that on
-//! disk, so that it outlives the process. Nothing here fails a request: whatever goes wrong is a miss.
+//! Outermost in the wrap around a call: a hit takes no attempt, no instance and no token. What may
+//! be kept, and under which key, is decided by who calls; here it is only kept. In memory first,
+//! within a bound in bytes; behind that on disk, so that it outlives the process. Nothing here
+//! fails a request: whatever goes wrong is a miss.
 //!
-//! The disk is written by one thread, in batches. What is put reaches it within a second, or not at all when the disk
-//! doesn't keep up. Clearing and writing exclude each other, and each clear begins a new generation; what was asked for
-//! in an earlier one is not written any more.
+//! The disk is written by one thread, in batches. What is put reaches it within a second, or not at
+//! all when the disk doesn't keep up. Clearing and writing exclude each other, and each clear
+//! begins a new generation; what was asked for in an earlier one is not written any more.
 
 mod disk;
 mod entry;
@@ -48,8 +49,8 @@ pub struct Stats {
     pub enabled: bool,
     /// Whether they outlive the process at the moment.
     pub on_disk: bool,
-    /// Entries: those on disk and on their way there, or without a disk those in memory. Expired ones count until the
-    /// next sweep.
+    /// Entries: those on disk and on their way there, or without a disk those in memory. Expired
+    /// ones count until the next sweep.
     pub size: u64,
     /// Bytes of the entries on disk, or without a disk of those in memory.
     pub bytes: u64,
@@ -66,8 +67,8 @@ pub struct Stats {
 }
 
 impl Cache {
-    /// Opens the cache in a directory. It never fails: without a usable disk, answers are kept in memory only, and the log
-    /// says why. Blocks for as long as the file takes to open.
+    /// Opens the cache in a directory. It never fails: without a usable disk, answers are kept in
+    /// memory only, and the log says why. Blocks for as long as the file takes to open.
     pub fn open(config: &CacheConfig, dir: &Path) -> Self {
         let limits = Limits { entries: config.max_entries, bytes: config.max_bytes };
         Self::with(config, Box::new(Redb::new(dir, limits)), Arc::new(unix_ms))
@@ -90,7 +91,8 @@ impl Cache {
         Self { kept: Some(kept) }
     }
 
-    /// The answer that is kept in memory under this key. Only what is found counts: who finds nothing asks [`Self::get`].
+    /// The answer that is kept in memory under this key. Only what is found counts: who finds
+    /// nothing asks [`Self::get`].
     pub fn get_in_memory(&self, key: &Key) -> Option<Arc<Completion>> {
         let kept = self.kept.as_ref()?;
         let entry = kept.front.load().get(key).filter(|entry| entry.is_fresh((kept.clock)()))?;
@@ -103,7 +105,8 @@ impl Cache {
     pub async fn get(&self, key: &Key) -> Option<Arc<Completion>> {
         let kept = self.kept.as_ref()?;
         let found = kept.find(key).await;
-        let count = if matches!(found, Found::Hit(_)) { &kept.counts.hits } else { &kept.counts.misses };
+        let count =
+            if matches!(found, Found::Hit(_)) { &kept.counts.hits } else { &kept.counts.misses };
         count.fetch_add(1, Ordering::Relaxed);
         match found {
             Found::Hit(completion) => {
@@ -143,8 +146,8 @@ impl Cache {
         }
     }
 
-    /// Forgets everything. On return nothing that was put before is served again, also after a restart. Once begun it is
-    /// done to the end, even if nobody waits for it.
+    /// Forgets everything. On return nothing that was put before is served again, also after a
+    /// restart. Once begun it is done to the end, even if nobody waits for it.
     ///
     /// # Errors
     /// The memory is empty, but the file could be neither cleared nor deleted.
@@ -159,7 +162,8 @@ impl Cache {
         self.kept.as_ref().map_or_else(Stats::default, |kept| kept.stats())
     }
 
-    /// Writes what is on its way to the disk and closes the file; what is put afterwards stays in memory.
+    /// Writes what is on its way to the disk and closes the file; what is put afterwards stays in
+    /// memory.
     pub async fn close(&self) {
         let Some(kept) = self.kept.clone() else { return };
         if let Err(error) = tokio::task::spawn_blocking(move || kept.close()).await {
@@ -169,7 +173,8 @@ impl Cache {
 }
 
 impl Drop for Cache {
-    /// Lets the writer end. It isn't waited for, as this may happen where nothing may block; [`Cache::close`] waits.
+    /// Lets the writer end. It isn't waited for, as this may happen where nothing may block;
+    /// [`Cache::close`] waits.
     fn drop(&mut self) {
         if let Some(kept) = &self.kept {
             kept.queue.close();
@@ -222,7 +227,8 @@ impl Kept {
             if entry.is_fresh((self.clock)()) {
                 return Found::Hit(entry.completion);
             }
-            // The disk has the same, or an older one. The sweep removes both: by now there may be a newer one here.
+            // The disk has the same, or an older one. The sweep removes both: by now there may be a
+            // newer one here.
             return Found::Expired;
         }
         if self.disk.store().is_none_or(|store| !store.may_hold(key.as_bytes())) {
@@ -235,7 +241,9 @@ impl Kept {
 
     /// Looks on the disk.
     fn read(&self, front: &Arc<Front>, key: &Key) -> Found {
-        let Some(bytes) = self.disk.with(|store| store.get(key.as_bytes())).flatten() else { return Found::Miss };
+        let Some(bytes) = self.disk.with(|store| store.get(key.as_bytes())).flatten() else {
+            return Found::Miss;
+        };
         let Some(entry) = Entry::decode(key, &bytes) else {
             debug!(%key, "cache entry can't be read; it is removed");
             self.queue.push(Queued { generation: front.generation, key: *key, entry: None });
@@ -245,8 +253,13 @@ impl Kept {
             return Found::Expired;
         }
         front.promote(*key, entry.clone());
-        // Cleared while we read: then it must not be served, and the front it went to is no longer in use.
-        if Arc::ptr_eq(front, &*self.front.load()) { Found::Hit(entry.completion) } else { Found::Miss }
+        // Cleared while we read: then it must not be served, and the front it went to is no longer
+        // in use.
+        if Arc::ptr_eq(front, &*self.front.load()) {
+            Found::Hit(entry.completion)
+        } else {
+            Found::Miss
+        }
     }
 
     /// The writer's life.
@@ -276,8 +289,11 @@ impl Kept {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = self.front.load().generation;
         let queued = self.queue.take();
-        let writes: Vec<Write> =
-            queued.into_iter().filter(|queued| queued.generation == generation).filter_map(encode).collect();
+        let writes: Vec<Write> = queued
+            .into_iter()
+            .filter(|queued| queued.generation == generation)
+            .filter_map(encode)
+            .collect();
         if !writes.is_empty() && self.disk.with(|store| store.write(&writes)).is_none() {
             self.counts.dropped.fetch_add(writes.len() as u64, Ordering::Relaxed);
         }
@@ -309,7 +325,8 @@ impl Kept {
         let cleared = self.disk.clear();
         drop(self.queue.take());
         self.queue.done();
-        // Last: what is read from the disk until here goes to the old front, and what is put is of its generation.
+        // Last: what is read from the disk until here goes to the old front, and what is put is of
+        // its generation.
         let generation = self.front.load().generation + 1;
         self.front.store(Arc::new(Front::new(generation, self.memory_bytes)));
         cleared
@@ -346,11 +363,15 @@ impl Kept {
 
 fn encode(Queued { generation: _, key, entry }: Queued) -> Option<Write> {
     let Some(entry) = entry else { return Some(Write::Remove { key: *key.as_bytes() }) };
-    let value = entry.encode(&key).inspect_err(|error| debug!(%key, %error, "cache entry can't be written")).ok()?;
+    let value = entry
+        .encode(&key)
+        .inspect_err(|error| debug!(%key, %error, "cache entry can't be written"))
+        .ok()?;
     Some(Write::Put { key: *key.as_bytes(), expires_at: entry.expires_at, value })
 }
 
-/// A clock before 1970 is wrong; it counts as 1970, when nothing that was stored at other times is fresh.
+/// A clock before 1970 is wrong; it counts as 1970, when nothing that was stored at other times is
+/// fresh.
 fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)

@@ -1,9 +1,10 @@
 //! One upstream call and everybody who waits for it.
 //!
-//! A flight records what it learns; those aboard read the record, each at their own pace, from its beginning. It has no
-//! task of its own: whoever waits for it moves it on, so a call that nobody shares needs no other thread, and one whose
-//! client doesn't read asks for no more. Equal questions find each other's flight by their key. A flight ends early when
-//! the last one has left: tokens that nobody reads are money.
+//! A flight records what it learns; those aboard read the record, each at their own pace, from its
+//! beginning. It has no task of its own: whoever waits for it moves it on, so a call that nobody
+//! shares needs no other thread, and one whose client doesn't read asks for no more. Equal
+//! questions find each other's flight by their key. A flight ends early when the last one has left:
+//! tokens that nobody reads are money.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -137,7 +138,11 @@ impl Seat {
     }
 
     /// Reads the record; when there is nothing new in it, moves the flight on and reads again.
-    fn poll<T>(&mut self, context: &mut Context<'_>, read: impl Fn(&Record, &mut usize) -> Option<T>) -> Poll<T> {
+    fn poll<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        read: impl Fn(&Record, &mut usize) -> Option<T>,
+    ) -> Poll<T> {
         {
             let mut record = locked(&self.flight.record);
             // What this seat learns by moving the flight on itself, nobody needs to wake it for.
@@ -214,7 +219,8 @@ struct Leaving {
 impl Drop for Leaving {
     fn drop(&mut self) {
         let mut departures = locked(&self.flights.0);
-        // A flight that was cut because all had left may have been followed by another one of the same key already.
+        // A flight that was cut because all had left may have been followed by another one of the
+        // same key already.
         if departures.by_key.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
             departures.by_key.remove(&self.key);
         }
@@ -231,7 +237,8 @@ where
     let flying = work(recorder.clone());
     let engine = async move {
         let landing = AssertUnwindSafe(flying).catch_unwind().await.unwrap_or_else(|_| lost());
-        // Out of the list first: who comes now finds the answer in the cache, or asks again after an error.
+        // Out of the list first: who comes now finds the answer in the cache, or asks again after
+        // an error.
         drop(leaving);
         recorder.land(landing);
     };
@@ -249,7 +256,8 @@ fn lost() -> Landing {
     Landing { result, cached: false, effort: Effort::default() }
 }
 
-/// The critical sections here are short and don't await; what a panic in one could leave behind is still whole.
+/// The critical sections here are short and don't await; what a panic in one could leave behind is
+/// still whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,28 +1,31 @@
-//! Names an answer by everything it depends on: who is asked, with which code and settings, for whom, and every field of
-//! the question. Two questions that could be answered differently never share a key.
+//! Names an answer by everything it depends on: who is asked, with which code and settings, for
+//! whom, and every field of the question. Two questions that could be answered differently never
+//! share a key.
 //!
-//! Each value is written with its length or its case before it, so that no two questions are written alike. Records are
-//! taken apart field by field and variants case by case, without `..` and without `_`: a field that joins the contract
-//! and is forgotten here stops the build instead of serving somebody the wrong answer.
+//! Each value is written with its length or its case before it, so that no two questions are
+//! written alike. Records are taken apart field by field and variants case by case, without `..`
+//! and without `_`: a field that joins the contract and is forgotten here stops the build instead
+//! of serving somebody the wrong answer.
 //!
-//! JSON texts count byte by byte, as they came. The same JSON with other spaces or another order of keys is another
-//! question: that costs a miss, while deciding what is the same for every vendor could cost a wrong hit.
+//! JSON texts count byte by byte, as they came. The same JSON with other spaces or another order of
+//! keys is another question: that costs a miss, while deciding what is the same for every vendor
+//! could cost a wrong hit.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use crate::llm::{
-    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role, Text, Thinking,
-    Tool, ToolChoice, ToolResult, ToolUse,
+    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role,
+    Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
 };
 use crate::plugin::Sha256Digest;
 
 /// Comes first in each key. To be raised when the encoding below changes its meaning.
 const DOMAIN: &str = "arete answer 1";
 
-/// The name of an answer: a SHA-256 over all that it depends on. Shown as its first 16 hex digits, which is how logs name
-/// it; they say nothing about the question.
+/// The name of an answer: a SHA-256 over all that it depends on. Shown as its first 16 hex digits,
+/// which is how logs name it; they say nothing about the question.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
@@ -33,9 +36,11 @@ pub struct KeyParts<'a> {
     pub provider: &'a str,
     /// The SHA-256 of its component.
     pub digest: &'a Sha256Digest,
-    /// The SHA-256 of its settings: default model, address, and whatever else the operator gave it.
+    /// The SHA-256 of its settings: default model, address, and whatever else the operator gave
+    /// it.
     pub config_digest: &'a Sha256Digest,
-    /// The name of the caller's key; nothing when the server asks for none. Callers never share answers.
+    /// The name of the caller's key; nothing when the server asks for none. Callers never share
+    /// answers.
     pub tenant: Option<&'a str>,
 }
 
@@ -259,7 +264,8 @@ impl Encoder {
         self.0.update(count.to_le_bytes());
     }
 
-    /// By its bits, so that nothing is rounded. Zero has two signs and one meaning. The API takes no NaN.
+    /// By its bits, so that nothing is rounded. Zero has two signs and one meaning. The API takes
+    /// no NaN.
     fn number(&mut self, number: f64) {
         let number = if number == 0.0 { 0.0 } else { number };
         self.0.update(number.to_bits().to_le_bytes());

@@ -1,7 +1,7 @@
 //! Decides whether a failed attempt is followed by another, and when.
 //!
-//! Sits inside the cache, so a hit costs no attempt, and outside the plugin, so each attempt gets a fresh instance and a
-//! failed guest leaves nothing behind.
+//! Sits inside the cache, so a hit costs no attempt, and outside the plugin, so each attempt gets a
+//! fresh instance and a failed guest leaves nothing behind.
 
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ impl Deadline {
 pub(crate) struct Failed {
     /// Why.
     pub(crate) error: CallError,
-    /// Whether the caller has heard anything of its answer: then there is no other attempt, for nobody can unhear.
+    /// Whether the caller has heard anything of its answer: then there is no other attempt, for
+    /// nobody can unhear.
     pub(crate) heard: bool,
 }
 
@@ -65,11 +66,16 @@ pub(crate) trait Attempt {
     fn provider(&self) -> &str;
 
     /// Tries, for the `number`th time, from 1.
-    fn attempt(&mut self, number: u32) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
+    fn attempt(&mut self, number: u32)
+    -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
 }
 
 /// Attempts until one succeeds, or another isn't worth it, or the deadline passes.
-pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Deadline, mut call: A) -> Result<A::Answer, CallError> {
+pub(crate) async fn run<A: Attempt>(
+    policy: Policy,
+    deadline: Deadline,
+    mut call: A,
+) -> Result<A::Answer, CallError> {
     let attempts = async {
         for number in 1.. {
             let error = match call.attempt(number).await {
@@ -77,7 +83,9 @@ pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Deadline, mut call
                 Err(Failed { error, heard: true }) => return Err(error),
                 Err(Failed { error, heard: false }) => error,
             };
-            let Some(wait) = policy.wait(number, &error, fastrand::f64()) else { return Err(error) };
+            let Some(wait) = policy.wait(number, &error, fastrand::f64()) else {
+                return Err(error);
+            };
             if deadline.at.saturating_duration_since(Instant::now()) <= wait {
                 // The caller learns more from this failure than from the deadline's.
                 return Err(error);
@@ -94,12 +102,14 @@ pub(crate) async fn run<A: Attempt>(policy: Policy, deadline: Deadline, mut call
         }
         Err(CallError::Host("ran out of numbers for attempts".into()))
     };
-    timeout_at(deadline.at, attempts).await.unwrap_or(Err(CallError::Deadline { allowed: deadline.allowed }))
+    timeout_at(deadline.at, attempts)
+        .await
+        .unwrap_or(Err(CallError::Deadline { allowed: deadline.allowed }))
 }
 
 impl Policy {
-    /// How long to wait before the next attempt, after `attempts` of them failed, the last one with `error`; nothing if
-    /// there shall be none. `dice` is from 0 to 1.
+    /// How long to wait before the next attempt, after `attempts` of them failed, the last one with
+    /// `error`; nothing if there shall be none. `dice` is from 0 to 1.
     pub(crate) fn wait(&self, attempts: u32, error: &CallError, dice: f64) -> Option<Duration> {
         if self.max_retries < attempts || !may_pass(error) {
             return None;
@@ -111,8 +121,8 @@ impl Policy {
         }
     }
 
-    /// Half of the doubled delay, and of the other half as much as the dice say, so that callers who failed together
-    /// don't come back together.
+    /// Half of the doubled delay, and of the other half as much as the dice say, so that callers
+    /// who failed together don't come back together.
     fn backoff(&self, attempts: u32, dice: f64) -> Duration {
         let doubled = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let full = self.delay.saturating_mul(doubled).min(BACKOFF_MAX);
@@ -126,13 +136,13 @@ fn retry_after(error: &CallError) -> Option<Duration> {
     error.retry_after_ms.filter(|ms| *ms != 0).map(|ms| Duration::from_millis(ms.into()))
 }
 
-/// Whether the same request may succeed a little later. No wildcards: a new failure stops compiling until somebody
-/// decides.
+/// Whether the same request may succeed a little later. No wildcards: a new failure stops compiling
+/// until somebody decides.
 fn may_pass(error: &CallError) -> bool {
     match error {
         CallError::Provider(error) => vendor_may_recover(error),
-        // A guest that crashed or broke a limit does so again; a full house is told to the caller at once; the rest
-        // doesn't change by waiting.
+        // A guest that crashed or broke a limit does so again; a full house is told to the caller
+        // at once; the rest doesn't change by waiting.
         CallError::Trapped { .. }
         | CallError::Exceeded { .. }
         | CallError::Invalid { .. }
@@ -151,7 +161,8 @@ fn vendor_may_recover(error: &ProviderError) -> bool {
         | ErrorKind::Timeout
         | ErrorKind::Connection
         | ErrorKind::Interrupted => true,
-        // An answer that makes no sense was made and paid for; the next one costs again and will hardly differ.
+        // An answer that makes no sense was made and paid for; the next one costs again and will
+        // hardly differ.
         ErrorKind::BadResponse
         | ErrorKind::InvalidRequest
         | ErrorKind::Unsupported
@@ -210,8 +221,12 @@ mod tests {
         }
     }
 
-    /// Runs with outcomes of attempts in order; gives the result, how many were made and how long it took.
-    async fn attempts(seconds: u64, outcomes: Vec<Result<u32, Failed>>) -> (Result<u32, CallError>, u32, Duration) {
+    /// Runs with outcomes of attempts in order; gives the result, how many were made and how long
+    /// it took.
+    async fn attempts(
+        seconds: u64,
+        outcomes: Vec<Result<u32, Failed>>,
+    ) -> (Result<u32, CallError>, u32, Duration) {
         let began = Instant::now();
         let mut made = 0;
         let call = Scripted { outcomes: outcomes.into_iter(), made: &mut made };
@@ -229,12 +244,16 @@ mod tests {
         let (result, made, took) = attempts(600, outcomes).await;
         assert_eq!((result.unwrap(), made), (7, 3));
         // A half to a whole of one second and of two.
-        assert!((Duration::from_millis(1_500)..=Duration::from_millis(3_010)).contains(&took), "{took:?}");
+        assert!(
+            (Duration::from_millis(1_500)..=Duration::from_millis(3_010)).contains(&took),
+            "{took:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_failure_is_given_once_the_retries_are_used_up() {
-        let (result, made, _) = attempts(600, (0..9).map(|_| unheard(overloaded())).collect()).await;
+        let (result, made, _) =
+            attempts(600, (0..9).map(|_| unheard(overloaded())).collect()).await;
         assert_eq!((result.unwrap_err().kind(), made), ("overloaded", 4));
     }
 
@@ -258,8 +277,10 @@ mod tests {
         assert!(matches!(result, Err(CallError::Deadline { .. })));
         assert_eq!((made, took.as_secs()), (2, 5));
 
-        // A wait that would outlast it isn't begun: the vendor's failure says more than the deadline's.
-        let (result, made, took) = attempts(5, vec![unheard(failed(ErrorKind::RateLimited, Some(6_000)))]).await;
+        // A wait that would outlast it isn't begun: the vendor's failure says more than the
+        // deadline's.
+        let (result, made, took) =
+            attempts(5, vec![unheard(failed(ErrorKind::RateLimited, Some(6_000)))]).await;
         assert_eq!(result.unwrap_err().kind(), "rate-limited");
         assert_eq!((made, took), (1, Duration::ZERO));
     }
@@ -312,7 +333,8 @@ mod tests {
         ] {
             assert_eq!(POLICY.wait(1, &failed(kind.clone(), None), 0.5), None, "{kind:?}");
         }
-        let trapped = CallError::Trapped { plugin: "p".into(), trap: "t".into(), stderr: String::new() };
+        let trapped =
+            CallError::Trapped { plugin: "p".into(), trap: "t".into(), stderr: String::new() };
         assert_eq!(POLICY.wait(1, &trapped, 0.5), None);
     }
 }

@@ -1,5 +1,5 @@
-//! One call, as the picture in ARCHITECTURE.md has it: answered before? same question in flight? else attempt, wait,
-//! attempt again; keep what is complete.
+//! One call, as the picture in ARCHITECTURE.md has it: answered before? same question in flight?
+//! else attempt, wait, attempt again; keep what is complete.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,7 +105,13 @@ impl Llm {
     /// Begins to answer.
     pub(crate) fn call(&self, call: Call, mode: Mode) -> Ticket {
         let deadline = Deadline::after(call.provider.definition.limits.time(Limit::Timeout));
-        let upstream = Upstream { provider: call.provider, request: call.request, policy: self.policy, mode, deadline };
+        let upstream = Upstream {
+            provider: call.provider,
+            request: call.request,
+            policy: self.policy,
+            mode,
+            deadline,
+        };
         if !call.use_cache || !self.cache_enabled {
             let seat = Flights::alone(|recorder| async move { upstream.landing(&recorder).await });
             return Ticket { seat: Boarded::Aboard(seat), state: CacheState::Bypass };
@@ -115,7 +121,8 @@ impl Llm {
         if let Some(completion) = self.cache.get_in_memory(&key) {
             return Ticket { seat: Boarded::Answered(completion), state: CacheState::Hit };
         }
-        // The rest of the look-up is part of the flight, so that of many equal questions one looks and one asks.
+        // The rest of the look-up is part of the flight, so that of many equal questions one looks
+        // and one asks.
         let cache = self.cache.clone();
         let ttl = call.cache_ttl.unwrap_or(self.cache_ttl);
         let (seat, joined) = self.flights.board(key, |recorder| async move {
@@ -132,7 +139,10 @@ impl Llm {
             debug!(%key, "Joined a call under way");
             self.cache.count_coalesced();
         }
-        Ticket { seat: Boarded::Aboard(seat), state: if joined { CacheState::Coalesced } else { CacheState::Miss } }
+        Ticket {
+            seat: Boarded::Aboard(seat),
+            state: if joined { CacheState::Coalesced } else { CacheState::Miss },
+        }
     }
 }
 
@@ -148,7 +158,9 @@ impl Ticket {
     /// Waits for what is new in the answer.
     pub(crate) async fn next(&mut self) -> super::flight::Step {
         match &mut self.seat {
-            Boarded::Answered(completion) => super::flight::Step::Landed(Landing::hit(completion.clone())),
+            Boarded::Answered(completion) => {
+                super::flight::Step::Landed(Landing::hit(completion.clone()))
+            }
             Boarded::Aboard(seat) => seat.next().await,
         }
     }
@@ -209,18 +221,24 @@ impl Upstream {
     /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.
     async fn whole(&self, instance: &mut Instance) -> Result<Completion, CallError> {
         let completion = instance.complete(&self.request).await?;
-        if self.provider.definition.limits.size(Limit::ResponseBytes) < assemble::bytes(&completion) {
+        if self.provider.definition.limits.size(Limit::ResponseBytes) < assemble::bytes(&completion)
+        {
             return Err(instance.exceeded(Limit::ResponseBytes));
         }
         Ok(completion)
     }
 
     /// Puts a streamed answer together while telling it on.
-    async fn stream(&self, instance: &mut Instance, recorder: &Recorder) -> Result<Completion, Failed> {
+    async fn stream(
+        &self,
+        instance: &mut Instance,
+        recorder: &Recorder,
+    ) -> Result<Completion, Failed> {
         instance.open_stream(&self.request).await.map_err(Failed::unheard)?;
         let mut assembly = Assembly::default();
-        // Events that aren't content yet are held back until content comes: an answer that fails right after its start,
-        // as an overloaded vendor's does, can then still be tried again.
+        // Events that aren't content yet are held back until content comes: an answer that fails
+        // right after its start, as an overloaded vendor's does, can then still be tried
+        // again.
         let mut held = Vec::new();
         let mut heard = false;
         loop {
@@ -231,7 +249,9 @@ impl Upstream {
             }
             let mut finished = false;
             for delta in deltas {
-                assembly.add(&delta.event).map_err(|problem| Failed { error: instance.invalid(problem), heard })?;
+                assembly
+                    .add(&delta.event)
+                    .map_err(|problem| Failed { error: instance.invalid(problem), heard })?;
                 finished |= matches!(delta.event, Event::Finish(_));
                 heard |= is_content(&delta.event);
                 held.push(delta.event);
@@ -240,8 +260,11 @@ impl Upstream {
                 return Err(Failed { error: instance.exceeded(Limit::ResponseBytes), heard });
             }
             if finished {
-                // What is still held goes with the end, so that a whole that isn't right is never half told.
-                let whole = assembly.finish().map_err(|problem| Failed { error: instance.invalid(problem), heard })?;
+                // What is still held goes with the end, so that a whole that isn't right is never
+                // half told.
+                let whole = assembly
+                    .finish()
+                    .map_err(|problem| Failed { error: instance.invalid(problem), heard })?;
                 recorder.publish(held);
                 return Ok(whole);
             }

@@ -23,8 +23,8 @@ pub(super) fn complete(document: &mut Value) {
     stream(document);
 }
 
-/// What clients send is closed: a field that nobody knows is refused, on every level. What they get leaves out what it
-/// hasn't got, and never says null instead. The generator knows neither.
+/// What clients send is closed: a field that nobody knows is refused, on every level. What they get
+/// leaves out what it hasn't got, and never says null instead. The generator knows neither.
 fn schemas(schemas: &mut Value, mut sent: Vec<String>) {
     let mut next = 0;
     while let Some(name) = sent.get(next).cloned() {
@@ -42,7 +42,8 @@ fn close(object: &mut Value) {
 }
 
 fn never_null(object: &mut Value) {
-    let required: Vec<Value> = object.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let required: Vec<Value> =
+        object.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     for (name, property) in object["properties"].as_object_mut().into_iter().flatten() {
         let is_required = required.iter().any(|it| it == name);
         if let Some(Value::Array(types)) = property.get_mut("type").filter(|_| !is_required) {
@@ -71,7 +72,8 @@ fn names(value: &Value, known: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             let target = fields.get("$ref").and_then(Value::as_str);
-            if let Some(name) = target.and_then(|target| target.strip_prefix("#/components/schemas/"))
+            if let Some(name) =
+                target.and_then(|target| target.strip_prefix("#/components/schemas/"))
                 && !known.iter().any(|it| it == name)
             {
                 known.push(name.to_owned());
@@ -151,7 +153,9 @@ fn complete_response(status: StatusCode, response: &mut Value, asks_vendor: bool
     }
     match status {
         StatusCode::UNAUTHORIZED => headers.push(("www-authenticate", "Challenge")),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => headers.push(("retry-after", "RetryAfter")),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            headers.push(("retry-after", "RetryAfter"))
+        }
         _ => {}
     }
     // What failed after a call began tells more than what never became one.
@@ -181,7 +185,8 @@ fn unsigned(value: &mut Value) {
     }
 }
 
-/// OpenAPI 3.1 has no words for a stream of events. Its readers take the schema for that of each event.
+/// OpenAPI 3.1 has no words for a stream of events. Its readers take the schema for that of each
+/// event.
 fn stream(document: &mut Value) {
     let event = |name: &str, data: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{data}") });

@@ -1,4 +1,5 @@
-//! The problems of the document, with an example of each: made by the same code that answers with them.
+//! The problems of the document, with an example of each: made by the same code that answers with
+//! them.
 
 use serde_json::{Map, Value, json};
 
@@ -29,7 +30,11 @@ const KINDS: &[Kind] = &[
             "send a key of this server as authorization: Bearer <key>, or as x-api-key: <key>",
         )],
     },
-    Kind { status: 404, description: "It isn't there.", codes: &[(Code::NotFound, "there is no such thing")] },
+    Kind {
+        status: 404,
+        description: "It isn't there.",
+        codes: &[(Code::NotFound, "there is no such thing")],
+    },
     Kind {
         status: 408,
         description: "The body stopped arriving.",
@@ -43,7 +48,10 @@ const KINDS: &[Kind] = &[
     Kind {
         status: 412,
         description: "What is stored has changed.",
-        codes: &[(Code::PreconditionFailed, "the user has changed meanwhile: its entity tag is \"2\" now")],
+        codes: &[(
+            Code::PreconditionFailed,
+            "the user has changed meanwhile: its entity tag is \"2\" now",
+        )],
     },
     Kind {
         status: 413,
@@ -53,21 +61,31 @@ const KINDS: &[Kind] = &[
     Kind {
         status: 415,
         description: "The body isn't announced as JSON.",
-        codes: &[(Code::UnsupportedMediaType, "send the body as JSON, with the header content-type: application/json")],
+        codes: &[(
+            Code::UnsupportedMediaType,
+            "send the body as JSON, with the header content-type: application/json",
+        )],
     },
     Kind {
         status: 429,
         description: "The vendor limits the rate, after all retries.",
         codes: &[(Code::RateLimited, "Number of requests has exceeded your rate limit")],
     },
-    Kind { status: 500, description: "A fault of the server's own.", codes: &[(Code::Internal, "")] },
+    Kind {
+        status: 500,
+        description: "A fault of the server's own.",
+        codes: &[(Code::Internal, "")],
+    },
     Kind {
         status: 502,
         description: "The vendor failed, refused the server's account, or the provider's plugin failed.",
         codes: &[
             (Code::ProviderFailed, "the vendor could not be reached"),
             (Code::ProviderCredentials, "invalid x-api-key"),
-            (Code::PluginFailed, "the plugin echo 1.0.0 trapped: wasm `unreachable` instruction executed"),
+            (
+                Code::PluginFailed,
+                "the plugin echo 1.0.0 trapped: wasm `unreachable` instruction executed",
+            ),
         ],
     },
     Kind {
@@ -83,7 +101,8 @@ const KINDS: &[Kind] = &[
 ];
 
 /// What a route that asks a vendor answers besides, with a status that others have too.
-const UNAVAILABLE: (Code, &str) = (Code::ProviderUnavailable, "provider claude needs ANTHROPIC_API_KEY to be set");
+const UNAVAILABLE: (Code, &str) =
+    (Code::ProviderUnavailable, "provider claude needs ANTHROPIC_API_KEY to be set");
 
 /// What is said of a status where the route says nothing.
 pub(super) fn description(status: u16) -> &'static str {
@@ -94,8 +113,10 @@ pub(super) fn description(status: u16) -> &'static str {
 pub(super) fn content(status: u16, asks_vendor: bool) -> Value {
     let known = kind(status).map_or(&[][..], |kind| kind.codes).iter();
     let also = (status == 503 && asks_vendor).then_some(&UNAVAILABLE);
-    let examples: Map<String, Value> = known.chain(also).map(|(code, detail)| example(*code, detail)).collect();
-    let media = json!({ "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples });
+    let examples: Map<String, Value> =
+        known.chain(also).map(|(code, detail)| example(*code, detail)).collect();
+    let media =
+        json!({ "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples });
     json!({ PROBLEM_JSON: media })
 }
 

@@ -1,6 +1,7 @@
-//! Admission: the one way by which bytes become a provider, for the server and for `arete plugin check`. Read, look at,
-//! compile, link, really instantiate and ask to describe itself. What passes here can be called: a component whose
-//! records differ from the contract's, for one, is only found out when it is instantiated.
+//! Admission: the one way by which bytes become a provider, for the server and for `arete plugin
+//! check`. Read, look at, compile, link, really instantiate and ask to describe itself. What passes
+//! here can be called: a component whose records differ from the contract's, for one, is only found
+//! out when it is instantiated.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -30,7 +31,12 @@ async fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let metadata = tokio::fs::metadata(path).await.with_context(unreadable)?;
     ensure!(metadata.is_file(), "{name} is no file");
     let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
-    let too_large = || anyhow!("{name} is larger than {} MiB, and no component has to be", COMPONENT_BYTES_MAX >> 20);
+    let too_large = || {
+        anyhow!(
+            "{name} is larger than {} MiB, and no component has to be",
+            COMPONENT_BYTES_MAX >> 20
+        )
+    };
     ensure!(metadata.len() <= COMPONENT_BYTES_MAX, too_large());
     // As large as the file says: growing would touch twice as much memory.
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or_default());
@@ -55,8 +61,13 @@ pub(super) struct Admission {
 
 /// Makes a provider of a definition.
 pub(super) async fn admit(runtime: &Runtime, tls: &Tls, definition: Definition) -> Admission {
-    let mut admission =
-        Admission { read: None, anatomy: None, code: None, advice: vec![], outcome: Err(anyhow!("not tried")) };
+    let mut admission = Admission {
+        read: None,
+        anatomy: None,
+        code: None,
+        advice: vec![],
+        outcome: Err(anyhow!("not tried")),
+    };
     admission.outcome = attempt(runtime, tls, Arc::new(definition), &mut admission).await;
     admission
 }
@@ -71,9 +82,9 @@ async fn attempt(
     let permit = runtime.compiling().await;
     // What is read now is what is admitted, whatever the file becomes.
     let bytes = match &definition.component {
-        Source::Bundled(name) => {
-            Cow::Borrowed(bundled::component(name).with_context(|| format!("no component {name} is bundled"))?)
-        }
+        Source::Bundled(name) => Cow::Borrowed(
+            bundled::component(name).with_context(|| format!("no component {name} is bundled"))?,
+        ),
         Source::File(path) => Cow::Owned(read(path).await?),
     };
     let digest = Sha256Digest::of(&bytes);
@@ -122,7 +133,9 @@ fn advice(definition: &Definition, anatomy: &Anatomy) -> Vec<String> {
     for (key, value) in &definition.config {
         let Ok(url) = base_url(value) else { continue };
         let origin = url.origin();
-        if definition.missing.is_none() && definition.grants.iter().all(|grant| grant.origin != origin) {
+        if definition.missing.is_none()
+            && definition.grants.iter().all(|grant| grant.origin != origin)
+        {
             let origin = origin.ascii_serialization();
             advice.push(format!(
                 "its setting {key} names {origin}, which it is not granted; {id}.toml would grant \

@@ -1,6 +1,11 @@
 //! The contract as Rust types, generated from `wit/provider.wit`. Nothing else lives here.
 
-#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code; the WIT holds the documentation")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated code; the WIT holds the documentation"
+)]
 
 wasmtime::component::bindgen!({
     path: "../wit",

@@ -1,11 +1,13 @@
-//! What is compiled into the binary: components, and the files of the providers that are there always.
+//! What is compiled into the binary: components, and the files of the providers that are there
+//! always.
 
 /// The components, by the build script: `COMPONENTS`, pairs of name and bytes.
 mod built {
     include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 }
 
-/// The providers that are there always, and their files. A component that is bundled isn't a provider yet.
+/// The providers that are there always, and their files. A component that is bundled isn't a
+/// provider yet.
 pub(super) const FILES: [(&str, &str); 2] =
     [("claude", include_str!("bundled/claude.toml")), ("echo", include_str!("bundled/echo.toml"))];
 

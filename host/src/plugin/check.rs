@@ -1,5 +1,5 @@
-//! Checks what a guest gave against what the contract promises and types can't say: that JSON is JSON, and objects are
-//! objects. What passes here can be rendered and stored without another look.
+//! Checks what a guest gave against what the contract promises and types can't say: that JSON is
+//! JSON, and objects are objects. What passes here can be rendered and stored without another look.
 
 use serde::de::IgnoredAny;
 
@@ -10,7 +10,8 @@ pub(super) type Checked = Result<(), String>;
 
 /// Names end up in headers, logs and keys.
 const NAME_MAX: usize = 200;
-/// Models and features that a provider may name. They are kept as long as it is, and listed to everybody who asks.
+/// Models and features that a provider may name. They are kept as long as it is, and listed to
+/// everybody who asks.
 const LISTED_MAX: usize = 1_000;
 /// The largest `info.extra`, in bytes: kept just as long.
 const INFO_EXTRA_MAX: usize = 64 << 10;
@@ -19,7 +20,9 @@ pub(super) fn info(info: &Info) -> Checked {
     name("info.vendor", &info.vendor)?;
     name("info.version", &info.version)?;
     info.default_model.iter().try_for_each(|model| name("info.default-model", model))?;
-    for (place, length) in [("info.models", info.models.len()), ("info.features", info.features.len())] {
+    for (place, length) in
+        [("info.models", info.models.len()), ("info.features", info.features.len())]
+    {
         if LISTED_MAX < length {
             return Err(format!("{place} has {length} entries, and may have {LISTED_MAX}"));
         }
@@ -29,7 +32,9 @@ pub(super) fn info(info: &Info) -> Checked {
         Feature::Other(feature) => name("each of info.features", feature),
         Feature::Streaming | Feature::Images | Feature::Tools | Feature::Thinking => Ok(()),
     })?;
-    if let Some(length) = info.extra.as_ref().map(String::len).filter(|length| INFO_EXTRA_MAX < *length) {
+    if let Some(length) =
+        info.extra.as_ref().map(String::len).filter(|length| INFO_EXTRA_MAX < *length)
+    {
         return Err(format!("info.extra has {length} bytes, and may have {INFO_EXTRA_MAX}"));
     }
     object("info.extra", info.extra.as_deref())

@@ -1,8 +1,9 @@
-//! Compiled code on disk: a component is compiled once for an installation, not once for each start. Compiling is nearly
-//! all of the time of a start and of the memory after it, and takes seconds for a component that carries an interpreter.
+//! Compiled code on disk: a component is compiled once for an installation, not once for each
+//! start. Compiling is nearly all of the time of a start and of the memory after it, and takes
+//! seconds for a component that carries an interpreter.
 //!
-//! Nothing here decides whether a component is loaded. Where code can't be kept or isn't trusted, the component is
-//! compiled, as if there were no folder; the operator is told once.
+//! Nothing here decides whether a component is loaded. Where code can't be kept or isn't trusted,
+//! the component is compiled, as if there were no folder; the operator is told once.
 
 mod folder;
 mod machine_code;
@@ -67,14 +68,16 @@ impl fmt::Display for Origin {
 }
 
 impl CodeCache {
-    /// Opens the folder, made if need be, and removes from it what is more than `max_bytes`; with 0 there is none. Why
-    /// there can't be one is logged, and everything is compiled.
+    /// Opens the folder, made if need be, and removes from it what is more than `max_bytes`; with 0
+    /// there is none. Why there can't be one is logged, and everything is compiled.
     pub(super) fn open(dir: &Path, max_bytes: u64) -> Self {
         let mut cache = Self::none();
         if max_bytes > 0 {
             match Folder::open(dir, max_bytes) {
                 Ok(folder) => cache.folder = Some(folder),
-                Err(problem) => cache.tell(&problem.context(format!("{} can't be used", dir.display()))),
+                Err(problem) => {
+                    cache.tell(&problem.context(format!("{} can't be used", dir.display())))
+                }
             }
         }
         cache
@@ -85,11 +88,17 @@ impl CodeCache {
         Self { folder: None, turn: Mutex::new(()), told: AtomicBool::new(false) }
     }
 
-    /// The component of these bytes, whose SHA-256 is `digest`. Blocks for as long as compiling takes.
+    /// The component of these bytes, whose SHA-256 is `digest`. Blocks for as long as compiling
+    /// takes.
     ///
     /// # Errors
     /// What is wrong with the bytes, never with the folder.
-    pub(super) fn component(&self, engine: &Engine, bytes: &[u8], digest: &Sha256Digest) -> anyhow::Result<Loaded> {
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        digest: &Sha256Digest,
+    ) -> anyhow::Result<Loaded> {
         let started = Instant::now();
         let id = CodeId::new(engine, digest);
         let kept = || self.folder.as_ref()?.load(engine, &id);
@@ -103,7 +112,8 @@ impl CodeCache {
             return Ok(loaded((component, Origin::Disk)));
         }
         let code = MachineCode::compile(engine, bytes)?;
-        // What is mapped from a file the kernel can take back when memory is short; what was compiled it can't.
+        // What is mapped from a file the kernel can take back when memory is short; what was
+        // compiled it can't.
         let component = match self.keep(engine, &id, &code) {
             Some(component) => component,
             None => code.load(engine)?,
@@ -113,15 +123,21 @@ impl CodeCache {
 
     fn keep(&self, engine: &Engine, id: &CodeId, code: &MachineCode) -> Option<Component> {
         let folder = self.folder.as_ref()?;
-        let kept = folder.store(id, code).with_context(|| format!("{} can't be written to", folder.path().display()));
-        let kept = kept.and_then(|()| folder.load(engine, id).ok_or_else(|| anyhow!("what was kept can't be loaded")));
+        let kept = folder
+            .store(id, code)
+            .with_context(|| format!("{} can't be written to", folder.path().display()));
+        let kept = kept.and_then(|()| {
+            folder.load(engine, id).ok_or_else(|| anyhow!("what was kept can't be loaded"))
+        });
         kept.map_err(|problem| self.tell(&problem)).ok()
     }
 
     /// Once: the next component would say the same.
     fn tell(&self, problem: &anyhow::Error) {
         if !self.told.swap(true, Ordering::Relaxed) {
-            warn!("Compiled code isn't kept, so each start compiles the components again: {problem:#}");
+            warn!(
+                "Compiled code isn't kept, so each start compiles the components again: {problem:#}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Components in machine code. However many providers are made of one, it is compiled once and in memory once.
+//! Components in machine code. However many providers are made of one, it is compiled once and in
+//! memory once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -33,33 +34,46 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// Keeps cores busy for a tenth of a second or, for Python, several seconds: not for threads that serve.
+    /// Keeps cores busy for a tenth of a second or, for Python, several seconds: not for threads
+    /// that serve.
     ///
     /// # Errors
     /// When the bytes are no component.
-    pub(super) fn new(runtime: &Runtime, bytes: &[u8], digest: &Sha256Digest) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        runtime: &Runtime,
+        bytes: &[u8],
+        digest: &Sha256Digest,
+    ) -> anyhow::Result<Self> {
         inspect::is_component(bytes).map_err(anyhow::Error::msg)?;
-        let loaded =
-            runtime.code.component(&runtime.engine, bytes, digest).context("the component is broken or cut off")?;
+        let loaded = runtime
+            .code
+            .component(&runtime.engine, bytes, digest)
+            .context("the component is broken or cut off")?;
         let component = &loaded.component;
         let anatomy = Anatomy::of(&runtime.engine, component);
-        let linked = anatomy.check().and_then(|()| link(runtime, component).map_err(|error| format!("{error:#}")));
+        let linked = anatomy
+            .check()
+            .and_then(|()| link(runtime, component).map_err(|error| format!("{error:#}")));
         Ok(Self { anatomy, linked, code: (loaded.from, loaded.took) })
     }
 }
 
 fn link(runtime: &Runtime, component: &Component) -> anyhow::Result<Linked> {
     let mut linker = Linker::<CallState>::new(&runtime.engine);
-    // Files, sockets, environment and arguments are linked, because every toolchain imports them, and empty.
-    let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
-        .and_then(|()| bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state));
+    // Files, sockets, environment and arguments are linked, because every toolchain imports them,
+    // and empty.
+    let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker).and_then(|()| {
+        bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
+    });
     linked.map_err(|error| anyhow!("{error:#}"))?;
     let pre = linker
         .instantiate_pre(component)
         .map_err(|error| anyhow!("it asks for something that no provider is given: {error:#}"))?;
-    bindings::ProviderPre::new(pre.clone())
-        .map_err(|error| anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}"))?;
-    let exports = Exports::of(component).context("it lacks a function of arete:provider/chat@0.1.0")?;
+    bindings::ProviderPre::new(pre.clone()).map_err(|error| {
+        anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}")
+    })?;
+    let exports =
+        Exports::of(component).context("it lacks a function of arete:provider/chat@0.1.0")?;
     Ok(Linked { pre, exports })
 }
 

@@ -24,7 +24,8 @@ pub struct Definition {
     pub config: BTreeMap<String, String>,
     /// What it may reach.
     pub grants: Arc<[Grant]>,
-    /// What the operator has to set before the provider can answer, as a sentence. Calls are refused with it.
+    /// What the operator has to set before the provider can answer, as a sentence. Calls are
+    /// refused with it.
     pub missing: Option<String>,
     /// What one call may use.
     pub limits: Limits,
@@ -53,8 +54,8 @@ impl Definition {
         }
     }
 
-    /// Over all settings and origins: what an answer may depend on beside the question. Credentials are left out; they
-    /// change who pays, not what is said.
+    /// Over all settings and origins: what an answer may depend on beside the question. Credentials
+    /// are left out; they change who pays, not what is said.
     pub fn config_digest(&self) -> Sha256Digest {
         let mut hash = Hash::default();
         self.hash_config(&mut hash);

@@ -1,4 +1,5 @@
-//! The one engine: how components are compiled, where their memory comes from, and what keeps their time.
+//! The one engine: how components are compiled, where their memory comes from, and what keeps their
+//! time.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -14,18 +15,20 @@ use super::idle::Room;
 use super::state::TABLE_ELEMENTS_MAX;
 use crate::config::{Limit, PluginConfig};
 
-/// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who wants them names them.
+/// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who
+/// wants them names them.
 pub(crate) const QUIET_LOGS: &str =
     "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
-/// How often guests that compute are interrupted: the longest one holds a thread between two awaits of others.
+/// How often guests that compute are interrupted: the longest one holds a thread between two awaits
+/// of others.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Components that are compiled at once. Each keeps several cores busy by itself.
 const COMPILES_AT_ONCE: usize = 2;
-/// Of the calls that one provider may have at once, the share as which instances may wait for another call. The pool has
-/// room for twice as many calls, so these never take what calls need.
+/// Of the calls that one provider may have at once, the share as which instances may wait for
+/// another call. The pool has room for twice as many calls, so these never take what calls need.
 const IDLE_SHARE: usize = 8;
-/// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds this many for each
-/// call on average; one component alone may use [`PARTS_PER_COMPONENT`].
+/// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds
+/// this many for each call on average; one component alone may use [`PARTS_PER_COMPONENT`].
 const CORE_INSTANCES_PER_CALL: u32 = 8;
 /// Memories that the pool holds for each call on average.
 const MEMORIES_PER_CALL: u32 = 2;
@@ -37,13 +40,14 @@ const WHOLE_MEMORY: u64 = 4 << 30;
 const GUARD: u64 = 32 << 20;
 /// Half of the address space that processors of today commonly give a process.
 const ADDRESSES_MAX: u64 = 64 << 40;
-/// How much of a memory and a table stays mapped between calls: resetting it is cheaper than mapping it again, if the
-/// kernel can say which pages were touched. A question of 200 KB and what a provider makes of it fit in; as many places
-/// keep so much as had large questions at once.
+/// How much of a memory and a table stays mapped between calls: resetting it is cheaper than
+/// mapping it again, if the kernel can say which pages were touched. A question of 200 KB and what
+/// a provider makes of it fit in; as many places keep so much as had large questions at once.
 const MEMORY_RESIDENT: usize = 512 << 10;
 const TABLE_RESIDENT: usize = 16 << 10;
 
-/// The engine, the code it has compiled, and the thread that ticks for it until the last clone is dropped.
+/// The engine, the code it has compiled, and the thread that ticks for it until the last clone is
+/// dropped.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) engine: Engine,
@@ -64,8 +68,9 @@ impl Runtime {
     /// # Errors
     /// When this machine can't run WebAssembly at all.
     pub(super) fn new(config: &PluginConfig, code: CodeCache) -> anyhow::Result<Self> {
-        // A pool reserves address space for all calls at once. Where the system refuses that (a container's limit, a
-        // small address space), it has less, and then memory is mapped for each call: slower, and otherwise the same.
+        // A pool reserves address space for all calls at once. Where the system refuses that (a
+        // container's limit, a small address space), it has less, and then memory is mapped
+        // for each call: slower, and otherwise the same.
         let engine = Engine::new(&engine_config(config, Memories::Whole))
             .or_else(|_| Engine::new(&engine_config(config, Memories::Tight)))
             .or_else(|error| {
@@ -102,8 +107,8 @@ fn memories(config: &PluginConfig) -> u64 {
     u64::from(calls(config)).saturating_mul(MEMORIES_PER_CALL.into())
 }
 
-/// Calls that the pool has room for. Each provider may have `LLM_MAX_CALLS` under way; with twice the room, one that
-/// stalls doesn't starve the others.
+/// Calls that the pool has room for. Each provider may have `LLM_MAX_CALLS` under way; with twice
+/// the room, one that stalls doesn't starve the others.
 fn calls(config: &PluginConfig) -> u32 {
     u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
 }
@@ -116,7 +121,11 @@ fn engine_config(config: &PluginConfig, memories: Memories) -> Config {
     engine.epoch_interruption(true);
     engine.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
     engine.memory_reservation(match memories {
-        Memories::Whole if self::memories(config).saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX => WHOLE_MEMORY,
+        Memories::Whole
+            if self::memories(config).saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX =>
+        {
+            WHOLE_MEMORY
+        }
         _ => config.limits.get(Limit::Memory).next_multiple_of(64 << 10),
     });
     engine.memory_guard_size(GUARD);

@@ -41,14 +41,15 @@ pub enum CallError {
     },
     /// The operator has to set something first.
     Unconfigured(String),
-    /// All places of this provider are taken, and this call may not wait for one, or not any longer.
+    /// All places of this provider are taken, and this call may not wait for one, or not any
+    /// longer.
     Busy {
         /// The provider.
         provider: String,
         /// How many places it has.
         places: u64,
-        /// What turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or [`Limit::Calls`] itself where the
-        /// engine has no room.
+        /// What turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or
+        /// [`Limit::Calls`] itself where the engine has no room.
         met: Limit,
         /// How much of that there may be.
         allowed: u64,
@@ -107,10 +108,14 @@ impl CallError {
                 let (allowed, raise) = (met.show(*allowed), raise(*met));
                 let waiting = match met {
                     Limit::Queue => format!(", and as many wait as may ({allowed}; {raise})"),
-                    Limit::QueueTimeout => format!(", and none of them ended in time ({allowed}; {raise})"),
+                    Limit::QueueTimeout => {
+                        format!(", and none of them ended in time ({allowed}; {raise})")
+                    }
                     _ => String::new(),
                 };
-                format!("provider {provider} is at its limit of {places} concurrent calls ({calls}){waiting}")
+                format!(
+                    "provider {provider} is at its limit of {places} concurrent calls ({calls}){waiting}"
+                )
             }
             Self::Deadline { allowed } => {
                 let raise = raise(Limit::Timeout);

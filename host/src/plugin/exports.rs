@@ -1,12 +1,14 @@
 //! What a provider exports, as functions that can be called.
 //!
-//! The bindings make all of them for each instance, and hold each one's types against the contract's. A call needs one of
-//! them, or two, so they are made here when they are needed. That all are there and of the right types is found out once,
-//! when the component is linked and asked to describe itself.
+//! The bindings make all of them for each instance, and hold each one's types against the
+//! contract's. A call needs one of them, or two, so they are made here when they are needed. That
+//! all are there and of the right types is found out once, when the component is linked and asked
+//! to describe itself.
 
 use wasmtime::Store;
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, ResourceAny, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, ResourceAny,
+    TypedFunc,
 };
 
 use super::bindings;
@@ -59,7 +61,10 @@ impl Functions {
         bindings::Provider::new(store, &self.instance).map(drop)
     }
 
-    pub(super) async fn describe(&self, store: &mut Store<CallState>) -> wasmtime::Result<Result<Info, ProviderError>> {
+    pub(super) async fn describe(
+        &self,
+        store: &mut Store<CallState>,
+    ) -> wasmtime::Result<Result<Info, ProviderError>> {
         self.call(store, self.exports.describe, ()).await
     }
 
@@ -86,7 +91,9 @@ impl Functions {
     ) -> wasmtime::Result<Result<Vec<Delta>, ProviderError>> {
         let next = match self.next {
             Some(next) => next,
-            None => *self.next.insert(self.instance.get_typed_func(&mut *store, self.exports.next)?),
+            None => {
+                *self.next.insert(self.instance.get_typed_func(&mut *store, self.exports.next)?)
+            }
         };
         Ok(next.call_async(store, (deltas,)).await?.0)
     }

@@ -1,6 +1,8 @@
-//! A provider's file: the TOML by which an operator defines a provider. It grants; a component only asks.
+//! A provider's file: the TOML by which an operator defines a provider. It grants; a component only
+//! asks.
 //!
-//! Everything that is wrong with a file is told at once, with lines. No message shows a header's value.
+//! Everything that is wrong with a file is told at once, with lines. No message shows a header's
+//! value.
 
 mod expand;
 mod reader;
@@ -57,13 +59,17 @@ pub(super) fn parse(text: &str, around: &Surroundings<'_>) -> Result<Parsed, Pro
     let table = document.get_ref();
     reader.known(table, &KEYS, "a provider's file");
 
-    let enabled = table.get("enabled").is_none_or(|value| reader.boolean(value, "enabled").unwrap_or(true));
+    let enabled =
+        table.get("enabled").is_none_or(|value| reader.boolean(value, "enabled").unwrap_or(true));
     let component = component(&mut reader, table, around);
     let pin = table.get("sha256").and_then(|value| {
         let hex = reader.text(value, "sha256")?;
         let digest = Sha256Digest::from_hex(&hex);
         if digest.is_none() {
-            reader.complain(value, "sha256 must be 64 hexadecimal digits, as sha256sum prints them".to_owned());
+            reader.complain(
+                value,
+                "sha256 must be 64 hexadecimal digits, as sha256sum prints them".to_owned(),
+            );
         }
         digest
     });
@@ -86,7 +92,8 @@ pub(super) fn parse(text: &str, around: &Surroundings<'_>) -> Result<Parsed, Pro
     })))
 }
 
-/// `"bundled:claude"`, or a file beside this one; without a word of it, the one that has the provider's name.
+/// `"bundled:claude"`, or a file beside this one; without a word of it, the one that has the
+/// provider's name.
 fn component(reader: &mut Reader<'_>, table: &DeTable<'_>, around: &Surroundings<'_>) -> Source {
     let beside = |name: &str| Source::File(around.folder.unwrap_or(Path::new("")).join(name));
     let own = format!("{}.wasm", around.id);
@@ -98,7 +105,9 @@ fn component(reader: &mut Reader<'_>, table: &DeTable<'_>, around: &Surroundings
         }
         let known = bundled::names().collect::<Vec<_>>().join(", ");
         reader.complain(value, format!("no component {name:?} is bundled; there are: {known}"));
-    } else if text.contains(['/', '\\']) || Path::new(&text).extension().is_none_or(|extension| extension != "wasm") {
+    } else if text.contains(['/', '\\'])
+        || Path::new(&text).extension().is_none_or(|extension| extension != "wasm")
+    {
         let problem = "component must be a .wasm file in the same folder, without a path, or \"bundled:<name>\"";
         reader.complain(value, problem.to_owned());
     }
@@ -144,27 +153,37 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
     }
     for entry in entries.iter().take(ENTRIES_MAX) {
         let DeValue::Table(table) = entry.get_ref() else {
-            reader.complain(entry, "outbound is written as [[outbound]], a table for each origin".to_owned());
+            reader.complain(
+                entry,
+                "outbound is written as [[outbound]], a table for each origin".to_owned(),
+            );
             continue;
         };
         reader.known(table, &OUTBOUND_KEYS, "[[outbound]]");
         let headers = headers(reader, table);
-        let private =
-            table.get("private").is_some_and(|value| reader.boolean(value, "outbound.private").unwrap_or(false));
+        let private = table
+            .get("private")
+            .is_some_and(|value| reader.boolean(value, "outbound.private").unwrap_or(false));
         let Some(value) = table.get("origin") else {
             let example = "origin = \"https://api.example.com\"";
             reader.complain(entry, format!("[[outbound]] needs an origin, such as {example}"));
             continue;
         };
-        let Some(origin) = reader.scalar(value, "outbound.origin").filter(|origin| origin.missing.is_empty()) else {
+        let Some(origin) =
+            reader.scalar(value, "outbound.origin").filter(|origin| origin.missing.is_empty())
+        else {
             continue;
         };
         match base_url(&origin.text).map(|url| url.origin()) {
             Ok(origin) if origin.ascii_serialization().contains('*') => {
-                reader.complain(value, "outbound.origin must name one host: there are no wildcards".to_owned());
+                reader.complain(
+                    value,
+                    "outbound.origin must name one host: there are no wildcards".to_owned(),
+                );
             }
             Ok(origin) if grants.iter().any(|grant| grant.origin == origin) => {
-                reader.complain(value, format!("{} is granted twice", origin.ascii_serialization()));
+                reader
+                    .complain(value, format!("{} is granted twice", origin.ascii_serialization()));
             }
             Ok(origin) => grants.push(Grant { origin, headers, private }),
             Err(problem) => reader.complain(value, format!("outbound.origin {problem}")),
@@ -173,7 +192,8 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
     grants
 }
 
-/// Headers of one origin. One whose value is empty isn't attached, so that `"${TOKEN:-}"` makes a credential optional.
+/// Headers of one origin. One whose value is empty isn't attached, so that `"${TOKEN:-}"` makes a
+/// credential optional.
 fn headers(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<(HeaderName, SecretString)> {
     let mut headers = Vec::new();
     let entries = reader.table(table.get("headers"), "outbound.headers");
@@ -185,7 +205,10 @@ fn headers(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<(HeaderName, Sec
         let place = format!("outbound.headers.{key}");
         let name = match HeaderName::from_bytes(key.as_bytes()) {
             Ok(name) if outbound::is_of_the_host(&name) => {
-                reader.complain(value, format!("{place}: this header is the connection's own and can't be set"));
+                reader.complain(
+                    value,
+                    format!("{place}: this header is the connection's own and can't be set"),
+                );
                 continue;
             }
             Ok(name) => name,
@@ -196,7 +219,10 @@ fn headers(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<(HeaderName, Sec
         };
         let Some(expanded) = reader.scalar(value, &place) else { continue };
         if HeaderValue::from_str(&expanded.text).is_err() {
-            reader.complain(value, format!("{place} holds characters that can't stand in an HTTP header"));
+            reader.complain(
+                value,
+                format!("{place} holds characters that can't stand in an HTTP header"),
+            );
         } else if expanded.missing.is_empty() && !expanded.text.is_empty() {
             headers.push((name, SecretString::from(expanded.text)));
         }
@@ -212,12 +238,17 @@ fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>, defaults: &Limits) -> Li
     }
     for (key, value) in reader.table(table.get("limits"), "limits") {
         let Some(limit) = Limit::named(key) else { continue };
-        let Some(text) = reader.scalar(value, key).filter(|text| text.missing.is_empty()) else { continue };
+        let Some(text) = reader.scalar(value, key).filter(|text| text.missing.is_empty()) else {
+            continue;
+        };
         match limit.read(&text.text) {
             Ok(given) if limit.is_ceiling() && defaults.get(limit) < given => {
                 let most = limit.show(defaults.get(limit));
                 let setting = limit.setting();
-                reader.complain(value, format!("limits.{key} can't be above {setting} ({most}); raise that first"));
+                reader.complain(
+                    value,
+                    format!("limits.{key} can't be above {setting} ({most}); raise that first"),
+                );
             }
             Ok(given) => limits.set(limit, given),
             Err(problem) => reader.complain(value, format!("limits.{key} {problem}")),
@@ -230,9 +261,12 @@ fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>, defaults: &Limits) -> Li
 fn missing(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<String> {
     let names: Vec<&str> = reader.missing().collect();
     let (first, id) = (names.first()?, around.id);
-    let (names, it) = if names.len() == 1 { ((*first).to_owned(), "it") } else { (names.join(" and "), "them") };
+    let (names, it) =
+        if names.len() == 1 { ((*first).to_owned(), "it") } else { (names.join(" and "), "them") };
     Some(match around.folder {
-        None => format!("provider {id} lacks {names}: set {it} in the environment or in .env and restart"),
+        None => format!(
+            "provider {id} lacks {names}: set {it} in the environment or in .env and restart"
+        ),
         Some(_) => format!(
             "provider {id} lacks {names}: set {it} in .env and save {id}.toml again, or in the environment and restart"
         ),

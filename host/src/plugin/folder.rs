@@ -1,4 +1,5 @@
-//! What providers the operator wants at this moment: the bundled ones, and over them the files of the folder.
+//! What providers the operator wants at this moment: the bundled ones, and over them the files of
+//! the folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,8 +32,8 @@ pub(super) struct Wanted {
     pub(super) settled: bool,
 }
 
-/// Looks at the folder, again and again; remembers of each component what it was, so that only what has changed is
-/// read.
+/// Looks at the folder, again and again; remembers of each component what it was, so that only what
+/// has changed is read.
 pub(super) struct Folder {
     path: Option<PathBuf>,
     limits: Limits,
@@ -85,14 +86,20 @@ impl Folder {
         for (id, file) in files.iter().take(PROVIDERS_MAX) {
             // In the place of a bundled one, whatever the file says, and even if it's wrong.
             wanted.remove(id);
-            self.want(id, Some(&path), read_file(file).map_err(|error| format!("{error:#}")), &mut wanted);
+            self.want(
+                id,
+                Some(&path),
+                read_file(file).map_err(|error| format!("{error:#}")),
+                &mut wanted,
+            );
             if let Some(Wanted { definition: Ok(definition), .. }) = wanted.get(id)
                 && let Source::File(component) = &definition.component
             {
                 named.insert(component.clone());
             }
         }
-        // A component that a provider's file names is that provider's; one that none names is a provider of its own.
+        // A component that a provider's file names is that provider's; one that none names is a
+        // provider of its own.
         for (id, component) in components.into_iter().take(PROVIDERS_MAX) {
             if !files.contains_key(&id) && !named.contains(&component) {
                 let definition = Definition::ungranted(&id, Source::File(component), &self.limits);
@@ -112,7 +119,8 @@ impl Folder {
     ) {
         let parsed = text.as_ref().map_err(Clone::clone).and_then(|text| {
             let around = Surroundings { id, folder, vars: &self.vars, limits: &self.limits };
-            file::parse(text, &around).map_err(|problems| format!("{id}.toml can't be used: {problems}"))
+            file::parse(text, &around)
+                .map_err(|problems| format!("{id}.toml can't be used: {problems}"))
         });
         let definition = match parsed {
             Ok(Parsed::Disabled) => return,
@@ -133,7 +141,8 @@ impl Folder {
                     // One that can't be read is known by that; admission says why.
                     let (digest, stamp) = self.component(path).unzip();
                     hash.update(digest.map(|digest| digest.0).unwrap_or_default());
-                    settled = stamp.is_none_or(|stamp| stamp.is_settled() && Stamp::of(path) == Some(stamp));
+                    settled = stamp
+                        .is_none_or(|stamp| stamp.is_settled() && Stamp::of(path) == Some(stamp));
                 }
             }
             Err(problem) => {
@@ -152,7 +161,8 @@ impl Folder {
         {
             return Some((*digest, stamp));
         }
-        // What is larger than any component isn't read: admission says so, and its size is all there is to know of it.
+        // What is larger than any component isn't read: admission says so, and its size is all
+        // there is to know of it.
         let digest = if stamp.bytes <= COMPONENT_BYTES_MAX {
             digest(path).ok()?
         } else {
@@ -245,6 +255,10 @@ pub(super) fn read_file(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     let file = fs::File::open(path).with_context(unreadable)?;
     file.take(file::BYTES_MAX as u64 + 1).read_to_string(&mut text).with_context(unreadable)?;
-    anyhow::ensure!(text.len() <= file::BYTES_MAX, "{name} is larger than {} KiB", file::BYTES_MAX >> 10);
+    anyhow::ensure!(
+        text.len() <= file::BYTES_MAX,
+        "{name} is larger than {} KiB",
+        file::BYTES_MAX >> 10
+    );
     Ok(text)
 }

@@ -1,8 +1,9 @@
 //! Cuts a vendor's byte stream into lines and server-sent events, once and for every provider.
 //!
-//! Framing inside plugins is where other gateways lose data: a chunk ends anywhere, also inside a line end or a UTF-8
-//! character. Here bytes are only ever split at line ends, and turned into text as whole lines. Pure: bytes go in with
-//! [`Framer::feed`], frames come out, so that tests can cut the input everywhere.
+//! Framing inside plugins is where other gateways lose data: a chunk ends anywhere, also inside a
+//! line end or a UTF-8 character. Here bytes are only ever split at line ends, and turned into text
+//! as whole lines. Pure: bytes go in with [`Framer::feed`], frames come out, so that tests can cut
+//! the input everywhere.
 
 use bytes::{Buf, BytesMut};
 
@@ -44,7 +45,15 @@ pub(crate) struct Framer {
 impl Framer {
     /// Frames of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), searched: 0, after_cr: false, ended: false, at_start: true, event: None, limit }
+        Self {
+            buffer: BytesMut::new(),
+            searched: 0,
+            after_cr: false,
+            ended: false,
+            at_start: true,
+            event: None,
+            limit,
+        }
     }
 
     /// Takes bytes as they came.
@@ -81,12 +90,14 @@ impl Framer {
         Ok(Some(text(&line)))
     }
 
-    /// The next event, or nothing until more bytes come. Events without data are passed over, and an event that the end
-    /// cuts off is dropped, as the HTML standard says.
+    /// The next event, or nothing until more bytes come. Events without data are passed over, and
+    /// an event that the end cuts off is dropped, as the HTML standard says.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, TooLarge> {
         loop {
             self.drop_line_feed();
-            let Some(end) = self.find(|byte| byte == b'\n' || byte == b'\r')? else { return Ok(None) };
+            let Some(end) = self.find(|byte| byte == b'\n' || byte == b'\r')? else {
+                return Ok(None);
+            };
             let mut line = self.buffer.split_to(end);
             self.after_cr = self.buffer.first() == Some(&b'\r');
             self.skip(1);
@@ -156,7 +167,8 @@ impl Framer {
     }
 }
 
-/// The standard decodes with replacement: a vendor's broken character costs that character, not the answer.
+/// The standard decodes with replacement: a vendor's broken character costs that character, not the
+/// answer.
 fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }

@@ -1,6 +1,7 @@
-//! What a guest says: lines of its `log` import, and what it writes to standard output and error. All of it goes to the
-//! operator's log with the provider's name, up to a bound per call. The end of standard error and of the lines that tell of
-//! errors is kept, because there a panic leaves its reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
+//! What a guest says: lines of its `log` import, and what it writes to standard output and error.
+//! All of it goes to the operator's log with the provider's name, up to a bound per call. The end
+//! of standard error and of the lines that tell of errors is kept, because there a panic leaves its
+//! reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
 
 use std::collections::VecDeque;
 use std::io;
@@ -49,7 +50,12 @@ impl GuestLog {
     pub(crate) fn renew(&self, limits: &Limits) {
         let mut shared = self.shared();
         let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
-        *shared = Shared { lines_left, bytes_left, tail: VecDeque::new(), call: shared.call.wrapping_add(1) };
+        *shared = Shared {
+            lines_left,
+            bytes_left,
+            tail: VecDeque::new(),
+            call: shared.call.wrapping_add(1),
+        };
     }
 
     /// Short critical sections; nothing awaits in them.
@@ -61,7 +67,8 @@ impl GuestLog {
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[Field]) {
         let line = self.line(message, fields);
         if level == Level::Error {
-            // A guest without standard error leaves its reason here; that the call may log no more is no reason to lose it.
+            // A guest without standard error leaves its reason here; that the call may log no more
+            // is no reason to lose it.
             self.keep_tail(line.as_bytes());
             self.keep_tail(b"\n");
         }
@@ -78,14 +85,18 @@ impl GuestLog {
     }
 
     fn line(&self, message: &str, fields: &[Field]) -> String {
-        let fields: String = fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
+        let fields: String =
+            fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
         self.secrets.redact(&format!("{message}{fields}")).into_owned()
     }
 
     /// A standard stream whose lines go to the log.
     pub(crate) fn stream(&self, name: &'static str) -> GuestStream {
         let redactor = Redactor::new(self.secrets.clone());
-        GuestStream { redactor, lines: Lines { log: self.clone(), name, line: Vec::new(), call: 0 } }
+        GuestStream {
+            redactor,
+            lines: Lines { log: self.clone(), name, line: Vec::new(), call: 0 },
+        }
     }
 
     /// The end of what the guest wrote to standard error, and of its lines that tell of errors.
@@ -96,8 +107,12 @@ impl GuestLog {
 
     /// The line, made fit for a log, if this call may still write it.
     fn admit(&self, line: &str) -> Option<String> {
-        let line: String =
-            line.trim_end().chars().take(LINE_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line: String = line
+            .trim_end()
+            .chars()
+            .take(LINE_MAX)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let mut shared = self.shared();
         if shared.lines_left == 0 || shared.bytes_left == 0 {
             return None;
@@ -154,7 +169,8 @@ impl Lines {
     fn take(&mut self, bytes: &[u8]) {
         let call = self.log.shared().call;
         if self.call != call {
-            // The end of a line that another caller's call left without one has no place in this one's.
+            // The end of a line that another caller's call left without one has no place in this
+            // one's.
             self.line.clear();
             self.call = call;
         }
@@ -173,7 +189,9 @@ impl Lines {
 
     fn flush_line(&mut self) {
         let bytes = std::mem::take(&mut self.line);
-        if let Some(line) = self.log.admit(&String::from_utf8_lossy(&bytes)).filter(|line| !line.is_empty()) {
+        if let Some(line) =
+            self.log.admit(&String::from_utf8_lossy(&bytes)).filter(|line| !line.is_empty())
+        {
             info!(target: "plugin", provider = &*self.log.provider, stream = self.name, "{line}");
         }
     }
@@ -201,7 +219,11 @@ impl StdoutStream for GuestStream {
 }
 
 impl AsyncWrite for GuestStream {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.take(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -246,7 +268,8 @@ mod tests {
     #[test]
     fn a_call_cannot_log_for_ever() {
         let log = GuestLog::new("test".into(), Arc::default(), &Limits::default());
-        let admitted = (0..1_000_000).take_while(|_| log.admit(&"x".repeat(1_000)).is_some()).count();
+        let admitted =
+            (0..1_000_000).take_while(|_| log.admit(&"x".repeat(1_000)).is_some()).count();
         assert!(admitted <= (64 << 10) / 1_000 + 1, "{admitted}");
         assert_eq!(log.admit("more"), None);
     }

@@ -1,6 +1,7 @@
-//! Instances between two calls. By default there are none: a call gets a new instance, and what a caller asked is gone
-//! with it. An operator who trusts a component may let an instance answer several calls in turn (`reuse`), which saves
-//! making it, at the price that whatever the guest leaves in its memory is there when the next caller asks.
+//! Instances between two calls. By default there are none: a call gets a new instance, and what a
+//! caller asked is gone with it. An operator who trusts a component may let an instance answer
+//! several calls in turn (`reuse`), which saves making it, at the price that whatever the guest
+//! leaves in its memory is there when the next caller asks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,8 +11,8 @@ use wasmtime::Store;
 use super::exports::Functions;
 use super::state::CallState;
 
-/// Memory that all idle instances together may keep, in pages of WebAssembly. A Rust provider has some 17 of them,
-/// Python 200.
+/// Memory that all idle instances together may keep, in pages of WebAssembly. A Rust provider has
+/// some 17 of them, Python 200.
 const PAGES: usize = 4096;
 /// Bytes in one.
 const PAGE: usize = 64 << 10;
@@ -24,7 +25,8 @@ pub(super) struct Used {
     pub(super) calls: u64,
 }
 
-/// Room for idle instances, shared by all providers: what they keep is taken from the pool that calls need.
+/// Room for idle instances, shared by all providers: what they keep is taken from the pool that
+/// calls need.
 #[derive(Clone)]
 pub(super) struct Room {
     instances: Arc<Semaphore>,
@@ -34,7 +36,10 @@ pub(super) struct Room {
 impl Room {
     /// For so many instances.
     pub(super) fn new(instances: usize) -> Self {
-        Self { instances: Arc::new(Semaphore::new(instances)), pages: Arc::new(Semaphore::new(PAGES)) }
+        Self {
+            instances: Arc::new(Semaphore::new(instances)),
+            pages: Arc::new(Semaphore::new(PAGES)),
+        }
     }
 
     /// Takes room for an instance with that much memory, if there is some.
@@ -47,7 +52,8 @@ impl Room {
 
 /// One provider's idle instances.
 pub(super) struct Idle {
-    /// The one that waits for the shortest time is called next: its memory is likely still in the processor's caches.
+    /// The one that waits for the shortest time is called next: its memory is likely still in the
+    /// processor's caches.
     waiting: Mutex<Vec<(Used, [OwnedSemaphorePermit; 2])>>,
     /// Calls that one instance may answer.
     reuse: u64,
@@ -64,8 +70,8 @@ impl Idle {
         self.waiting().pop().map(|(used, _)| used)
     }
 
-    /// Lets an instance wait for its next call, if it may have one, holds nothing of the last one in the host, and there
-    /// is room.
+    /// Lets an instance wait for its next call, if it may have one, holds nothing of the last one
+    /// in the host, and there is room.
     pub(super) fn put(&self, used: Used) {
         if self.reuse <= used.calls || used.store.data().holds_replies() {
             return;

@@ -1,4 +1,5 @@
-//! What a component is made of, told before it runs: what it asks for, what it gives, how much room it needs.
+//! What a component is made of, told before it runs: what it asks for, what it gives, how much room
+//! it needs.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -6,12 +7,14 @@ use wasmtime::component::Component;
 use super::state::{PARTS_MAX, TABLE_ELEMENTS_MAX};
 use crate::config::{Limit, Limits};
 
-/// The contract's package, and the versions of it that this host speaks: a guest made for an older patch runs.
+/// The contract's package, and the versions of it that this host speaks: a guest made for an older
+/// patch runs.
 const CONTRACT: &str = "arete:provider";
 const CONTRACT_TRACK: &str = "0.1.";
 /// What every provider is given of the contract.
 const GIVEN: [&str; 4] = ["config", "http", "llm", "log"];
-/// What every provider is given of WASI 0.2: clocks and random numbers work, the rest is there and empty.
+/// What every provider is given of WASI 0.2: clocks and random numbers work, the rest is there and
+/// empty.
 const GIVEN_WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 const PAGE: u64 = 64 << 10;
 
@@ -39,7 +42,8 @@ pub struct Import {
     pub given: bool,
 }
 
-/// What bytes can be that aren't a component, told by how they begin: a better word than a parser's.
+/// What bytes can be that aren't a component, told by how they begin: a better word than a
+/// parser's.
 ///
 /// # Errors
 /// What they are, and what to do.
@@ -48,7 +52,10 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
         return Err("it is empty".into());
     }
     if Engine::detect_precompiled(bytes).is_some() {
-        return Err("this is machine code, not a component: machine code from outside can't be trusted".into());
+        return Err(
+            "this is machine code, not a component: machine code from outside can't be trusted"
+                .into(),
+        );
     }
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
@@ -65,7 +72,9 @@ pub(super) fn is_component(bytes: &[u8]) -> Result<(), String> {
 impl Anatomy {
     pub(super) fn of(engine: &Engine, component: &Component) -> Self {
         let kind = component.component_type();
-        let imports = kind.imports(engine).map(|(name, _)| Import { given: is_given(name), name: name.to_owned() });
+        let imports = kind
+            .imports(engine)
+            .map(|(name, _)| Import { given: is_given(name), name: name.to_owned() });
         let exports: Vec<String> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let chat = exports.iter().find_map(|name| name.strip_prefix("arete:provider/chat"));
         let resources = component.resources_required();
@@ -75,9 +84,14 @@ impl Anatomy {
             contract: chat.map(|version| version.trim_start_matches('@').to_owned()),
             exports,
             memories: resources.map_or((0, 0), |needs| {
-                (needs.num_memories, needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE))
+                (
+                    needs.num_memories,
+                    needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE),
+                )
             }),
-            tables: resources.map_or((0, 0), |needs| (needs.num_tables, needs.max_initial_table_size.unwrap_or(0))),
+            tables: resources.map_or((0, 0), |needs| {
+                (needs.num_tables, needs.max_initial_table_size.unwrap_or(0))
+            }),
         }
     }
 
@@ -100,12 +114,22 @@ impl Anatomy {
                 ));
             }
             None => {
-                let exports = if self.exports.is_empty() { "nothing".into() } else { self.exports.join(", ") };
-                return Err(format!("it is no provider: it exports {exports}, and not {CONTRACT}/chat"));
+                let exports = if self.exports.is_empty() {
+                    "nothing".into()
+                } else {
+                    self.exports.join(", ")
+                };
+                return Err(format!(
+                    "it is no provider: it exports {exports}, and not {CONTRACT}/chat"
+                ));
             }
         }
-        let foreign: Vec<&str> =
-            self.imports.iter().filter(|import| !import.given).map(|import| import.name.as_str()).collect();
+        let foreign: Vec<&str> = self
+            .imports
+            .iter()
+            .filter(|import| !import.given)
+            .map(|import| import.name.as_str())
+            .collect();
         if !foreign.is_empty() {
             let foreign = foreign.join(", ");
             return Err(format!(
@@ -114,10 +138,14 @@ impl Anatomy {
         }
         let ((memories, _), (tables, elements)) = (self.memories, self.tables);
         if PARTS_MAX < memories as usize || PARTS_MAX < tables as usize {
-            return Err(format!("it has {memories} memories and {tables} tables, and may have {PARTS_MAX} of each"));
+            return Err(format!(
+                "it has {memories} memories and {tables} tables, and may have {PARTS_MAX} of each"
+            ));
         }
         if (TABLE_ELEMENTS_MAX as u64) < elements {
-            return Err(format!("one of its tables has {elements} elements, and may have {TABLE_ELEMENTS_MAX}"));
+            return Err(format!(
+                "one of its tables has {elements} elements, and may have {TABLE_ELEMENTS_MAX}"
+            ));
         }
         Ok(())
     }
@@ -146,7 +174,9 @@ fn is_given(name: &str) -> bool {
     let Some((package, rest)) = name.split_once('/') else { return false };
     let Some((interface, version)) = rest.split_once('@') else { return false };
     match package.split_once(':') {
-        Some(("arete", "provider")) => GIVEN.contains(&interface) && version.starts_with(CONTRACT_TRACK),
+        Some(("arete", "provider")) => {
+            GIVEN.contains(&interface) && version.starts_with(CONTRACT_TRACK)
+        }
         Some(("wasi", package)) => GIVEN_WASI.contains(&package) && version.starts_with("0.2."),
         _ => false,
     }
@@ -174,7 +204,9 @@ mod tests {
 
     #[test]
     fn only_the_contract_and_what_toolchains_import_are_given() {
-        for name in ["arete:provider/http@0.1.0", "arete:provider/log@0.1.7", "wasi:io/streams@0.2.6"] {
+        for name in
+            ["arete:provider/http@0.1.0", "arete:provider/log@0.1.7", "wasi:io/streams@0.2.6"]
+        {
             assert!(is_given(name), "{name}");
         }
         for name in [

@@ -12,7 +12,8 @@ use super::meter::Stopwatch;
 use crate::config::Limit;
 use crate::llm::{Completion, Delta, Info, Request};
 
-/// An instance that one call has to itself. Dropping it ends the call: the vendor's connection is closed.
+/// An instance that one call has to itself. Dropping it ends the call: the vendor's connection is
+/// closed.
 pub(crate) struct Instance {
     used: Used,
     plugin: String,
@@ -75,9 +76,9 @@ impl Instance {
         self.settle(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(check::delta))
     }
 
-    /// Ends a call that was answered well. Where the operator allows it, the instance then waits for another one. It
-    /// doesn't when it is dropped instead, because the guest failed, broke a limit or a promise, or nobody waited for
-    /// it any more.
+    /// Ends a call that was answered well. Where the operator allows it, the instance then waits
+    /// for another one. It doesn't when it is dropped instead, because the guest failed, broke
+    /// a limit or a promise, or nobody waited for it any more.
     pub(crate) async fn release(mut self) {
         let Some(idle) = self.idle.take() else { return };
         self.used.calls += 1;

@@ -1,5 +1,5 @@
-//! Loads providers, at the start and whenever the folder changes. The newest version of a provider wins; one that can't
-//! be loaded changes nothing but what is said of it.
+//! Loads providers, at the start and whenever the folder changes. The newest version of a provider
+//! wins; one that can't be loaded changes nothing but what is said of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use super::registry::{Providers, SlotState};
 use super::watch::Watch;
 use crate::config::PluginConfig;
 
-/// How often the folder is looked at even if nothing was heard of it: networked file systems tell nothing.
+/// How often the folder is looked at even if nothing was heard of it: networked file systems tell
+/// nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps the providers as the folder wants them.
@@ -56,13 +57,15 @@ struct Admitted {
 }
 
 impl Loader {
-    /// Loads all providers that are wanted now. One that fails is a place that says so, not an end of the start.
+    /// Loads all providers that are wanted now. One that fails is a place that says so, not an end
+    /// of the start.
     ///
     /// # Errors
     /// When no provider could ever run, or the folder can't be read.
     pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
         let (code_dir, code_bytes) = (config.code_dir.clone(), config.code_cache_bytes);
-        let code = tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
+        let code =
+            tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
         let mut loader = Self {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
@@ -97,7 +100,8 @@ impl Loader {
         let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
         tokio::pin!(stopped);
         // The first look is for what changed between the start and the watch.
-        // Waited for across turns: a change that was heard of mustn't be forgotten because an admission ended meanwhile.
+        // Waited for across turns: a change that was heard of mustn't be forgotten because an
+        // admission ended meanwhile.
         let mut changed = Box::pin(change(watch.as_ref(), false));
         loop {
             tokio::select! {
@@ -122,8 +126,9 @@ impl Loader {
         }
     }
 
-    /// Compares what is wanted with what was tried, and begins what is new; gives whether it has seen all. What may not be
-    /// whole yet is left for the next look, unless it is wanted at once.
+    /// Compares what is wanted with what was tried, and begins what is new; gives whether it has
+    /// seen all. What may not be whole yet is left for the next look, unless it is wanted at
+    /// once.
     async fn look(&mut self, at_once: bool) -> anyhow::Result<bool> {
         let Some(mut folder) = self.folder.take() else { return Ok(true) };
         let looked = tokio::task::spawn_blocking(move || (folder.scan(), folder)).await;
@@ -132,7 +137,8 @@ impl Loader {
         let wanted = wanted?;
         self.trouble = None;
 
-        let gone: Vec<String> = self.tried.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        let gone: Vec<String> =
+            self.tried.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
         for id in gone {
             if let Some(Tried { admission: Some(admission), .. }) = self.tried.remove(&id) {
                 admission.abort();
@@ -154,7 +160,12 @@ impl Loader {
         Ok(seen_all)
     }
 
-    fn begin(&mut self, id: String, definition: Result<Definition, String>, fingerprint: Sha256Digest) {
+    fn begin(
+        &mut self,
+        id: String,
+        definition: Result<Definition, String>,
+        fingerprint: Sha256Digest,
+    ) {
         self.generation += 1;
         let generation = self.generation;
         if self.providers.get(&id).is_none() {
@@ -166,8 +177,14 @@ impl Loader {
                 let (runtime, tls) = (self.runtime.clone(), self.tls.clone());
                 let name = id.clone();
                 tried.admission = Some(self.admissions.spawn(async move {
-                    let Admission { outcome, advice, .. } = admission::admit(&runtime, &tls, definition).await;
-                    Admitted { id: name, generation, outcome: outcome.map_err(|error| format!("{error:#}")), advice }
+                    let Admission { outcome, advice, .. } =
+                        admission::admit(&runtime, &tls, definition).await;
+                    Admitted {
+                        id: name,
+                        generation,
+                        outcome: outcome.map_err(|error| format!("{error:#}")),
+                        advice,
+                    }
                 }));
                 self.tried.insert(id, tried)
             }
@@ -199,9 +216,14 @@ impl Loader {
         let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
         match outcome {
             Ok(provider) => {
-                let (version, sha256, (code, took)) = (&provider.info.version, &provider.digest, provider.code);
+                let (version, sha256, (code, took)) =
+                    (&provider.info.version, &provider.digest, provider.code);
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                let what = if before.is_none() { "Loaded provider" } else { "Loaded a new version of the provider" };
+                let what = if before.is_none() {
+                    "Loaded provider"
+                } else {
+                    "Loaded a new version of the provider"
+                };
                 info!(provider = id, %version, %sha256, %code, ms, "{what}");
                 for advice in provider.definition.missing.iter().chain(&advice) {
                     warn!(provider = id, "{advice}");
@@ -210,7 +232,10 @@ impl Loader {
             }
             Err(reason) => match before {
                 Some(serving) => {
-                    error!(provider = id, "The new version can't be loaded, and the last good one goes on: {reason}");
+                    error!(
+                        provider = id,
+                        "The new version can't be loaded, and the last good one goes on: {reason}"
+                    );
                     self.providers.set(&id, SlotState::Stale(serving, reason));
                 }
                 None => {

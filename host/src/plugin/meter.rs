@@ -1,5 +1,5 @@
-//! Where the time of a call goes. Counted when something ends, however it ends: also when it is dropped in the middle,
-//! as a call is whose deadline has passed.
+//! Where the time of a call goes. Counted when something ends, however it ends: also when it is
+//! dropped in the middle, as a call is whose deadline has passed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,8 @@ impl Meter {
 
     /// Time spent otherwise while an instance lived.
     pub(crate) fn plugin(&self) -> Duration {
-        Duration::from_micros(self.0.instances.load(Ordering::Relaxed)).saturating_sub(self.upstream())
+        Duration::from_micros(self.0.instances.load(Ordering::Relaxed))
+            .saturating_sub(self.upstream())
     }
 }
 

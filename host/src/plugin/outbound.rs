@@ -1,6 +1,7 @@
-//! The guest's only way out: each request is checked against the provider's grants, given its credentials, bounded and
-//! sent, in this order. The guest never sees a credential: the host attaches them after the check, follows no redirect
-//! that could carry them elsewhere, and takes them out of what comes back.
+//! The guest's only way out: each request is checked against the provider's grants, given its
+//! credentials, bounded and sent, in this order. The guest never sees a credential: the host
+//! attaches them after the check, follows no redirect that could carry them elsewhere, and takes
+//! them out of what comes back.
 
 mod address;
 mod body;
@@ -76,7 +77,8 @@ impl Outbound {
             None => Bytes::new(),
         };
         let mut outgoing = http::Request::new(Full::new(body));
-        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) = (method, target.uri.clone(), headers);
+        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) =
+            (method, target.uri.clone(), headers);
 
         let waiting = self.meter.waiting();
         let answer = tokio::time::timeout(limits.first_byte, egress.client.send(outgoing)).await;
@@ -84,7 +86,9 @@ impl Outbound {
         match answer {
             Ok(Ok(response)) => Reply::new(response, egress, self.meter.clone()),
             Ok(Err(error)) => Err(match cause::<Refused>(&error) {
-                Some(refused) => self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused)),
+                Some(refused) => {
+                    self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused))
+                }
                 None => unsent(&error, &egress),
             }),
             Err(_) => {
@@ -107,7 +111,10 @@ impl Outbound {
     fn count(&mut self) -> Result<(), HttpError> {
         let limit = self.egress.limits.requests;
         if limit <= self.sent {
-            return Err(HttpError::Other(beyond(format!("one call may send {limit} requests"), "requests")));
+            return Err(HttpError::Other(beyond(
+                format!("one call may send {limit} requests"),
+                "requests",
+            )));
         }
         self.sent += 1;
         Ok(())
@@ -122,10 +129,14 @@ fn unsent(error: &legacy::Error, egress: &Egress) -> HttpError {
     if cause::<ConnectTimeout>(error).is_some() {
         let what = format!("connecting to the vendor took longer than {:?}", limits.connect);
         HttpError::Timeout(beyond(what, "connect-timeout"))
-    } else if cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+    } else if cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    {
         HttpError::Timeout(format!("the vendor's connection timed out: {causes}"))
     } else if cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
-        let what = format!("the vendor's answer has more than {} headers, or 400 KiB of them", limits.headers);
+        let what = format!(
+            "the vendor's answer has more than {} headers, or 400 KiB of them",
+            limits.headers
+        );
         HttpError::TooLarge(beyond(what, "headers"))
     } else {
         HttpError::Connection(format!("the vendor could not be reached: {causes}"))

@@ -89,8 +89,8 @@ impl Provider {
         &self.definition.id
     }
 
-    /// An instance for one attempt, which has it to itself: a new one, or where the operator allows that, one that has
-    /// answered before.
+    /// An instance for one attempt, which has it to itself: a new one, or where the operator allows
+    /// that, one that has answered before.
     pub(crate) async fn instantiate(&self, meter: &Meter) -> Result<Instance, CallError> {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
@@ -103,8 +103,8 @@ impl Provider {
         }
     }
 
-    /// One of the provider's places. A short queue forms before them; who finds it full, or waits too long, is turned
-    /// away.
+    /// One of the provider's places. A short queue forms before them; who finds it full, or waits
+    /// too long, is turned away.
     async fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
         if let Ok(permit) = self.places.clone().try_acquire_owned() {
             return Ok(permit);
@@ -112,7 +112,10 @@ impl Provider {
         let limits = &self.definition.limits;
         let busy = |met| CallError::busy(self.id().to_string(), met, limits);
         let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
-        let place = tokio::time::timeout(limits.time(Limit::QueueTimeout), self.places.clone().acquire_owned());
+        let place = tokio::time::timeout(
+            limits.time(Limit::QueueTimeout),
+            self.places.clone().acquire_owned(),
+        );
         place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
     }
 
@@ -150,7 +153,11 @@ impl Provider {
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         match self.linked.pre.instantiate_async(&mut store).await {
             Ok(instance) => {
-                let used = Used { store, functions: Functions::new(self.linked.exports, instance), calls: 0 };
+                let used = Used {
+                    store,
+                    functions: Functions::new(self.linked.exports, instance),
+                    calls: 0,
+                };
                 Ok(Instance::new(used, self.plugin(), self.idle.clone(), living, permit))
             }
             Err(error) => Err(CallError::from_trap(self.plugin(), &error, store.data())),
@@ -158,7 +165,13 @@ impl Provider {
     }
 
     /// The limits of a call begin anew; what the guest has in its memory is still there.
-    fn again(&self, mut used: Used, permit: OwnedSemaphorePermit, outbound: Outbound, meter: &Meter) -> Instance {
+    fn again(
+        &self,
+        mut used: Used,
+        permit: OwnedSemaphorePermit,
+        outbound: Outbound,
+        meter: &Meter,
+    ) -> Instance {
         let living = meter.living();
         used.store.data_mut().renew(outbound);
         used.store.set_epoch_deadline(1);

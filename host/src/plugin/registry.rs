@@ -1,4 +1,5 @@
-//! Which providers there are, and how each one is. Readers see one moment of it, whatever changes meanwhile.
+//! Which providers there are, and how each one is. Readers see one moment of it, whatever changes
+//! meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,10 @@ impl Slot {
 
 impl Providers {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Shared { slots: ArcSwap::default(), changes: broadcast::Sender::new(CHANGES_KEPT) }))
+        Self(Arc::new(Shared {
+            slots: ArcSwap::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+        }))
     }
 
     /// The provider of this name, if there is one.

@@ -1,4 +1,5 @@
-//! Admission for a person who asks: everything that is known of a component, whether or not it is taken.
+//! Admission for a person who asks: everything that is known of a component, whether or not it is
+//! taken.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,12 +34,18 @@ pub struct Report {
     pub outcome: anyhow::Result<Arc<Provider>>,
 }
 
-/// Admits a component as the server would, under the name of its provider's file or, without one, its own.
+/// Admits a component as the server would, under the name of its provider's file or, without one,
+/// its own.
 ///
 /// # Errors
 /// When nothing could be checked: the engine doesn't start, a file can't be read.
-pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Report> {
-    let runtime = Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
+pub async fn examine(
+    config: &PluginConfig,
+    component: &Path,
+    file: Option<&Path>,
+) -> anyhow::Result<Report> {
+    let runtime =
+        Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
     let tls = Tls::load().context("reading the system's roots of trust for TLS")?;
     let mut report = Report {
         read: None,
@@ -55,7 +62,8 @@ pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path
             return Ok(report);
         }
     };
-    report.room = format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
+    report.room =
+        format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
     let admission = admission::admit(&runtime, &tls, definition).await;
     report.read = admission.read;
     report.anatomy = admission.anatomy;
@@ -66,11 +74,16 @@ pub async fn examine(config: &PluginConfig, component: &Path, file: Option<&Path
 }
 
 /// The component is the one that was named, whatever the file says: it may not be in its place yet.
-fn define(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyhow::Result<Definition> {
+fn define(
+    config: &PluginConfig,
+    component: &Path,
+    file: Option<&Path>,
+) -> anyhow::Result<Definition> {
     let source = Source::File(component.to_owned());
     let named = file.unwrap_or(component);
     let id = named.file_stem().and_then(|stem| stem.to_str()).filter(|id| folder::is_id(id));
-    let id = id.with_context(|| format!("{} can't be the name of a provider's file", named.display()))?;
+    let id =
+        id.with_context(|| format!("{} can't be the name of a provider's file", named.display()))?;
     let Some(file) = file else { return Ok(Definition::ungranted(id, source, &config.limits)) };
     let text = folder::read_file(file)?;
     let around = Surroundings {
@@ -79,7 +92,9 @@ fn define(config: &PluginConfig, component: &Path, file: Option<&Path>) -> anyho
         vars: &config.vars,
         limits: &config.limits,
     };
-    match file::parse(&text, &around).map_err(|problems| anyhow!("{}: {problems}", file.display()))? {
+    match file::parse(&text, &around)
+        .map_err(|problems| anyhow!("{}: {problems}", file.display()))?
+    {
         Parsed::Enabled(definition) => Ok(Definition { component: source, ..*definition }),
         Parsed::Disabled => Err(anyhow!("{} turns the provider off", file.display())),
     }

@@ -1,6 +1,6 @@
-//! What one call owns while it runs: the `T` of its `Store`. Made for the call and dropped with it, so nothing of one
-//! caller is there for the next; where an operator lets an instance answer several calls, each begins with its own way
-//! out, log and limits.
+//! What one call owns while it runs: the `T` of its `Store`. Made for the call and dropped with it,
+//! so nothing of one caller is there for the next; where an operator lets an instance answer
+//! several calls, each begins with its own way out, log and limits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,8 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// One call's own.
 pub(crate) struct CallState {
     definition: Arc<Definition>,
-    /// Made when the guest first uses any of it: those that import none, or don't use it, go without.
+    /// Made when the guest first uses any of it: those that import none, or don't use it, go
+    /// without.
     wasi: Option<WasiCtx>,
     table: ResourceTable,
     pub(super) outbound: Outbound,
@@ -36,8 +37,8 @@ pub(crate) struct CallState {
     resumed: Instant,
     /// Answers of vendors that the guest holds.
     replies: usize,
-    /// The limit that was met. A guest that may not grow its memory ends in the same trap as one that panics; this
-    /// tells them apart.
+    /// The limit that was met. A guest that may not grow its memory ends in the same trap as one
+    /// that panics; this tells them apart.
     pub(super) exceeded: Option<Limit>,
 }
 
@@ -88,9 +89,10 @@ impl CallState {
         self.resumed = Instant::now();
     }
 
-    /// The guest stops computing, because it has answered or waits for the host: charges the time it has computed, so
-    /// that none computes for nothing by stopping between two ticks. A tick is the most that is charged at once, because
-    /// the time since may have been spent waiting where we don't see it: in line for a thread, or in a clock of WASI.
+    /// The guest stops computing, because it has answered or waits for the host: charges the time
+    /// it has computed, so that none computes for nothing by stopping between two ticks. A tick
+    /// is the most that is charged at once, because the time since may have been spent waiting
+    /// where we don't see it: in line for a thread, or in a clock of WASI.
     pub(super) fn pause(&mut self) {
         self.cpu_left = self.cpu_left.saturating_sub(self.resumed.elapsed().min(TICK));
         self.resume();
@@ -114,7 +116,12 @@ impl CallState {
 
 impl ResourceLimiter for CallState {
     /// Sums over all memories: wasmtime's own limiter bounds each one by itself.
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
         let Some(left) = self.memory_left.checked_sub(more) else {
             self.exceeded = Some(Limit::Memory);
@@ -124,7 +131,12 @@ impl ResourceLimiter for CallState {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 
@@ -165,14 +177,22 @@ impl config::Host for CallState {
 }
 
 impl log::Host for CallState {
-    fn write(&mut self, level: log::Level, message: String, fields: Vec<log::Field>) -> wasmtime::Result<()> {
+    fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<log::Field>,
+    ) -> wasmtime::Result<()> {
         self.log.write(level, &message, &fields);
         Ok(())
     }
 }
 
 impl http::Host for CallState {
-    async fn send(&mut self, request: HttpRequest) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
+    async fn send(
+        &mut self,
+        request: HttpRequest,
+    ) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
         self.pause();
         let sent = self.outbound.send(request).await;
         self.resume();
@@ -196,46 +216,69 @@ impl http::HostReply for CallState {
         Ok(self.reply(&this)?.headers())
     }
 
-    fn find_header(&mut self, this: Resource<Reply>, name: String) -> wasmtime::Result<Option<String>> {
+    fn find_header(
+        &mut self,
+        this: Resource<Reply>,
+        name: String,
+    ) -> wasmtime::Result<Option<String>> {
         Ok(self.reply(&this)?.header(&name))
     }
 
-    async fn read_text(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<String, HttpError>> {
+    async fn read_text(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<String, HttpError>> {
         self.pause();
         let text = self.reply(&this)?.text().await;
         self.resume();
         Ok(text)
     }
 
-    async fn read_bytes(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+    async fn read_bytes(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
         self.pause();
         let bytes = self.reply(&this)?.bytes().await;
         self.resume();
         Ok(bytes)
     }
 
-    async fn read(&mut self, this: Resource<Reply>, max: u32) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+    async fn read(
+        &mut self,
+        this: Resource<Reply>,
+        max: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
         self.pause();
         let bytes = self.reply(&this)?.read(max).await;
         self.resume();
         Ok(bytes)
     }
 
-    async fn next_event(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<SseEvent>, HttpError>> {
+    async fn next_event(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<Option<SseEvent>, HttpError>> {
         self.pause();
         let event = self.reply(&this)?.next_event().await;
         self.resume();
         Ok(event)
     }
 
-    async fn next_events(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Vec<SseEvent>, HttpError>> {
+    async fn next_events(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<Vec<SseEvent>, HttpError>> {
         self.pause();
         let events = self.reply(&this)?.next_events().await;
         self.resume();
         Ok(events)
     }
 
-    async fn next_line(&mut self, this: Resource<Reply>) -> wasmtime::Result<Result<Option<String>, HttpError>> {
+    async fn next_line(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<Option<String>, HttpError>> {
         self.pause();
         let line = self.reply(&this)?.next_line().await;
         self.resume();

@@ -63,6 +63,10 @@ pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
 )]
 pub(crate) async fn clear(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
     // A 204 is a promise that also holds after a restart.
-    app.llm.cache().clear().await.map_err(|error| Problem::internal(format!("the cache can't be cleared: {error}")))?;
+    app.llm
+        .cache()
+        .clear()
+        .await
+        .map_err(|error| Problem::internal(format!("the cache can't be cleared: {error}")))?;
     Ok(StatusCode::NO_CONTENT)
 }

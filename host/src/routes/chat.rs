@@ -27,7 +27,8 @@ use crate::routes::Caller;
 /// Where it is asked for. Stands in the table of routes too.
 pub(crate) const PATH: &str = "/api/llm/chat";
 /// Says where an answer came from.
-pub(crate) const CACHE_HEADER: header::HeaderName = header::HeaderName::from_static("x-arete-cache");
+pub(crate) const CACHE_HEADER: header::HeaderName =
+    header::HeaderName::from_static("x-arete-cache");
 /// Says where the time went.
 const SERVER_TIMING: header::HeaderName = header::HeaderName::from_static("server-timing");
 /// A short answer as a stream.
@@ -44,8 +45,9 @@ data: {"finishReason":"end_turn","usage":{"inputTokens":8,"outputTokens":2,"tota
 
 /// Asks a model
 ///
-/// The whole answer as JSON, or with `"stream": true` as events: `start`, then `delta`s, then `done`, or `error` when it
-/// breaks off. A failure before the first event is an ordinary problem. Comments keep a silent stream alive.
+/// The whole answer as JSON, or with `"stream": true` as events: `start`, then `delta`s, then
+/// `done`, or `error` when it breaks off. A failure before the first event is an ordinary problem.
+/// Comments keep a silent stream alive.
 #[utoipa::path(
     post,
     path = "/api/llm/chat",
@@ -93,11 +95,20 @@ pub(crate) async fn chat(
     let call = call(chat, provider.clone(), caller)?;
     log.model(&call.request.model);
 
-    if stream { stream::answer(&app, call, log).await } else { whole(&app, call, &provider, &log).await }
+    if stream {
+        stream::answer(&app, call, log).await
+    } else {
+        whole(&app, call, &provider, &log).await
+    }
 }
 
 /// The whole answer at once.
-async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> Result<Response, Problem> {
+async fn whole(
+    app: &App,
+    call: Call,
+    provider: &Provider,
+    log: &RequestLog,
+) -> Result<Response, Problem> {
     let mut ticket = app.llm.call(call, Mode::Whole);
     log.cache(ticket.state(None));
     let landing = tokio::select! {
@@ -110,8 +121,9 @@ async fn whole(app: &App, call: Call, provider: &Provider, log: &RequestLog) -> 
     match &landing.result {
         Ok(completion) => {
             let answer = ChatAnswer::new(completion, &provider.info.vendor, landing.cached);
-            let json =
-                answer.json().map_err(|error| Problem::internal(format!("the answer can't be written: {error}")))?;
+            let json = answer.json().map_err(|error| {
+                Problem::internal(format!("the answer can't be written: {error}"))
+            })?;
             let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(([kind, cache, timing], json).into_response())
         }
@@ -124,16 +136,23 @@ fn provider(app: &App, named: Option<&str>) -> Result<Arc<Provider>, Problem> {
     let id = named.unwrap_or(&app.default_provider);
     let Some(slot) = app.providers.get(id) else {
         let known = app.providers.ids().join(", ");
-        return Err(Problem::new(Code::NotFound, format!("there is no provider {id:?}; there are: {known}")));
+        return Err(Problem::new(
+            Code::NotFound,
+            format!("there is no provider {id:?}; there are: {known}"),
+        ));
     };
     match &slot.state {
         SlotState::Ready(provider) | SlotState::Stale(provider, _) => Ok(provider.clone()),
         SlotState::Loading => {
-            let problem = Problem::new(Code::ProviderUnavailable, format!("provider {id} is still being loaded"));
+            let problem = Problem::new(
+                Code::ProviderUnavailable,
+                format!("provider {id} is still being loaded"),
+            );
             Err(problem.retry_after_default())
         }
         SlotState::Failed(_) => {
-            let detail = format!("provider {id} could not be loaded; GET /api/llm/providers says why");
+            let detail =
+                format!("provider {id} could not be loaded; GET /api/llm/providers says why");
             Err(Problem::new(Code::ProviderUnavailable, detail))
         }
     }
@@ -156,7 +175,8 @@ pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderVa
     (CACHE_HEADER, HeaderValue::from_static(state))
 }
 
-/// Milliseconds so far and, of a call that has ended, those spent waiting for the vendor and in the plugin.
+/// Milliseconds so far and, of a call that has ended, those spent waiting for the vendor and in the
+/// plugin.
 fn server_timing(effort: Option<Effort>, log: &RequestLog) -> HeaderValue {
     let mut text = String::with_capacity(80);
     let mut part = |name: &str, duration: Duration| {

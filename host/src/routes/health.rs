@@ -60,7 +60,10 @@ pub(crate) struct Checks {
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let of = |good| if good { HealthStatus::Ok } else { HealthStatus::Unavailable };
     let checks = Checks {
-        default_provider: of(app.providers.get(&app.default_provider).is_some_and(|slot| slot.serving().is_some())),
+        default_provider: of(app
+            .providers
+            .get(&app.default_provider)
+            .is_some_and(|slot| slot.serving().is_some())),
         accepting: of(!app.stopping()),
     };
     let ready = checks.default_provider == HealthStatus::Ok && checks.accepting == HealthStatus::Ok;

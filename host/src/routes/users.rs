@@ -1,7 +1,8 @@
 //! `/api/users`: the people and programs that the operator keeps record of.
 //!
-//! A user's entity tag is its version. Whoever sends it back in `if-match` changes or removes what was read and nothing
-//! newer: of two clients that read the same user, the second one to write is told so.
+//! A user's entity tag is its version. Whoever sends it back in `if-match` changes or removes what
+//! was read and nothing newer: of two clients that read the same user, the second one to write is
+//! told so.
 
 mod body;
 mod if_match;
@@ -28,8 +29,8 @@ const IF_MATCH: &str = "Only if the user still has one of these entity tags. `*`
 
 /// Lists users in the order of their creation
 ///
-/// Following `nextCursor` to the end meets every user that was there all along exactly once, whatever is created or
-/// removed meanwhile.
+/// Following `nextCursor` to the end meets every user that was there all along exactly once,
+/// whatever is created or removed meanwhile.
 #[utoipa::path(
     get,
     path = "/api/users",
@@ -45,7 +46,10 @@ const IF_MATCH: &str = "Only if the user still has one of these entity tags. `*`
         (status = 400, description = "A query parameter is wrong or unknown; `errors` names each."),
     )
 )]
-pub(crate) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Answer<Page>, Problem> {
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Answer<Page>, Problem> {
     let query = query::parse(query.as_deref().unwrap_or_default())?;
     Ok(Answer(app.users.list(query).await?))
 }
@@ -70,7 +74,10 @@ pub(crate) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery)
         (status = 409, description = "Another user has this email, maybe in another case."),
     )
 )]
-pub(crate) async fn create(State(app): State<Arc<App>>, Json(body): Json<CreateBody>) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    Json(body): Json<CreateBody>,
+) -> Result<Response, Problem> {
     let user = app.users.create(body.validate()?).await?;
     let location = format!("/api/users/{}", user.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Tagged(user)).into_response())
@@ -94,7 +101,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Json(body): Json<CreateB
         (status = 404, description = "No user has this id, or not any more."),
     )
 )]
-pub(crate) async fn get(State(app): State<Arc<App>>, UserId(id): UserId) -> Result<Tagged, Problem> {
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    UserId(id): UserId,
+) -> Result<Tagged, Problem> {
     Ok(Tagged(app.users.get(id).await?))
 }
 
@@ -183,9 +193,14 @@ impl<S: Send + Sync> FromRequestParts<S> for UserId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let text = Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text).unwrap_or_default();
-        // An id has one spelling here; the type also reads those without hyphens, in braces, and as a URN.
-        let id = Uuid::try_parse(&text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
+        let text = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map(|Path(text)| text)
+            .unwrap_or_default();
+        // An id has one spelling here; the type also reads those without hyphens, in braces, and as
+        // a URN.
+        let id =
+            Uuid::try_parse(&text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
         id.map(Self).ok_or_else(|| {
             let example = "must be a UUID, such as 019b7d3c-5a10-7000-8000-000000000001";
             Problem::invalid_fields(vec![FieldError::new("id", example)])

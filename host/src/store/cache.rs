@@ -1,7 +1,9 @@
-//! Where answers lie so that they outlive the process. This is the seam at which a shared engine (Redis, Valkey) can
-//! take the place of the file: behind it entries are bytes with a time to die, and nobody knows what an answer is.
+//! Where answers lie so that they outlive the process. This is the seam at which a shared engine
+//! (Redis, Valkey) can take the place of the file: behind it entries are bytes with a time to die,
+//! and nobody knows what an answer is.
 //!
-//! Everything here blocks. Nothing here is needed to answer: whoever calls goes on without when it fails.
+//! Everything here blocks. Nothing here is needed to answer: whoever calls goes on without when it
+//! fails.
 
 mod aside;
 mod engine;
@@ -13,7 +15,8 @@ pub use self::engine::Redb;
 
 /// Opens a store, again after it failed.
 pub trait CacheEngine: Send + Sync {
-    /// Opens the store. One that turns out to be damaged is put aside, and a fresh one is opened in its place.
+    /// Opens the store. One that turns out to be damaged is put aside, and a fresh one is opened in
+    /// its place.
     ///
     /// `verify` asks for a look at every byte: after a failure, when what lies there isn't trusted.
     ///
@@ -49,14 +52,15 @@ pub trait CacheStore: Send + Sync {
         Ok(())
     }
 
-    /// Does all of it or, on an error, nothing. On return it is on disk. Where bounds would be passed, the entries that
-    /// are the soonest to expire make room.
+    /// Does all of it or, on an error, nothing. On return it is on disk. Where bounds would be
+    /// passed, the entries that are the soonest to expire make room.
     ///
     /// # Errors
     /// The store is of no more use.
     fn write(&self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// Removes expired entries, [`SWEEP_MAX`] at most, so that writes needn't wait long; says how many.
+    /// Removes expired entries, [`SWEEP_MAX`] at most, so that writes needn't wait long; says how
+    /// many.
     ///
     /// # Errors
     /// The store is of no more use.

@@ -1,7 +1,8 @@
 //! Users: what one is, and what the routes may ask of whatever keeps them.
 //!
-//! Rules that every engine has to follow alike live here: what an email, a name or a page is, when two emails are the
-//! same one, and what a store may answer. How it is kept on disk is [`redb`]'s business alone.
+//! Rules that every engine has to follow alike live here: what an email, a name or a page is, when
+//! two emails are the same one, and what a store may answer. How it is kept on disk is [`redb`]'s
+//! business alone.
 
 mod page;
 pub mod redb;
@@ -18,8 +19,9 @@ pub use self::page::{Cursor, ListQuery, Page, PageLimit};
 
 /// Keeps users. Held as `Arc<dyn UserStore>`.
 ///
-/// An `Ok` from a method that writes means that the change is on disk and survives `kill -9` and loss of power. A
-/// caller that drops a write's future before its answer can't know whether the write landed.
+/// An `Ok` from a method that writes means that the change is on disk and survives `kill -9` and
+/// loss of power. A caller that drops a write's future before its answer can't know whether the
+/// write landed.
 pub trait UserStore: Send + Sync + 'static {
     /// Adds a user and gives it an id. Fails with [`StoreError::EmailTaken`].
     fn create(&self, new: NewUser) -> BoxFuture<'_, Result<User, StoreError>>;
@@ -27,19 +29,26 @@ pub trait UserStore: Send + Sync + 'static {
     /// Fails with [`StoreError::NotFound`].
     fn get(&self, id: Uuid) -> BoxFuture<'_, Result<User, StoreError>>;
 
-    /// One page, in the order of creation. Following [`Page::next_cursor`] to the end meets every user that was there
-    /// all along exactly once, whatever is created or deleted meanwhile.
+    /// One page, in the order of creation. Following [`Page::next_cursor`] to the end meets every
+    /// user that was there all along exactly once, whatever is created or deleted meanwhile.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
-    /// Changes what `changes` names, and answers the user as it is now. With nothing to change, nothing does: not
-    /// `updated_at`, not the version.
+    /// Changes what `changes` names, and answers the user as it is now. With nothing to change,
+    /// nothing does: not `updated_at`, not the version.
     ///
-    /// With `expected`, only if the user still has that version. Fails with [`StoreError::NotFound`],
-    /// [`StoreError::Stale`] or [`StoreError::EmailTaken`], looked for in this order.
-    fn update(&self, id: Uuid, changes: UserChanges, expected: Option<u64>) -> BoxFuture<'_, Result<User, StoreError>>;
+    /// With `expected`, only if the user still has that version. Fails with
+    /// [`StoreError::NotFound`], [`StoreError::Stale`] or [`StoreError::EmailTaken`], looked
+    /// for in this order.
+    fn update(
+        &self,
+        id: Uuid,
+        changes: UserChanges,
+        expected: Option<u64>,
+    ) -> BoxFuture<'_, Result<User, StoreError>>;
 
-    /// Removes a user; its email is free again. With `expected`, only if the user still has that version. Fails with
-    /// [`StoreError::NotFound`] or [`StoreError::Stale`], looked for in this order.
+    /// Removes a user; its email is free again. With `expected`, only if the user still has that
+    /// version. Fails with [`StoreError::NotFound`] or [`StoreError::Stale`], looked for in
+    /// this order.
     fn delete(&self, id: Uuid, expected: Option<u64>) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
@@ -61,7 +70,8 @@ pub struct User {
     #[serde(serialize_with = "rfc3339_millis")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub created_at: Timestamp,
-    /// When it last changed, to the millisecond. Never before its creation, even if the clock was set back.
+    /// When it last changed, to the millisecond. Never before its creation, even if the clock was
+    /// set back.
     #[serde(serialize_with = "rfc3339_millis")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     pub updated_at: Timestamp,
@@ -77,7 +87,8 @@ impl User {
     }
 }
 
-/// The version an entity tag stands for, or `None` if [`User::etag`] can't have made it (so it matches no user).
+/// The version an entity tag stands for, or `None` if [`User::etag`] can't have made it (so it
+/// matches no user).
 pub fn etag_version(etag: &str) -> Option<u64> {
     let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
     let version = digits.parse().ok()?;
@@ -122,10 +133,11 @@ pub struct UserChanges {
     pub role: Option<Role>,
 }
 
-/// An email address that may be stored: at most [`Email::MAX_CHARS`] characters, something before and after its last
-/// `@`, no white space or control characters.
+/// An email address that may be stored: at most [`Email::MAX_CHARS`] characters, something before
+/// and after its last `@`, no white space or control characters.
 ///
-/// Only sending a message tells whether an address exists, so this stops slips, not strange addresses.
+/// Only sending a message tells whether an address exists, so this stops slips, not strange
+/// addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Email(String);
@@ -145,7 +157,10 @@ impl TryFrom<String> for Email {
 
     fn try_from(text: String) -> Result<Email, Invalid> {
         let (local, domain) = text.rsplit_once('@').unwrap_or_default();
-        if local.is_empty() || domain.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if local.is_empty()
+            || domain.is_empty()
+            || text.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
             return Err(Invalid("must be an email address, such as ada@example.com"));
         }
         if Email::MAX_CHARS < text.chars().count() {
@@ -155,11 +170,13 @@ impl TryFrom<String> for Email {
     }
 }
 
-/// What two emails have in common exactly when they differ in case alone. Stored, so it must not change.
+/// What two emails have in common exactly when they differ in case alone. Stored, so it must not
+/// change.
 ///
-/// The whole address is lowercased. Standards let a mail host tell `Ada@` from `ada@`; none that people use does, and
-/// two accounts for one mailbox harm more than a refusal. Each character is lowercased by itself: `str::to_lowercase`
-/// writes a Greek sigma according to its neighbours, which would tell an address from its own capitals.
+/// The whole address is lowercased. Standards let a mail host tell `Ada@` from `ada@`; none that
+/// people use does, and two accounts for one mailbox harm more than a refusal. Each character is
+/// lowercased by itself: `str::to_lowercase` writes a Greek sigma according to its neighbours,
+/// which would tell an address from its own capitals.
 pub fn email_key(email: &str) -> String {
     email.chars().flat_map(char::to_lowercase).collect()
 }
@@ -213,13 +230,14 @@ pub enum StoreError {
     /// More is waiting than the store will queue. Nothing was done; worth trying again soon.
     #[error("too much is waiting for the users store")]
     Busy,
-    /// The engine failed: disk full, disk broken, damaged data. For the log, not for a client. A write that ends so was
-    /// not acknowledged, but may have reached the disk.
+    /// The engine failed: disk full, disk broken, damaged data. For the log, not for a client. A
+    /// write that ends so was not acknowledged, but may have reached the disk.
     #[error("{0}")]
     Engine(String),
 }
 
-/// `2026-01-02T03:04:05.678Z`: always three digits, so that times sort as text and clients can rely on the shape.
+/// `2026-01-02T03:04:05.678Z`: always three digits, so that times sort as text and clients can rely
+/// on the shape.
 fn rfc3339_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
 }

@@ -1,5 +1,5 @@
-//! Lines as JSON. The line of a request is written by hand, because there is one for each; all others by the library. Both
-//! look the same.
+//! Lines as JSON. The line of a request is written by hand, because there is one for each; all
+//! others by the library. Both look the same.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -24,7 +24,12 @@ pub(super) struct JsonLines {
 
 impl Default for JsonLines {
     fn default() -> Self {
-        Self { others: tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false) }
+        Self {
+            others: tracing_subscriber::fmt::format()
+                .json()
+                .flatten_event(true)
+                .with_span_list(false),
+        }
     }
 }
 
@@ -33,7 +38,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let of_request = event.metadata().target() == request_log::TARGET;
         if !of_request || event.parent().is_some() || context.lookup_current().is_some() {
             return self.others.format_event(context, writer, event);
@@ -82,7 +92,9 @@ impl Line {
         SECOND.with_borrow_mut(|(second, text)| {
             if *second != now.as_secs() || text.is_empty() {
                 *second = now.as_secs();
-                let time = i64::try_from(*second).ok().and_then(|second| Timestamp::from_second(second).ok());
+                let time = i64::try_from(*second)
+                    .ok()
+                    .and_then(|second| Timestamp::from_second(second).ok());
                 *text = time.unwrap_or_default().to_string();
                 text.truncate(text.trim_end_matches('Z').len());
             }
@@ -160,7 +172,8 @@ mod tests {
     {
         let out = Out::default();
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).fmt_fields(JsonFields::new());
-        let subscriber = tracing_subscriber::registry().with(layer.event_format(format).with_writer(out.clone()));
+        let subscriber = tracing_subscriber::registry()
+            .with(layer.event_format(format).with_writer(out.clone()));
         tracing::subscriber::with_default(subscriber, lines);
         let text = out.text();
         text.lines().map(without_time).collect()
@@ -202,7 +215,10 @@ mod tests {
     #[test]
     fn both_formats_are_the_same() {
         let ours = written(JsonLines::default());
-        assert!(ours.contains(r#"{"timestamp":"","level":"INFO","message":"Request","shown":"plain""#), "{ours}");
+        assert!(
+            ours.contains(r#"{"timestamp":"","level":"INFO","message":"Request","shown":"plain""#),
+            "{ours}"
+        );
         assert_eq!(ours, written(JsonLines::default().others));
     }
 }

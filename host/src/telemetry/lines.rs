@@ -1,5 +1,5 @@
-//! Lines on their way out. A thread of their own writes them, all that wait at once, so that no request waits for a slow
-//! terminal and a busy server doesn't make a system call for each.
+//! Lines on their way out. A thread of their own writes them, all that wait at once, so that no
+//! request waits for a slow terminal and a busy server doesn't make a system call for each.
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,8 @@ use std::time::Duration;
 use tracing::warn;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that may wait to be written. What comes on top is dropped and counted rather than waited for.
+/// Bytes that may wait to be written. What comes on top is dropped and counted rather than waited
+/// for.
 const WAITING_MAX: usize = 8 * 1024 * 1024;
 /// How long lines are gathered after some were written. A line that comes alone isn't held back.
 const GATHER: Duration = Duration::from_millis(2);
@@ -44,7 +45,8 @@ struct Waiting {
 pub(super) fn start(out: impl Write + Send + 'static) -> (Lines, Writing) {
     let queue = Arc::new(Queue::default());
     let writer = queue.clone();
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || writer.write_to(out)).ok();
+    let thread =
+        std::thread::Builder::new().name("log".into()).spawn(move || writer.write_to(out)).ok();
     (Lines(queue.clone()), Writing { queue, thread })
 }
 
@@ -84,9 +86,13 @@ impl Queue {
             let _ = out.write_all(&batch).and_then(|()| out.flush());
             batch.clear();
             if dropped != 0 {
-                warn!(dropped, "Log lines came faster than they could be written, and were dropped");
+                warn!(
+                    dropped,
+                    "Log lines came faster than they could be written, and were dropped"
+                );
             }
-            let gathered = self.changed.wait_timeout_while(self.waiting(), GATHER, |waiting| !waiting.ended);
+            let gathered =
+                self.changed.wait_timeout_while(self.waiting(), GATHER, |waiting| !waiting.ended);
             drop(gathered);
         }
     }

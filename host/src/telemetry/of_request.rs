@@ -1,8 +1,9 @@
-//! Which request a line belongs to. What is logged while a request is worked on ends with its id, as its own line has it
-//! and its caller got it.
+//! Which request a line belongs to. What is logged while a request is worked on ends with its id,
+//! as its own line has it and its caller got it.
 //!
-//! A span would say so too. One is made, entered, left and cleared away for each request though, mostly for nothing,
-//! because most requests log their own line alone, which knows its id. Here the id is at hand for those that log more.
+//! A span would say so too. One is made, entered, left and cleared away for each request though,
+//! mostly for nothing, because most requests log their own line alone, which knows its id. Here the
+//! id is at hand for those that log more.
 
 use std::fmt;
 use std::sync::Arc;
@@ -74,7 +75,12 @@ where
     N: for<'a> FormatFields<'a> + 'static,
     F: FormatEvent<S, N>,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let of_itself = event.metadata().target() == request_log::TARGET;
         let Some(id) = (!of_itself).then(request).flatten() else {
             return self.lines.format_event(context, writer, event);
@@ -102,16 +108,19 @@ mod tests {
     /// What is logged within a request and without one.
     fn logged<L: Layer<Registry> + Send + Sync>(layer: impl FnOnce(Out) -> L) -> Vec<String> {
         let out = Out::default();
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer(out.clone())), || {
-            let work = async {
-                tracing::warn!(field = 5, "Within");
-                tracing::info!(target: request_log::TARGET, request_id = "the other", "Request");
-                assert_eq!(request().as_deref(), Some(r#"the "one""#));
-            };
-            futures_util::FutureExt::now_or_never(within(r#"the "one""#.into(), work)).unwrap();
-            tracing::warn!("Without");
-            assert_eq!(request(), None);
-        });
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(layer(out.clone())),
+            || {
+                let work = async {
+                    tracing::warn!(field = 5, "Within");
+                    tracing::info!(target: request_log::TARGET, request_id = "the other", "Request");
+                    assert_eq!(request().as_deref(), Some(r#"the "one""#));
+                };
+                futures_util::FutureExt::now_or_never(within(r#"the "one""#.into(), work)).unwrap();
+                tracing::warn!("Without");
+                assert_eq!(request(), None);
+            },
+        );
         let text = out.text();
         text.lines().map(str::to_owned).collect()
     }
@@ -120,11 +129,17 @@ mod tests {
     fn lines_for_programs_name_their_request() {
         let lines = logged(|out| {
             let format = OfRequest::json(JsonLines::default());
-            library::layer().fmt_fields(JsonFields::new()).event_format(format).with_ansi(false).with_writer(out)
+            library::layer()
+                .fmt_fields(JsonFields::new())
+                .event_format(format)
+                .with_ansi(false)
+                .with_writer(out)
         });
         let ids: Vec<_> = lines
             .iter()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap().get("request_id").cloned())
+            .map(|line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap().get("request_id").cloned()
+            })
             .collect();
         assert_eq!(ids, [Some(r#"the "one""#.into()), Some("the other".into()), None]);
     }

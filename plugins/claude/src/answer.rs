@@ -1,5 +1,5 @@
-//! The vendor's whole answer as a completion. What an answer says of itself beside its blocks is read here for
-//! streams too.
+//! The vendor's whole answer as a completion. What an answer says of itself beside its blocks is
+//! read here for streams too.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,8 @@ pub(crate) fn read(body: &str, native: bool) -> Result<Completion, ProviderError
     Ok(Completion { native: native.then(|| native_body(body)), ..completion })
 }
 
-/// Takes the id and the model out of a message, and what needn't be told because it is always the same.
+/// Takes the id and the model out of a message, and what needn't be told because it is always the
+/// same.
 pub(crate) fn id_and_model(message: &mut Object) -> Result<(String, String), Mismatch> {
     if message.need_text("type")? != "message" {
         return Err(Mismatch::new("type", "should be `message`, but is another word"));
@@ -53,8 +54,9 @@ pub(crate) fn native_body(json: &str) -> NativeBody {
     NativeBody { dialect: DIALECT.into(), body: json.to_owned() }
 }
 
-/// Counts may be missing: they are what the vendor says beside its answer. A reason to stop may not, because an answer
-/// without one isn't over, and passing it on as whole would let it be kept and given out as whole.
+/// Counts may be missing: they are what the vendor says beside its answer. A reason to stop may
+/// not, because an answer without one isn't over, and passing it on as whole would let it be kept
+/// and given out as whole.
 fn completion(mut answer: Object) -> Result<Completion, Mismatch> {
     let (id, model) = id_and_model(&mut answer)?;
     let content = answer.require("content", LIST)?;
@@ -63,7 +65,15 @@ fn completion(mut answer: Object) -> Result<Completion, Mismatch> {
     let finish_reason = finish_reason(answer.need_text("stop_reason")?);
     let usage = answer.take("usage");
     let usage = usage::whole(usage.as_deref()).map_err(|mismatch| mismatch.within("usage"))?;
-    Ok(Completion { id, model, parts, finish_reason, usage, native: None, extra: answer.into_extra() })
+    Ok(Completion {
+        id,
+        model,
+        parts,
+        finish_reason,
+        usage,
+        native: None,
+        extra: answer.into_extra(),
+    })
 }
 
 fn part((index, block): (usize, &RawValue)) -> Result<Part, Mismatch> {
@@ -91,14 +101,20 @@ mod tests {
             ("compaction", FinishReason::Other("compaction".into())),
             ("", FinishReason::Other(String::new())),
         ] {
-            assert_eq!(read(&ANSWER.replace("end_turn", word), false).unwrap().finish_reason, reason);
+            assert_eq!(
+                read(&ANSWER.replace("end_turn", word), false).unwrap().finish_reason,
+                reason
+            );
         }
     }
 
     #[test]
     fn a_native_caller_gets_the_answer_as_it_came() {
         let native = read(ANSWER, true).unwrap().native;
-        assert_eq!(native, Some(NativeBody { dialect: "anthropic-messages".into(), body: ANSWER.into() }));
+        assert_eq!(
+            native,
+            Some(NativeBody { dialect: "anthropic-messages".into(), body: ANSWER.into() })
+        );
         assert_eq!(read(ANSWER, false).unwrap().native, None);
     }
 
@@ -108,13 +124,17 @@ mod tests {
             (r#""type":"message","#, Some("`type` should be a string, but is missing")),
             (r#""id":"m","#, Some("`id` should be a string, but is missing")),
             (r#""model":"c","#, Some("`model` should be a string, but is missing")),
-            (r#","stop_reason":"end_turn""#, Some("`stop_reason` should be a string, but is missing")),
+            (
+                r#","stop_reason":"end_turn""#,
+                Some("`stop_reason` should be a string, but is missing"),
+            ),
             (r#","input":{}"#, Some("`content[0].input` should be an object, but is missing")),
             (r#","usage":{"input_tokens":1,"output_tokens":2}"#, None),
             (r#""role":"assistant","#, None),
         ] {
             let found = read(&ANSWER.replace(gone, ""), false).err().map(|error| error.message);
-            let says = says.map(|says| format!("The vendor's answer isn't what its API promises: {says}."));
+            let says = says
+                .map(|says| format!("The vendor's answer isn't what its API promises: {says}."));
             assert_eq!(found, says);
         }
     }

@@ -1,7 +1,8 @@
-//! The vendor's content blocks and the contract's parts: the one place that knows how they map, in both directions.
+//! The vendor's content blocks and the contract's parts: the one place that knows how they map, in
+//! both directions.
 //!
-//! What an answer held can be sent back. So a block is taken apart only when nothing of it gets lost on the way there
-//! and back; every other block stays whole, as `other`.
+//! What an answer held can be sent back. So a block is taken apart only when nothing of it gets
+//! lost on the way there and back; every other block stays whole, as `other`.
 
 use std::borrow::Cow;
 
@@ -13,12 +14,16 @@ use arete_plugin::llm::{
 
 /// A block of an answer as a part.
 ///
-/// `tool_result` isn't among the blocks that are taken apart: it is what the caller says, and no answer holds one.
+/// `tool_result` isn't among the blocks that are taken apart: it is what the caller says, and no
+/// answer holds one.
 pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
     let kind = fields.need_text("type")?;
     Ok(match &*kind {
-        "text" => Part::Text(Text { text: fields.need_text("text")?.into_owned(), extra: fields.into_extra() }),
+        "text" => Part::Text(Text {
+            text: fields.need_text("text")?.into_owned(),
+            extra: fields.into_extra(),
+        }),
         "thinking" => Part::Thinking(Thinking {
             text: fields.need_text("thinking")?.into_owned(),
             signature: fields.read("signature", STRING)?,
@@ -51,8 +56,11 @@ pub(crate) fn write_text(text: &Text) -> Result<Value<'_>, Mismatch> {
     Fields::of_type("text").with("text", Value::Text(&text.text)).with_extra(text.extra.as_deref())
 }
 
-/// The vendor takes a string where a list has one plain text; it stays as short as the caller typed it.
-pub(crate) fn plain_text<'a>(mut texts: impl Iterator<Item = Option<&'a Text>>) -> Option<Value<'a>> {
+/// The vendor takes a string where a list has one plain text; it stays as short as the caller typed
+/// it.
+pub(crate) fn plain_text<'a>(
+    mut texts: impl Iterator<Item = Option<&'a Text>>,
+) -> Option<Value<'a>> {
     match (texts.next(), texts.next()) {
         (Some(Some(Text { text, extra: None })), None) => Some(Value::Text(text)),
         _ => None,
@@ -66,7 +74,9 @@ fn write_image(image: &Image) -> Result<Value<'_>, Mismatch> {
             .with("data", Value::Text(&data.base64)),
         ImageSource::Url(url) => Fields::of_type("url").with("url", Value::Text(url)),
     };
-    Fields::of_type("image").with("source", Value::Fields(source)).with_extra(image.extra.as_deref())
+    Fields::of_type("image")
+        .with("source", Value::Fields(source))
+        .with_extra(image.extra.as_deref())
 }
 
 fn write_tool_use(tool_use: &ToolUse) -> Result<Value<'_>, Mismatch> {
@@ -79,7 +89,8 @@ fn write_tool_use(tool_use: &ToolUse) -> Result<Value<'_>, Mismatch> {
 }
 
 fn write_tool_result(result: &ToolResult) -> Result<Value<'_>, Mismatch> {
-    let mut fields = Fields::of_type("tool_result").with("tool_use_id", Value::Text(&result.tool_use_id));
+    let mut fields =
+        Fields::of_type("tool_result").with("tool_use_id", Value::Text(&result.tool_use_id));
     if !result.content.is_empty() {
         fields = fields.with("content", write_result_content(&result.content)?);
     }
@@ -109,8 +120,8 @@ fn write_result_content(content: &[ResultPart]) -> Result<Value<'_>, Mismatch> {
     blocks.collect::<Result<_, _>>().map(Value::List)
 }
 
-/// An absent signature is left out and not sent as an empty one: whether thoughts without proof will do is for the
-/// vendor to say.
+/// An absent signature is left out and not sent as an empty one: whether thoughts without proof
+/// will do is for the vendor to say.
 fn write_thinking(thinking: &Thinking) -> Result<Value<'_>, Mismatch> {
     Fields::of_type("thinking")
         .with("thinking", Value::Text(&thinking.text))
@@ -162,18 +173,28 @@ mod tests {
 
     #[test]
     fn blocks_come_back_as_they_were() {
-        let text = check_there_and_back(r#"{"type":"text","text":"a\nb","citations":[{"start":1.50}]}"#);
-        assert!(matches!(text, Part::Text(text) if text.extra.as_deref() == Some(r#"{"citations":[{"start":1.50}]}"#)));
+        let text =
+            check_there_and_back(r#"{"type":"text","text":"a\nb","citations":[{"start":1.50}]}"#);
+        assert!(
+            matches!(text, Part::Text(text) if text.extra.as_deref() == Some(r#"{"citations":[{"start":1.50}]}"#))
+        );
         check_there_and_back(r#"{"type":"thinking","thinking":"","signature":"EqQB"}"#);
         check_there_and_back(r#"{"type":"thinking","thinking":"unsigned"}"#);
         check_there_and_back(
             r#"{"type":"tool_use","id":"toolu_1","name":"f","input":{"n":1e2, "m":1.0},"caller":{"type":"direct"}}"#,
         );
-        check_there_and_back(r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#);
-        check_there_and_back(r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#);
-        let file = check_there_and_back(r#"{"type":"image","source":{"type":"file","file_id":"file_1"}}"#);
+        check_there_and_back(
+            r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#,
+        );
+        check_there_and_back(
+            r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#,
+        );
+        let file =
+            check_there_and_back(r#"{"type":"image","source":{"type":"file","file_id":"file_1"}}"#);
         assert!(matches!(file, Part::Other(other) if other.kind == "image"));
-        let unknown = check_there_and_back(r#"{"new":null, "type":"from_the_future","n":12345678901234567890}"#);
+        let unknown = check_there_and_back(
+            r#"{"new":null, "type":"from_the_future","n":12345678901234567890}"#,
+        );
         assert!(matches!(unknown, Part::Other(other) if other.kind == "from_the_future"));
     }
 
@@ -183,8 +204,14 @@ mod tests {
             ("[]", "it should be an object, but is a list"),
             ("{}", "`type` should be a string, but is missing"),
             (r#"{"type":"text"}"#, "`text` should be a string, but is missing"),
-            (r#"{"type":"thinking","thinking":1}"#, "`thinking` should be a string, but is a number"),
-            (r#"{"type":"tool_use","id":"a","name":"b","input":"c"}"#, "`input` should be an object, but is a string"),
+            (
+                r#"{"type":"thinking","thinking":1}"#,
+                "`thinking` should be a string, but is a number",
+            ),
+            (
+                r#"{"type":"tool_use","id":"a","name":"b","input":"c"}"#,
+                "`input` should be an object, but is a string",
+            ),
         ] {
             assert_eq!(read(block).unwrap_err().to_string(), says);
         }

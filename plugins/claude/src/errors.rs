@@ -1,5 +1,5 @@
-//! What went wrong, in the contract's words: a refusal with a status, an error inside a stream, or an answer that isn't
-//! what the vendor's API promises.
+//! What went wrong, in the contract's words: a refusal with a status, an error inside a stream, or
+//! an answer that isn't what the vendor's API promises.
 
 use arete_plugin::http::Header;
 use arete_plugin::json::Object;
@@ -8,11 +8,12 @@ use arete_plugin::refusal::{
     self, add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
 };
 
-/// An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here: what stands between
-/// answers with pages of its own.
+/// An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here:
+/// what stands between answers with pages of its own.
 pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
     let said = Said::read(Object::parse(body).unwrap_or_default());
-    let kind = said.code.as_deref().and_then(kind_of_code).unwrap_or_else(|| kind_of_status(status));
+    let kind =
+        said.code.as_deref().and_then(kind_of_code).unwrap_or_else(|| kind_of_status(status));
     let mut extra = said.extra;
     add_advice(&mut extra, headers);
     ProviderError {
@@ -27,12 +28,15 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
     }
 }
 
-/// An error told after the vendor had begun to answer. It has no status: the one of the answer was 200.
+/// An error told after the vendor had begun to answer. It has no status: the one of the answer was
+/// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
     let said = Said::read(body);
     ProviderError {
         kind: said.code.as_deref().and_then(kind_of_code).unwrap_or(ErrorKind::VendorFailed),
-        message: said.message.unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
+        message: said
+            .message
+            .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
         status: None,
         code: said.code,
         field: None,
@@ -55,8 +59,9 @@ pub(crate) fn is_error(body: &Object) -> bool {
     body.get("type").is_some_and(|kind| kind.get() == r#""error""#)
 }
 
-/// What the vendor says of an error: `{"type":"error","error":{"type":…,"message":…},"request_id":…}`. Everything may
-/// be missing, and gateways before the vendor have shapes of their own.
+/// What the vendor says of an error:
+/// `{"type":"error","error":{"type":…,"message":…},"request_id":…}`. Everything may be missing, and
+/// gateways before the vendor have shapes of their own.
 struct Said {
     code: Option<String>,
     message: Option<String>,
@@ -73,11 +78,15 @@ impl Said {
         let request_id = string(&mut body, "request_id").map(|id| word(&id));
 
         let error = body.take("error");
-        let mut inner =
-            error.as_ref().and_then(|error| Object::parse(error.get()).ok()).unwrap_or_default().into_owned();
+        let mut inner = error
+            .as_ref()
+            .and_then(|error| Object::parse(error.get()).ok())
+            .unwrap_or_default()
+            .into_owned();
         let code = string(&mut inner, "type").map(|code| word(&code));
         let plain = error.and_then(|error| serde_json::from_str::<String>(error.get()).ok());
-        let message = string(&mut inner, "message").or(plain).or_else(|| string(&mut body, "message"));
+        let message =
+            string(&mut inner, "message").or(plain).or_else(|| string(&mut body, "message"));
 
         for (key, value) in body {
             inner.set(&key, value);

@@ -75,12 +75,20 @@ fn what_an_answer_held_can_be_sent_back() {
         asked.messages.push(back);
         let mut body = Object::parse(&request::body(&asked, false).unwrap()).unwrap().into_owned();
         let messages: Vec<Box<serde_json::value::RawValue>> = body.need("messages", LIST).unwrap();
-        let sent =
-            Object::parse(messages.last().unwrap().get()).unwrap().require("content", LIST).unwrap().into_owned();
-        let came = Object::parse(&case.text).unwrap().require("content", LIST).unwrap().into_owned();
+        let sent = Object::parse(messages.last().unwrap().get())
+            .unwrap()
+            .require("content", LIST)
+            .unwrap()
+            .into_owned();
+        let came =
+            Object::parse(&case.text).unwrap().require("content", LIST).unwrap().into_owned();
         let sent: serde_json::Value = serde_json::from_str(sent.get()).unwrap();
         let came: serde_json::Value = serde_json::from_str(came.get()).unwrap();
-        let sent = if sent.is_string() { serde_json::json!([{"type": "text", "text": sent}]) } else { sent };
+        let sent = if sent.is_string() {
+            serde_json::json!([{"type": "text", "text": sent}])
+        } else {
+            sent
+        };
         assert_eq!(sent, came, "{}", case.name);
     }
 }

@@ -1,11 +1,14 @@
-//! A block of a streamed answer while it grows: how it starts, what may be added to it, and what its end has to tell.
+//! A block of a streamed answer while it grows: how it starts, what may be added to it, and what
+//! its end has to tell.
 //!
-//! Text, thoughts and arguments go out as they come. What the contract has no delta for (citations, fields that only
-//! the vendor knows, blocks of other kinds) goes out with the whole block at its end, which replaces the deltas.
+//! Text, thoughts and arguments go out as they come. What the contract has no delta for (citations,
+//! fields that only the vendor knows, blocks of other kinds) goes out with the whole block at its
+//! end, which replaces the deltas.
 
 use arete_plugin::json::{self, LIST, Mismatch, OBJECT, Object, Raw, STRING};
 use arete_plugin::llm::{
-    Event, OtherPart, Part, PartDelta, Text, TextDelta, Thinking, ThinkingDelta, ToolUse, ToolUseDelta,
+    Event, OtherPart, Part, PartDelta, Text, TextDelta, Thinking, ThinkingDelta, ToolUse,
+    ToolUseDelta,
 };
 use arete_plugin::refusal::{self, Broken};
 use serde_json::value::RawValue;
@@ -63,7 +66,8 @@ impl Growing {
         Some(Event::Text(TextDelta { index: self.index, text: more }))
     }
 
-    /// More of it comes. `whole` is the vendor's event, passed on where the kind of delta isn't known.
+    /// More of it comes. `whole` is the vendor's event, passed on where the kind of delta isn't
+    /// known.
     pub(crate) fn add(&mut self, mut delta: Object, whole: &str) -> Result<Option<Event>, Broken> {
         let index = self.index;
         let kind: String = delta.need("type", STRING)?;
@@ -81,17 +85,30 @@ impl Growing {
             (Block::Thinking { text, .. }, "thinking_delta") => {
                 let more: String = delta.need("thinking", STRING)?;
                 text.push_str(&more);
-                said(&more).then_some(Event::Thinking(ThinkingDelta { index, text: more, signature: None }))
+                said(&more).then_some(Event::Thinking(ThinkingDelta {
+                    index,
+                    text: more,
+                    signature: None,
+                }))
             }
             (Block::Thinking { signature, .. }, "signature_delta") => {
                 let proof: String = delta.need("signature", STRING)?;
                 *signature = Some(proof.clone());
-                Some(Event::Thinking(ThinkingDelta { index, text: String::new(), signature: Some(proof) }))
+                Some(Event::Thinking(ThinkingDelta {
+                    index,
+                    text: String::new(),
+                    signature: Some(proof),
+                }))
             }
             (Block::ToolUse { input, .. }, "input_json_delta") => {
                 let more: String = delta.need("partial_json", STRING)?;
                 input.text.push_str(&more);
-                said(&more).then_some(Event::ToolUse(ToolUseDelta { index, id: None, name: None, input: more }))
+                said(&more).then_some(Event::ToolUse(ToolUseDelta {
+                    index,
+                    id: None,
+                    name: None,
+                    input: more,
+                }))
             }
             (Block::Other { input, .. }, "input_json_delta") => {
                 input.push_str(&delta.need::<String>("partial_json", STRING)?);
@@ -101,7 +118,11 @@ impl Growing {
                 grow(&mut self.fields, delta);
                 None
             }
-            (block, "text_delta" | "citations_delta" | "thinking_delta" | "signature_delta" | "input_json_delta") => {
+            (
+                block,
+                "text_delta" | "citations_delta" | "thinking_delta" | "signature_delta"
+                | "input_json_delta",
+            ) => {
                 let block = refusal::word(block.kind());
                 return Err(Broken(format!("a `{kind}` doesn't fit a block of type `{block}`")));
             }
@@ -124,12 +145,17 @@ impl Growing {
             }
             Block::Thinking { text, signature } => {
                 let extra = fields.into_extra();
-                (extra.is_some() || !told).then_some(Part::Thinking(Thinking { text, signature, extra }))
+                (extra.is_some() || !told).then_some(Part::Thinking(Thinking {
+                    text,
+                    signature,
+                    extra,
+                }))
             }
             Block::ToolUse { id, name, input } => {
                 let extra = fields.into_extra();
                 let untold = extra.is_some() || (input.text.is_empty() && input.given.is_some());
-                // Arguments that the limit of tokens cut off are no JSON; then the deltas are all there is to say.
+                // Arguments that the limit of tokens cut off are no JSON; then the deltas are all
+                // there is to say.
                 let input = untold.then(|| input.whole()).flatten();
                 input.map(|input| Part::ToolUse(ToolUse { id, name, input, extra }))
             }
@@ -158,7 +184,11 @@ impl Block {
 impl Input {
     /// Absent when it isn't whole.
     fn whole(self) -> Option<String> {
-        let text = if self.text.is_empty() { self.given.unwrap_or_else(|| "{}".into()) } else { self.text };
+        let text = if self.text.is_empty() {
+            self.given.unwrap_or_else(|| "{}".into())
+        } else {
+            self.text
+        };
         json::object(&text).is_ok().then_some(text)
     }
 }
@@ -172,9 +202,11 @@ fn start_text(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>),
 
 fn start_thinking(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>), Mismatch> {
     let text: String = fields.read("thinking", STRING)?.unwrap_or_default();
-    let signature: Option<String> = fields.read("signature", STRING)?.filter(|signature: &String| said(signature));
-    let event = (said(&text) || signature.is_some())
-        .then(|| Event::Thinking(ThinkingDelta { index, text: text.clone(), signature: signature.clone() }));
+    let signature: Option<String> =
+        fields.read("signature", STRING)?.filter(|signature: &String| said(signature));
+    let event = (said(&text) || signature.is_some()).then(|| {
+        Event::Thinking(ThinkingDelta { index, text: text.clone(), signature: signature.clone() })
+    });
     Ok((Block::Thinking { text, signature }, event))
 }
 
@@ -183,8 +215,16 @@ fn start_tool_use(index: u32, fields: &mut Object) -> Result<(Block, Option<Even
     let name: String = fields.need("name", STRING)?;
     let given = fields.take("input").map(|input| input.get().to_owned());
     let given = given.filter(|input| Object::parse(input).is_ok_and(|input| !input.is_empty()));
-    let first = ToolUseDelta { index, id: Some(id.clone()), name: Some(name.clone()), input: String::new() };
-    Ok((Block::ToolUse { id, name, input: Input { given, text: String::new() } }, Some(Event::ToolUse(first))))
+    let first = ToolUseDelta {
+        index,
+        id: Some(id.clone()),
+        name: Some(name.clone()),
+        input: String::new(),
+    };
+    Ok((
+        Block::ToolUse { id, name, input: Input { given, text: String::new() } },
+        Some(Event::ToolUse(first)),
+    ))
 }
 
 /// Vendors send empty pieces to mark a start; there is nothing in them to pass on.
@@ -192,8 +232,9 @@ fn said(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// Whether a delta adds to a block that the contract has no case for: it is named after the block, as `compaction_delta`
-/// is after `compaction`, or it is one of the known deltas and the block has the field that such a delta adds to.
+/// Whether a delta adds to a block that the contract has no case for: it is named after the block,
+/// as `compaction_delta` is after `compaction`, or it is one of the known deltas and the block has
+/// the field that such a delta adds to.
 fn is_own(block: &str, delta: &str, fields: &Object) -> bool {
     let field = match delta {
         "text_delta" => "text",
@@ -204,7 +245,8 @@ fn is_own(block: &str, delta: &str, fields: &Object) -> bool {
     fields.get(field).is_some()
 }
 
-/// Adds as all known deltas do: a string goes to the end of the field of the same name, anything else takes its place.
+/// Adds as all known deltas do: a string goes to the end of the field of the same name, anything
+/// else takes its place.
 fn grow(fields: &mut Object<'static>, delta: Object) {
     let string = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
     for (key, value) in delta.into_owned() {

@@ -1,11 +1,22 @@
 //! The provider for the Anthropic Messages API.
 //!
-//! This file only asks and listens. What is sent is made in `request`; what comes is read in `answer`, `stream` and
-//! `errors`, all without I/O, so that tests can feed them the vendor's words.
+//! This file only asks and listens. What is sent is made in `request`; what comes is read in
+//! `answer`, `stream` and `errors`, all without I/O, so that tests can feed them the vendor's
+//! words.
 
-// Native linkers can't take the names that components export, so a native build, which only tests need, exports nothing.
-#![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only the exports use the whole of it"))]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
+// Native linkers can't take the names that components export, so a native build, which only tests
+// need, exports nothing.
+#![cfg_attr(
+    not(target_family = "wasm"),
+    allow(dead_code, reason = "only the exports use the whole of it")
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that unwraps what isn't there fails, as it should"
+    )
+)]
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
 mod answer;

@@ -1,14 +1,16 @@
 //! The contract's request as the body of `POST /v1/messages`.
 //!
-//! Nothing is set that the caller didn't set, `max_tokens` apart, which the vendor demands: what a model accepts
-//! changes from one to the next, and only the caller knows what was meant.
+//! Nothing is set that the caller didn't set, `max_tokens` apart, which the vendor demands: what a
+//! model accepts changes from one to the next, and only the caller knows what was meant.
 
 use std::borrow::Cow;
 
 use arete_plugin::asking::{self, at, invalid, list, number, role};
 use arete_plugin::body::{Fields, Value};
 use arete_plugin::json::{self, Mismatch, Object};
-use arete_plugin::llm::{ErrorKind, Message, NativeBody, Part, ProviderError, Request, Role, Tool, ToolChoice};
+use arete_plugin::llm::{
+    ErrorKind, Message, NativeBody, Part, ProviderError, Request, Role, Tool, ToolChoice,
+};
 
 use crate::DIALECT;
 use crate::blocks;
@@ -32,7 +34,8 @@ pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
 fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError> {
     let body = fields(request, stream).map_err(invalid)?;
     if !body.has("messages") {
-        let only_system = "`messages` needs a message of the user: system messages alone are no question.";
+        let only_system =
+            "`messages` needs a message of the user: system messages alone are no question.";
         return Err(at("messages", ProviderError::new(ErrorKind::InvalidRequest, only_system)));
     }
     let body = asking::with_extra(body, request, |_, key| key == "stream", field_of)?;
@@ -60,7 +63,9 @@ fn fields(request: &Request, stream: bool) -> Result<Fields<'_>, Mismatch> {
 fn system(messages: &[Message]) -> Result<Option<Value<'_>>, Mismatch> {
     let mut texts = Vec::new();
     let mut blocks = Vec::new();
-    for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.role == Role::System) {
+    for (index, message) in
+        messages.iter().enumerate().filter(|(_, message)| message.role == Role::System)
+    {
         if message.extra.is_some() {
             let says = "can't be sent: the vendor knows no system messages, only one system prompt";
             return Err(Mismatch::new(format!("messages[{index}].extra"), says));
@@ -83,7 +88,8 @@ fn system(messages: &[Message]) -> Result<Option<Value<'_>>, Mismatch> {
 fn messages(messages: &[Message]) -> Result<Vec<Value<'_>>, Mismatch> {
     let rest = messages.iter().enumerate().filter(|(_, message)| message.role != Role::System);
     rest.map(|(index, message)| {
-        self::message(message).map_err(|mismatch| mismatch.within(format_args!("messages[{index}]")))
+        self::message(message)
+            .map_err(|mismatch| mismatch.within(format_args!("messages[{index}]")))
     })
     .collect()
 }
@@ -95,7 +101,9 @@ fn message(message: &Message) -> Result<Value<'_>, Mismatch> {
     });
     let content = match blocks::plain_text(texts) {
         Some(text) => text,
-        None => Value::List(message.content.iter().enumerate().map(block).collect::<Result<_, _>>()?),
+        None => {
+            Value::List(message.content.iter().enumerate().map(block).collect::<Result<_, _>>()?)
+        }
     };
     Fields::default()
         .with("role", Value::Text(role(&message.role)))
@@ -109,20 +117,29 @@ fn block((place, part): (usize, &Part)) -> Result<Value<'_>, Mismatch> {
 
 fn tools(tools: &[Tool]) -> Result<Vec<Value<'_>>, Mismatch> {
     let tools = tools.iter().enumerate();
-    tools.map(|(index, it)| tool(it).map_err(|mismatch| mismatch.within(format_args!("tools[{index}]")))).collect()
+    tools
+        .map(|(index, it)| {
+            tool(it).map_err(|mismatch| mismatch.within(format_args!("tools[{index}]")))
+        })
+        .collect()
 }
 
-/// A tool that the vendor runs itself says so by a `type` and has no schema: an empty one isn't sent with it, because
-/// the vendor would refuse the tool for it.
+/// A tool that the vendor runs itself says so by a `type` and has no schema: an empty one isn't
+/// sent with it, because the vendor would refuse the tool for it.
 fn tool(tool: &Tool) -> Result<Value<'_>, Mismatch> {
-    let schema = json::object(&tool.input_schema).map_err(|mismatch| mismatch.within("inputSchema"))?;
-    let extra = tool.extra.as_deref().and_then(|extra| Object::parse(extra).ok()).unwrap_or_default();
+    let schema =
+        json::object(&tool.input_schema).map_err(|mismatch| mismatch.within("inputSchema"))?;
+    let extra =
+        tool.extra.as_deref().and_then(|extra| Object::parse(extra).ok()).unwrap_or_default();
     let of_vendor = extra.get("type").is_some_and(|kind| kind.get() != r#""custom""#);
     let empty = Object::parse(schema.get()).is_ok_and(|schema| schema.is_empty());
     Fields::default()
         .with("name", Value::Text(&tool.name))
         .with_some("description", tool.description.as_deref().map(Value::Text))
-        .with_some("input_schema", (!(of_vendor && empty)).then_some(Value::Raw(Cow::Borrowed(schema))))
+        .with_some(
+            "input_schema",
+            (!(of_vendor && empty)).then_some(Value::Raw(Cow::Borrowed(schema))),
+        )
         .with_extra(tool.extra.as_deref())
 }
 
@@ -131,7 +148,9 @@ fn tool_choice(choice: &ToolChoice) -> Result<Value<'_>, Mismatch> {
         ToolChoice::Auto => Value::Fields(Fields::of_type("auto")),
         ToolChoice::Any => Value::Fields(Fields::of_type("any")),
         ToolChoice::None => Value::Fields(Fields::of_type("none")),
-        ToolChoice::Tool(name) => Value::Fields(Fields::of_type("tool").with("name", Value::Text(name))),
+        ToolChoice::Tool(name) => {
+            Value::Fields(Fields::of_type("tool").with("name", Value::Text(name)))
+        }
         ToolChoice::Other(choice) => {
             let choice = json::value(choice).map_err(|mismatch| mismatch.within("toolChoice"))?;
             Value::Raw(Cow::Borrowed(choice))

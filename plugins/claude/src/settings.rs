@@ -1,11 +1,13 @@
-//! What the operator set, checked once: a mistake shows when the provider is loaded and not at the first question.
+//! What the operator set, checked once: a mistake shows when the provider is loaded and not at the
+//! first question.
 
 use arete_plugin::llm::ProviderError;
 use arete_plugin::settings;
 
 const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 const DEFAULT_MODEL: &str = "claude-sonnet-5";
-/// The only version of the API there has been since 2023; what changes is asked for by `anthropic-beta`.
+/// The only version of the API there has been since 2023; what changes is asked for by
+/// `anthropic-beta`.
 const DEFAULT_VERSION: &str = "2023-06-01";
 
 /// The settings of a question, each checked.
@@ -25,7 +27,10 @@ impl Settings {
         let get = |key| settings::text(&get, key);
         let header = |key| get(key).map(|value| header_value(key, value)).transpose();
         Ok(Self {
-            url: settings::url(&get("base-url").unwrap_or_else(|| DEFAULT_BASE_URL.into()), "/v1/messages")?,
+            url: settings::url(
+                &get("base-url").unwrap_or_else(|| DEFAULT_BASE_URL.into()),
+                "/v1/messages",
+            )?,
             version: header("anthropic-version")?.unwrap_or_else(|| DEFAULT_VERSION.into()),
             beta: header("anthropic-beta")?,
         })
@@ -51,7 +56,9 @@ mod tests {
     use super::*;
 
     fn read(settings: &[(&str, &str)]) -> Result<Settings, ProviderError> {
-        Settings::read(|key| settings.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
+        Settings::read(|key| {
+            settings.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -79,7 +86,11 @@ mod tests {
         ] {
             let error = read(&[(key, value)]).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Unconfigured, "{value}");
-            assert!(error.message.contains(key) && !error.message.contains("hunter2"), "{}", error.message);
+            assert!(
+                error.message.contains(key) && !error.message.contains("hunter2"),
+                "{}",
+                error.message
+            );
         }
     }
 }

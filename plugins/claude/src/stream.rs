@@ -1,8 +1,8 @@
 //! The order of a streamed answer: which event may come when, and what each of them tells.
 //!
-//! One block is open at a time and indices only rise; that is the order the vendor promises and the contract needs.
-//! What would be guesswork to repair (an event lost on the way, a block without an end) is an error: half an answer that
-//! looks whole is worse than none.
+//! One block is open at a time and indices only rise; that is the order the vendor promises and the
+//! contract needs. What would be guesswork to repair (an event lost on the way, a block without an
+//! end) is an error: half an answer that looks whole is worse than none.
 
 use std::borrow::Cow;
 use std::mem;
@@ -50,21 +50,29 @@ impl Stream {
 }
 
 impl EventStream for Stream {
-    /// Takes one event. It may tell nothing (a `ping`), one thing or several. After the end, nothing tells anything.
-    fn take(&mut self, SseEvent { name, data, .. }: &SseEvent) -> Result<Vec<Delta>, ProviderError> {
+    /// Takes one event. It may tell nothing (a `ping`), one thing or several. After the end,
+    /// nothing tells anything.
+    fn take(
+        &mut self,
+        SseEvent { name, data, .. }: &SseEvent,
+    ) -> Result<Vec<Delta>, ProviderError> {
         if self.finished {
             return Ok(Vec::new());
         }
         if let Some(event) = self.more_text(data) {
-            return Ok(vec![Delta { event, native: self.native.then(|| answer::native_body(data)) }]);
+            return Ok(vec![Delta {
+                event,
+                native: self.native.then(|| answer::native_body(data)),
+            }]);
         }
         let (kind, event) = parse(name, data)?;
         if kind == "error" {
             return Err(errors::in_band(event));
         }
         let told = self.step(&kind, event, data);
-        let mut events =
-            told.map_err(|Broken(why)| Broken(format!("in the event `{}`, {why}", refusal::word(&kind))))?;
+        let mut events = told.map_err(|Broken(why)| {
+            Broken(format!("in the event `{}`, {why}", refusal::word(&kind)))
+        })?;
         if self.native && events.is_empty() {
             events.push(Event::Other(OtherPart { kind, json: data.to_owned() }));
         }
@@ -82,16 +90,22 @@ impl EventStream for Stream {
 }
 
 impl Stream {
-    /// What nearly all events are: text for the block that is open, and nothing more to say. It is told as
-    /// [`Self::block_delta`] would tell it, in one look at the event; whatever isn't just that is left to the long way.
+    /// What nearly all events are: text for the block that is open, and nothing more to say. It is
+    /// told as [`Self::block_delta`] would tell it, in one look at the event; whatever isn't
+    /// just that is left to the long way.
     fn more_text(&mut self, data: &str) -> Option<Event> {
         let open = self.open.as_mut()?;
-        let MoreText { kind: "content_block_delta", index, delta: TextDelta { kind: "text_delta", text } } =
-            serde_json::from_str(data).ok()?
+        let MoreText {
+            kind: "content_block_delta",
+            index,
+            delta: TextDelta { kind: "text_delta", text },
+        } = serde_json::from_str(data).ok()?
         else {
             return None;
         };
-        (index == open.index() && !text.is_empty()).then(|| open.add_text(text.into_owned())).flatten()
+        (index == open.index() && !text.is_empty())
+            .then(|| open.add_text(text.into_owned()))
+            .flatten()
     }
 
     fn step(&mut self, kind: &str, event: Object, data: &str) -> Result<Vec<Event>, Broken> {
@@ -99,7 +113,11 @@ impl Stream {
             "ping" => Ok(Vec::new()),
             "message_start" if self.started => Err(Broken("a second answer starts".into())),
             "message_start" => self.message_start(event),
-            "content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta" | "message_stop"
+            "content_block_start"
+            | "content_block_delta"
+            | "content_block_stop"
+            | "message_delta"
+            | "message_stop"
                 if !self.started =>
             {
                 Err(Broken("something comes before `message_start`".into()))
@@ -115,8 +133,10 @@ impl Stream {
 
     fn message_start(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
         let message = event.require("message", OBJECT)?;
-        let mut message = Object::parse(message.get()).map_err(|mismatch| mismatch.within("message"))?;
-        let (id, model) = answer::id_and_model(&mut message).map_err(|mismatch| mismatch.within("message"))?;
+        let mut message =
+            Object::parse(message.get()).map_err(|mismatch| mismatch.within("message"))?;
+        let (id, model) =
+            answer::id_and_model(&mut message).map_err(|mismatch| mismatch.within("message"))?;
         if message.take("content").is_some_and(|content| has_blocks(content.get())) {
             return Err(Broken("`message.content` should be an empty list, but isn't".into()));
         }
@@ -130,13 +150,19 @@ impl Stream {
     fn block_start(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
         let index: u32 = event.need("index", COUNT)?;
         if let Some(open) = &self.open {
-            return Err(Broken(format!("block {index} starts before block {} has ended", open.index())));
+            return Err(Broken(format!(
+                "block {index} starts before block {} has ended",
+                open.index()
+            )));
         }
         if index < self.next_index {
-            return Err(Broken(format!("block {index} starts after a block of the same or a higher index")));
+            return Err(Broken(format!(
+                "block {index} starts after a block of the same or a higher index"
+            )));
         }
         let block = event.require("content_block", OBJECT)?;
-        let (block, told) = Growing::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
+        let (block, told) =
+            Growing::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
         self.next_index = index.saturating_add(1);
         self.open = Some(block);
         Ok(told.into_iter().collect())
@@ -163,7 +189,8 @@ impl Stream {
     fn message_delta(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
         event.take("type");
         if let Some(delta) = event.take("delta") {
-            let mut delta = Object::parse(delta.get()).map_err(|mismatch| mismatch.within("delta"))?;
+            let mut delta =
+                Object::parse(delta.get()).map_err(|mismatch| mismatch.within("delta"))?;
             self.stop_reason(&mut delta).map_err(|mismatch| mismatch.within("delta"))?;
             self.say(delta);
         }
@@ -226,16 +253,19 @@ struct TextDelta<'a> {
     text: Cow<'a, str>,
 }
 
-/// The event's type is in its data; a gateway that drops it there has it in the event's name at least.
+/// The event's type is in its data; a gateway that drops it there has it in the event's name at
+/// least.
 fn parse<'a>(name: &str, data: &'a str) -> Result<(String, Object<'a>), Broken> {
-    let named = |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", refusal::word(name)));
+    let named =
+        |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", refusal::word(name)));
     let event = Object::parse(data).map_err(named)?;
     let kind = event.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
     Ok((kind.unwrap_or_else(|| name.to_owned()), event))
 }
 
 fn has_blocks(content: &str) -> bool {
-    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(content).map_or(true, |blocks| !blocks.is_empty())
+    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(content)
+        .map_or(true, |blocks| !blocks.is_empty())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What an answer cost: the vendor's counts, of which a stream may tell some early and all of them again later.
+//! What an answer cost: the vendor's counts, of which a stream may tell some early and all of them
+//! again later.
 
 use arete_plugin::json::{self, COUNT, Mismatch, Object};
 use arete_plugin::llm::Usage;
@@ -6,8 +7,9 @@ use serde_json::value::RawValue;
 
 /// The latest of each count.
 ///
-/// The counts of a stream are totals, so a later one replaces an earlier one; what a later event leaves out or calls
-/// null keeps what an earlier one said. Sums are made of the latest of each, and never across events.
+/// The counts of a stream are totals, so a later one replaces an earlier one; what a later event
+/// leaves out or calls null keeps what an earlier one said. Sums are made of the latest of each,
+/// and never across events.
 #[derive(Default)]
 pub(crate) struct Counts(Object<'static>);
 
@@ -33,7 +35,8 @@ pub(crate) fn whole(usage: Option<&RawValue>) -> Result<Usage, Mismatch> {
     sums(usage.map(|usage| Object::parse(usage.get())).transpose()?.unwrap_or_default())
 }
 
-/// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt cache.
+/// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt
+/// cache.
 fn sums(mut counts: Object) -> Result<Usage, Mismatch> {
     let uncached: Option<u32> = counts.read("input_tokens", COUNT)?;
     let cache_write_tokens = counts.read("cache_creation_input_tokens", COUNT)?;
@@ -44,7 +47,14 @@ fn sums(mut counts: Object) -> Result<Usage, Mismatch> {
     let cached = [cache_write_tokens, cache_read_tokens].into_iter().flatten();
     let input_tokens = uncached.map(|uncached| cached.fold(uncached, u32::saturating_add));
     let extra = counts.into_extra();
-    Ok(Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra })
+    Ok(Usage {
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+        extra,
+    })
 }
 
 fn reasoning(counts: &mut Object) -> Result<Option<u32>, Mismatch> {
@@ -94,11 +104,15 @@ mod tests {
 
     #[test]
     fn absurd_counts_do_not_overflow() {
-        let usage = counts(&[r#"{"input_tokens":4294967295,"cache_read_input_tokens":4294967295}"#]);
+        let usage =
+            counts(&[r#"{"input_tokens":4294967295,"cache_read_input_tokens":4294967295}"#]);
         assert_eq!(usage.input_tokens, Some(u32::MAX));
         let mut counts = Counts::default();
         counts.set(r#"{"input_tokens":4294967296}"#).unwrap();
         let says = counts.usage().unwrap_err().to_string();
-        assert_eq!(says, "`input_tokens` should be a whole number below 2^32, but is another number");
+        assert_eq!(
+            says,
+            "`input_tokens` should be a whole number below 2^32, but is another number"
+        );
     }
 }

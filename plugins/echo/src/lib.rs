@@ -1,5 +1,5 @@
-//! Answers from its input: the last user message comes back word by word. It needs no network and no key, so that
-//! anyone can try the server at once.
+//! Answers from its input: the last user message comes back word by word. It needs no network and
+//! no key, so that anyone can try the server at once.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only the export uses it"))]
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 
 use arete_plugin::llm::{
-    Completion, Delta, Event, Feature, Finish, FinishReason, Info, Part, ProviderError, Request, Role, Start, Text,
-    TextDelta, Usage,
+    Completion, Delta, Event, Feature, Finish, FinishReason, Info, Part, ProviderError, Request,
+    Role, Start, Text, TextDelta, Usage,
 };
 use arete_plugin::{Deltas, Guest, GuestDeltas};
 
@@ -48,7 +48,8 @@ impl Guest for Echo {
 
 /// What comes back for a request.
 struct Answer {
-    /// The words, each with the white space behind it: joined they are the input, letter by letter.
+    /// The words, each with the white space behind it: joined they are the input, letter by
+    /// letter.
     words: Vec<String>,
     finish_reason: FinishReason,
     usage: Usage,
@@ -59,12 +60,18 @@ impl Answer {
     fn to(request: &Request) -> Self {
         let said = |message: &arete_plugin::llm::Message| text_of(&message.content);
         let input = request.messages.iter().map(said).map(|text| count(&text)).sum();
-        let question =
-            request.messages.iter().rfind(|message| message.role == Role::User).map(said).unwrap_or_default();
+        let question = request
+            .messages
+            .iter()
+            .rfind(|message| message.role == Role::User)
+            .map(said)
+            .unwrap_or_default();
 
-        let mut words: Vec<String> = question.split_inclusive(char::is_whitespace).map(String::from).collect();
+        let mut words: Vec<String> =
+            question.split_inclusive(char::is_whitespace).map(String::from).collect();
         let limit = request.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
-        let finish_reason = if limit < words.len() { FinishReason::MaxTokens } else { FinishReason::EndTurn };
+        let finish_reason =
+            if limit < words.len() { FinishReason::MaxTokens } else { FinishReason::EndTurn };
         words.truncate(limit);
 
         let output = u32::try_from(words.len()).unwrap_or(u32::MAX);
@@ -85,7 +92,9 @@ impl Answer {
             .words
             .iter()
             .flat_map(|word| word.bytes())
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         format!("echo_{hash:016x}")
     }
 }
@@ -114,7 +123,10 @@ impl Words {
     fn new(answer: Answer, model: String) -> Self {
         let start = Event::Start(Start { id: answer.id(), model, extra: None });
         let words = answer.words.into_iter().map(|text| Event::Text(TextDelta { index: 0, text }));
-        let end = [Event::Usage(answer.usage), Event::Finish(Finish { reason: answer.finish_reason, extra: None })];
+        let end = [
+            Event::Usage(answer.usage),
+            Event::Finish(Finish { reason: answer.finish_reason, extra: None }),
+        ];
         let steps: Vec<Event> = std::iter::once(start).chain(words).chain(end).collect();
         Self { steps: RefCell::new(steps.into_iter()) }
     }
@@ -122,7 +134,13 @@ impl Words {
 
 impl GuestDeltas for Words {
     fn next(&self) -> Result<Vec<Delta>, ProviderError> {
-        Ok(self.steps.borrow_mut().next().map(|event| Delta { event, native: None }).into_iter().collect())
+        Ok(self
+            .steps
+            .borrow_mut()
+            .next()
+            .map(|event| Delta { event, native: None })
+            .into_iter()
+            .collect())
     }
 }
 

@@ -1,9 +1,10 @@
-//! The vendor's whole answer as a completion. What an answer says of itself beside its message is read here for streams
-//! too.
+//! The vendor's whole answer as a completion. What an answer says of itself beside its message is
+//! read here for streams too.
 
 use arete_plugin::json::{self, LIST, Mismatch, OBJECT, Object, STRING};
 use arete_plugin::llm::{
-    Completion, ErrorKind, FinishReason, NativeBody, OtherPart, Part, ProviderError, Thinking, Usage,
+    Completion, ErrorKind, FinishReason, NativeBody, OtherPart, Part, ProviderError, Thinking,
+    Usage,
 };
 use arete_plugin::refusal::{self, Broken, string};
 use serde_json::value::RawValue;
@@ -11,12 +12,13 @@ use serde_json::value::RawValue;
 use crate::grown::is_nothing;
 use crate::{DIALECT, blocks, calls, errors, usage};
 
-/// Fields of a message that are part of what the model said: its sources, sounds and pictures, what it has to be shown of
-/// its own thoughts, and the call of the only function there was in 2023.
-pub(crate) const OWN: [&str; 5] = ["annotations", "audio", "images", "reasoning_details", "function_call"];
+/// Fields of a message that are part of what the model said: its sources, sounds and pictures, what
+/// it has to be shown of its own thoughts, and the call of the only function there was in 2023.
+pub(crate) const OWN: [&str; 5] =
+    ["annotations", "audio", "images", "reasoning_details", "function_call"];
 
-/// The body of an answer with status 200. `asked` is the model that was asked for; `native` tells whether the caller
-/// wants the body as it is, too.
+/// The body of an answer with status 200. `asked` is the model that was asked for; `native` tells
+/// whether the caller wants the body as it is, too.
 pub(crate) fn read(body: &str, asked: &str, native: bool) -> Result<Completion, ProviderError> {
     let answer = Object::parse(body).map_err(Broken::from)?;
     if errors::is_error(&answer) {
@@ -26,12 +28,16 @@ pub(crate) fn read(body: &str, asked: &str, native: bool) -> Result<Completion, 
     Ok(Completion { native: native.then(|| native_body(body)), ..completion })
 }
 
-/// Takes what an answer or a piece of one says of itself: its id, and its model where the server gives one.
+/// Takes what an answer or a piece of one says of itself: its id, and its model where the server
+/// gives one.
 pub(crate) fn id_and_model(answer: &mut Object, asked: &str) -> (String, String) {
     answer.take("object");
     // Noise against listeners on the line.
     answer.take("obfuscation");
-    (string(answer, "id").unwrap_or_default(), string(answer, "model").unwrap_or_else(|| asked.to_owned()))
+    (
+        string(answer, "id").unwrap_or_default(),
+        string(answer, "model").unwrap_or_else(|| asked.to_owned()),
+    )
 }
 
 /// Takes the counts, from each of the places where servers put them.
@@ -68,10 +74,12 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// The vendor's word decides but where it says too little: `stop` also ends a forced call and a refusal.
+    /// The vendor's word decides but where it says too little: `stop` also ends a forced call and a
+    /// refusal.
     ///
     /// # Errors
-    /// When the word says that the answer isn't whole: passed on, it would be kept and given out as whole.
+    /// When the word says that the answer isn't whole: passed on, it would be kept and given out as
+    /// whole.
     pub(crate) fn reason(self) -> Result<Option<FinishReason>, ProviderError> {
         let Some(word) = self.word else { return Ok(None) };
         Ok(Some(match word.as_str() {
@@ -100,7 +108,8 @@ pub(crate) fn native_body(json: &str) -> NativeBody {
 fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderError> {
     let (id, model) = id_and_model(&mut answer, asked);
     let choices = answer.require("choices", LIST).map_err(Broken::from)?;
-    let choices = json::list(&choices).map_err(|mismatch| Broken::from(mismatch.within("choices")))?;
+    let choices =
+        json::list(&choices).map_err(|mismatch| Broken::from(mismatch.within("choices")))?;
     let Some(choice) = choices.first() else {
         return Err(Broken("`choices` should have one, but is empty".into()).into());
     };
@@ -112,7 +121,8 @@ fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderErr
 
     let message = choice.require("message", OBJECT).map_err(within)?;
     let message = Object::parse(message.get()).and_then(|message| self::message(message, &id));
-    let Message { parts, declined, rest } = message.map_err(|mismatch| within(mismatch.within("message")))?;
+    let Message { parts, declined, rest } =
+        message.map_err(|mismatch| within(mismatch.within("message")))?;
     let ending = Ending {
         word: choice.read("finish_reason", STRING).map_err(within)?,
         at_stop_sequence: stopped_by_text(choice.get("stop_reason")),
@@ -127,7 +137,15 @@ fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderErr
     choice.take("index");
     let mut extra = Object::default();
     [rest, choice, answer].into_iter().for_each(|fields| add_extra(&mut extra, fields));
-    Ok(Completion { id, model, parts, finish_reason, usage, native: None, extra: extra.into_extra() })
+    Ok(Completion {
+        id,
+        model,
+        parts,
+        finish_reason,
+        usage,
+        native: None,
+        extra: extra.into_extra(),
+    })
 }
 
 /// A message taken apart.
@@ -152,13 +170,16 @@ fn message<'a>(mut message: Object<'a>, answer_id: &str) -> Result<Message<'a>, 
     let declined = refusal.is_some();
     parts.extend(refusal.map(blocks::text_part));
     if let Some(calls) = message.take("tool_calls") {
-        parts.extend(calls::read(&calls, answer_id).map_err(|mismatch| mismatch.within("tool_calls"))?);
+        parts.extend(
+            calls::read(&calls, answer_id).map_err(|mismatch| mismatch.within("tool_calls"))?,
+        );
     }
     parts.extend(take_own(&mut message));
     Ok(Message { parts, declined, rest: message })
 }
 
-/// Takes the fields of a message that are part of what the model said, as blocks: sent back, they are its fields again.
+/// Takes the fields of a message that are part of what the model said, as blocks: sent back, they
+/// are its fields again.
 pub(crate) fn take_own(message: &mut Object) -> Vec<Part> {
     let taken = OWN.iter().filter_map(|key| Some((*key, message.take(key)?)));
     let taken = taken.filter(|(_, value)| !is_nothing(value.get()));
@@ -166,7 +187,10 @@ pub(crate) fn take_own(message: &mut Object) -> Vec<Part> {
 }
 
 fn own(key: &str, value: &str) -> Part {
-    Part::Other(OtherPart { kind: key.to_owned(), json: format!("{{{}:{value}}}", json::text(&key)) })
+    Part::Other(OtherPart {
+        kind: key.to_owned(),
+        json: format!("{{{}:{value}}}", json::text(&key)),
+    })
 }
 
 /// Adds to the contract's `extra` what says something.

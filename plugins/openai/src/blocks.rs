@@ -1,5 +1,5 @@
-//! Pieces of content, in both directions. Content is a string or a list of blocks that say their `type`; some servers
-//! answer with lists too.
+//! Pieces of content, in both directions. Content is a string or a list of blocks that say their
+//! `type`; some servers answer with lists too.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,9 @@ pub(crate) fn read(content: &RawValue) -> Result<Vec<Part>, Mismatch> {
     };
     let blocks = blocks.iter().enumerate();
     blocks
-        .map(|(place, block)| read_block(block.get()).map_err(|mismatch| mismatch.within(format_args!("[{place}]"))))
+        .map(|(place, block)| {
+            read_block(block.get()).map_err(|mismatch| mismatch.within(format_args!("[{place}]")))
+        })
         .collect()
 }
 
@@ -33,10 +35,13 @@ pub(crate) fn write_text(text: &Text) -> Result<Value<'_>, Mismatch> {
 pub(crate) fn write_image(image: &Image) -> Result<Value<'_>, Mismatch> {
     let url = match &image.source {
         ImageSource::Url(url) => Value::Text(url),
-        ImageSource::Data(data) => Value::Joined(vec!["data:", &data.media_type, ";base64,", &data.base64]),
+        ImageSource::Data(data) => {
+            Value::Joined(vec!["data:", &data.media_type, ";base64,", &data.base64])
+        }
     };
     let inner = Fields::default().with("url", url);
-    with_inner(Fields::of_type("image_url"), "image_url", inner, image.extra.as_deref()).map(Value::Fields)
+    with_inner(Fields::of_type("image_url"), "image_url", inner, image.extra.as_deref())
+        .map(Value::Fields)
 }
 
 pub(crate) fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
@@ -44,8 +49,8 @@ pub(crate) fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
     Ok(Value::Raw(Cow::Borrowed(block)))
 }
 
-/// The vendor keeps much of what it knows one level further in. There, `extra` has the shape that the vendor has: what it
-/// says under the name of the inner object goes into that.
+/// The vendor keeps much of what it knows one level further in. There, `extra` has the shape that
+/// the vendor has: what it says under the name of the inner object goes into that.
 pub(crate) fn with_inner<'a>(
     outer: Fields<'a>,
     name: &'static str,
@@ -67,7 +72,10 @@ fn read_block(block: &str) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
     let kind: String = fields.need("type", STRING)?;
     let known = match kind.as_str() {
-        "text" => fields.need("text", STRING).map(|text| Part::Text(Text { text, extra: fields.into_extra() })).ok(),
+        "text" => fields
+            .need("text", STRING)
+            .map(|text| Part::Text(Text { text, extra: fields.into_extra() }))
+            .ok(),
         "thinking" => thinking(fields),
         _ => None,
     };

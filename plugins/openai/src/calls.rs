@@ -1,7 +1,8 @@
 //! Calls of tools: whole ones, ones that come in fragments, and ones that are sent back.
 //!
-//! The vendor gives arguments as a string that should be JSON, and says itself that it may not be. A call that the
-//! contract has no place for (arguments that aren't an object, tools that take plain text) stays whole, as `other`.
+//! The vendor gives arguments as a string that should be JSON, and says itself that it may not be.
+//! A call that the contract has no place for (arguments that aren't an object, tools that take
+//! plain text) stays whole, as `other`.
 
 use arete_plugin::body::{Fields, Value};
 use arete_plugin::json::{self, Mismatch, Object, STRING};
@@ -18,8 +19,11 @@ pub(crate) const KIND: &str = "tool_call";
 /// A call of a tool as the contract's block.
 pub(crate) fn write(call: &ToolUse) -> Result<Value<'_>, Mismatch> {
     let input = json::object(&call.input).map_err(|mismatch| mismatch.within("input"))?;
-    let function = Fields::default().with("name", Value::Text(&call.name)).with("arguments", Value::Text(input.get()));
-    let outer = Fields::default().with("id", Value::Text(&call.id)).with("type", Value::Text("function"));
+    let function = Fields::default()
+        .with("name", Value::Text(&call.name))
+        .with("arguments", Value::Text(input.get()));
+    let outer =
+        Fields::default().with("id", Value::Text(&call.id)).with("type", Value::Text("function"));
     with_inner(outer, "function", function, call.extra.as_deref()).map(Value::Fields)
 }
 
@@ -29,7 +33,8 @@ pub(crate) fn read(calls: &RawValue, answer_id: &str) -> Result<Vec<Part>, Misma
         return Err(Mismatch::new("", "should be a list, but isn't"));
     };
     let calls = calls.into_iter().enumerate().map(|(number, call)| {
-        let call = Object::parse(call.get()).and_then(|call| Call::start(0, number, answer_id, call));
+        let call =
+            Object::parse(call.get()).and_then(|call| Call::start(0, number, answer_id, call));
         Ok(call.map_err(|mismatch| mismatch.within(format_args!("[{number}]")))?.0.into_part())
     });
     calls.collect()
@@ -41,7 +46,8 @@ pub(crate) struct Call {
     block: u32,
     /// The vendor's number of it, by which fragments are known.
     index: Option<u32>,
-    /// The vendor's id, or one made up for servers that give none: without one, its result couldn't be sent back.
+    /// The vendor's id, or one made up for servers that give none: without one, its result
+    /// couldn't be sent back.
     id: String,
     name: String,
     arguments: String,
@@ -77,8 +83,8 @@ impl Call {
         Ok((call, event))
     }
 
-    /// Whether a fragment belongs to this call. Some servers give every call the same index, and some none at all; then a
-    /// name begins another call.
+    /// Whether a fragment belongs to this call. Some servers give every call the same index, and
+    /// some none at all; then a name begins another call.
     pub(crate) fn takes(&self, fragment: &Object) -> bool {
         let id = fragment.get("id").and_then(|id| serde_json::from_str::<String>(id.get()).ok());
         let id = id.filter(|id| !id.trim().is_empty());
@@ -94,19 +100,23 @@ impl Call {
     /// More of it comes.
     pub(crate) fn add(&mut self, mut fragment: Object) -> Result<Option<Event>, Mismatch> {
         string(&mut fragment, "id");
-        self.index = fragment.take("index").and_then(|index| index.get().parse().ok()).or(self.index);
-        if fragment.get("type").is_some_and(|kind| matches!(kind.get(), r#""function""# | r#""""#)) {
+        self.index =
+            fragment.take("index").and_then(|index| index.get().parse().ok()).or(self.index);
+        if fragment.get("type").is_some_and(|kind| matches!(kind.get(), r#""function""# | r#""""#))
+        {
             fragment.take("type");
         }
         let mut more = String::new();
         if let Some(function) = fragment.take("function") {
-            let mut function = Object::parse(function.get()).map_err(|mismatch| mismatch.within("function"))?;
+            let mut function =
+                Object::parse(function.get()).map_err(|mismatch| mismatch.within("function"))?;
             if let Some(name) = string(&mut function, "name").filter(|_| self.name.is_empty()) {
                 self.name = name;
             }
             more = arguments(&mut function).map_err(|mismatch| mismatch.within("function"))?;
             if !function.is_empty() {
-                self.extra.add(Object::parse(&format!("{{\"function\":{}}}", json::text(&function)))?);
+                self.extra
+                    .add(Object::parse(&format!("{{\"function\":{}}}", json::text(&function)))?);
             }
         }
         self.extra.add(fragment);
@@ -149,7 +159,9 @@ impl Call {
         let extra = extra(&self.extra);
         match self.input().map(str::to_owned) {
             Some(input) => Part::ToolUse(ToolUse { id: self.id, name: self.name, input, extra }),
-            None => Part::Other(OtherPart { kind: KIND.into(), json: self.whole(extra.as_deref()) }),
+            None => {
+                Part::Other(OtherPart { kind: KIND.into(), json: self.whole(extra.as_deref()) })
+            }
         }
     }
 
@@ -159,8 +171,9 @@ impl Call {
         let call = if self.name.is_empty() {
             outer.with_extra(extra)
         } else {
-            let function =
-                Fields::default().with("name", Value::Text(&self.name)).with("arguments", Value::Text(&self.arguments));
+            let function = Fields::default()
+                .with("name", Value::Text(&self.name))
+                .with("arguments", Value::Text(&self.arguments));
             let outer = outer.with("type", Value::Text("function"));
             with_inner(outer, "function", function, extra).map(Value::Fields)
         };
@@ -173,7 +186,8 @@ fn arguments(function: &mut Object) -> Result<String, Mismatch> {
     let Some(arguments) = function.take("arguments") else { return Ok(String::new()) };
     match arguments.get() {
         object if object.starts_with('{') => Ok(object.to_owned()),
-        text => serde_json::from_str(text).map_err(|_| Mismatch::new("arguments", format!("should be {STRING}"))),
+        text => serde_json::from_str(text)
+            .map_err(|_| Mismatch::new("arguments", format!("should be {STRING}"))),
     }
 }
 

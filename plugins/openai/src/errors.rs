@@ -1,5 +1,5 @@
-//! What went wrong, in the contract's words. OpenAI has one shape for it; the servers that speak its dialect have many,
-//! and what stands before them has more.
+//! What went wrong, in the contract's words. OpenAI has one shape for it; the servers that speak
+//! its dialect have many, and what stands before them has more.
 
 use arete_plugin::http::Header;
 use arete_plugin::json::{self, Object};
@@ -32,12 +32,15 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
     }
 }
 
-/// An error told after the vendor had begun to answer. It has no status: the one of the answer was 200.
+/// An error told after the vendor had begun to answer. It has no status: the one of the answer was
+/// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
     let said = Said::read(body);
     ProviderError {
         kind: said.words.kind(None),
-        message: said.message.unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
+        message: said
+            .message
+            .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
         status: None,
         code: said.words.code,
         field: said.field,
@@ -75,8 +78,8 @@ fn is_marked(body: &Object) -> bool {
     body.get("object").is_some_and(|object| object.get() == r#""error""#)
 }
 
-/// What the vendor says of an error: `{"error":{"message":…,"type":…,"param":…,"code":…}}`, or one of the shapes of
-/// others. Everything may be missing.
+/// What the vendor says of an error: `{"error":{"message":…,"type":…,"param":…,"code":…}}`, or one
+/// of the shapes of others. Everything may be missing.
 struct Said {
     message: Option<String>,
     words: Words,
@@ -108,11 +111,12 @@ impl Said {
             inner = error.into_owned();
             outer.take("error");
         }
-        // Beside its error, a piece of an answer says things of the answer; they are no part of an error.
+        // Beside its error, a piece of an answer says things of the answer; they are no part of an
+        // error.
         let apart = plain.is_some() || !inner.is_empty();
         for (key, value) in outer {
-            let of_answer =
-                matches!(&*key, "choices" | "delta" | "object" | "created") || (key == "message" && !is_string(&value));
+            let of_answer = matches!(&*key, "choices" | "delta" | "object" | "created")
+                || (key == "message" && !is_string(&value));
             if !(apart && of_answer) {
                 inner.set(&key, value);
             }
@@ -124,8 +128,10 @@ impl Said {
             Some(told)
         });
         let words = Words::take(&mut inner);
-        let field = inner.get("param").and_then(|param| serde_json::from_str::<String>(param.get()).ok());
-        let field = field.and_then(|param| field_of(param.split(['.', '[']).next()?)).map(String::from);
+        let field =
+            inner.get("param").and_then(|param| serde_json::from_str::<String>(param.get()).ok());
+        let field =
+            field.and_then(|param| field_of(param.split(['.', '[']).next()?)).map(String::from);
         if told.is_some()
             && let Some(plain) = &plain
         {
@@ -143,10 +149,12 @@ impl Words {
             let number = error.get(key)?.get();
             number.trim_matches('"').parse().ok().filter(|status| (400..=599).contains(status))
         });
-        let metadata = error.get("metadata").and_then(|metadata| Object::parse(metadata.get()).ok());
+        let metadata =
+            error.get("metadata").and_then(|metadata| Object::parse(metadata.get()).ok());
         let flagged = metadata.is_some_and(|metadata| metadata.get("flagged_input").is_some());
 
-        let class = ["type", "error_type", "status"].iter().find_map(|key| Some((*key, name(error, key)?)));
+        let class =
+            ["type", "error_type", "status"].iter().find_map(|key| Some((*key, name(error, key)?)));
         let (code, class) = match (name(error, "code"), class) {
             (Some(code), class) => {
                 error.take("code");
@@ -161,7 +169,8 @@ impl Words {
         Self { code, class, number, flagged }
     }
 
-    /// A status says more than most words; a few words say more than it. Where there is no status, the words have to do.
+    /// A status says more than most words; a few words say more than it. Where there is no status,
+    /// the words have to do.
     fn kind(&self, status: Option<u16>) -> ErrorKind {
         let words = || self.code.iter().chain(&self.class).map(String::as_str);
         if let Some(kind) = words().find_map(kind_of_exact_word) {
@@ -177,12 +186,14 @@ impl Words {
     }
 }
 
-/// Words that say more than the status they come with: OpenAI tells with 429 that the money is gone.
+/// Words that say more than the status they come with: OpenAI tells with 429 that the money is
+/// gone.
 fn kind_of_exact_word(word: &str) -> Option<ErrorKind> {
     Some(match word {
-        "insufficient_quota" | "insufficient_balance" | "billing_not_active" | "billing_hard_limit_reached" => {
-            ErrorKind::Billing
-        }
+        "insufficient_quota"
+        | "insufficient_balance"
+        | "billing_not_active"
+        | "billing_hard_limit_reached" => ErrorKind::Billing,
         "model_not_found" => ErrorKind::NotFound,
         "invalid_api_key" => ErrorKind::Credentials,
         _ => return None,
@@ -191,13 +202,21 @@ fn kind_of_exact_word(word: &str) -> Option<ErrorKind> {
 
 fn kind_of_word(word: &str) -> Option<ErrorKind> {
     Some(match word.to_ascii_lowercase().replace('_', "").as_str() {
-        "invalidrequesterror" | "badrequesterror" | "contextlengthexceeded" | "contentfilter" | "invalidargument" => {
-            ErrorKind::InvalidRequest
+        "invalidrequesterror"
+        | "badrequesterror"
+        | "contextlengthexceeded"
+        | "contentfilter"
+        | "invalidargument" => ErrorKind::InvalidRequest,
+        "authenticationerror" | "permissionerror" | "permissiondenied" | "unauthorized" => {
+            ErrorKind::Credentials
         }
-        "authenticationerror" | "permissionerror" | "permissiondenied" | "unauthorized" => ErrorKind::Credentials,
         "notfounderror" | "notfound" => ErrorKind::NotFound,
-        "ratelimitexceeded" | "ratelimiterror" | "ratelimitreached" | "toomanyrequests" => ErrorKind::RateLimited,
-        "overloadederror" | "overloaded" | "serviceunavailable" | "engineoverloaded" => ErrorKind::Overloaded,
+        "ratelimitexceeded" | "ratelimiterror" | "ratelimitreached" | "toomanyrequests" => {
+            ErrorKind::RateLimited
+        }
+        "overloadederror" | "overloaded" | "serviceunavailable" | "engineoverloaded" => {
+            ErrorKind::Overloaded
+        }
         "timeout" | "timeouterror" => ErrorKind::Timeout,
         _ => return None,
     })
@@ -212,13 +231,17 @@ fn name(error: &Object, key: &str) -> Option<String> {
 
 /// Google's way is a list with the error in it.
 fn first_object(body: &str) -> Object<'_> {
-    let list =
-        || serde_json::from_str::<Vec<&RawValue>>(body).ok()?.first().and_then(|it| Object::parse(it.get()).ok());
+    let list = || {
+        serde_json::from_str::<Vec<&RawValue>>(body)
+            .ok()?
+            .first()
+            .and_then(|it| Object::parse(it.get()).ok())
+    };
     Object::parse(body).ok().or_else(list).unwrap_or_default()
 }
 
-/// What a server says instead of a message, as a sentence: `{"detail":[{"loc":["body","model"],"msg":"Field required"}]}`
-/// is FastAPI's way.
+/// What a server says instead of a message, as a sentence:
+/// `{"detail":[{"loc":["body","model"],"msg":"Field required"}]}` is FastAPI's way.
 fn sentence(told: &RawValue, depth: usize) -> Option<String> {
     if let Ok(text) = serde_json::from_str::<String>(told.get()) {
         return Some(text).filter(|text| !text.trim().is_empty());
@@ -227,13 +250,18 @@ fn sentence(told: &RawValue, depth: usize) -> Option<String> {
         return None;
     }
     if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(told.get()) {
-        let sentences: Vec<String> = items.into_iter().filter_map(|item| sentence(item, depth + 1)).collect();
+        let sentences: Vec<String> =
+            items.into_iter().filter_map(|item| sentence(item, depth + 1)).collect();
         return (!sentences.is_empty()).then(|| sentences.join("; "));
     }
     let object = Object::parse(told.get()).ok()?;
-    let says = ["message", "msg", "detail"].iter().find_map(|key| sentence(object.get(key)?, depth + 1))?;
-    let place = object.get("loc").and_then(|loc| serde_json::from_str::<Vec<&RawValue>>(loc.get()).ok());
-    let place: Vec<&str> = place.iter().flatten().map(|step| step.get().trim_matches('"')).collect();
+    let says = ["message", "msg", "detail"]
+        .iter()
+        .find_map(|key| sentence(object.get(key)?, depth + 1))?;
+    let place =
+        object.get("loc").and_then(|loc| serde_json::from_str::<Vec<&RawValue>>(loc.get()).ok());
+    let place: Vec<&str> =
+        place.iter().flatten().map(|step| step.get().trim_matches('"')).collect();
     Some(if place.is_empty() { says } else { format!("{}: {says}", place.join(".")) })
 }
 

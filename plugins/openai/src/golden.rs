@@ -69,7 +69,8 @@ fn a_stream_cut_anywhere_never_finishes() {
     golden::cut_anywhere::<OpenAi>();
 }
 
-/// What only answers say isn't sent: thoughts, and fields that aren't known to be part of what the model said.
+/// What only answers say isn't sent: thoughts, and fields that aren't known to be part of what the
+/// model said.
 #[test]
 fn what_an_answer_held_can_be_sent_back() {
     for case in golden::cases("openai", "answers", "json") {
@@ -83,11 +84,14 @@ fn what_an_answer_held_can_be_sent_back() {
         for (key, value) in came.as_object().unwrap() {
             let nothing = value.is_null() || *value == serde_json::json!([]) || *value == "";
             match key.as_str() {
-                "reasoning" | "reasoning_content" => assert!(sent.get(key).is_none(), "{}", case.name),
+                "reasoning" | "reasoning_content" => {
+                    assert!(sent.get(key).is_none(), "{}", case.name)
+                }
                 "refusal" if !nothing => assert_eq!(sent["content"], *value, "{}", case.name),
                 "content" if value.is_array() => {
                     let thoughts = |block: &&serde_json::Value| block["type"] != "thinking";
-                    let blocks: Vec<_> = value.as_array().unwrap().iter().filter(thoughts).collect();
+                    let blocks: Vec<_> =
+                        value.as_array().unwrap().iter().filter(thoughts).collect();
                     assert_eq!(sent["content"], serde_json::json!(blocks), "{}", case.name);
                 }
                 "tool_calls" if !nothing => {
@@ -96,7 +100,11 @@ fn what_an_answer_held_can_be_sent_back() {
                     for (sent, came) in sent.iter().zip(came) {
                         assert_eq!(sent["custom"], came["custom"], "{}", case.name);
                         assert_eq!(sent["extra_content"], came["extra_content"], "{}", case.name);
-                        assert_eq!(sent["function"]["name"], came["function"]["name"], "{}", case.name);
+                        assert_eq!(
+                            sent["function"]["name"], came["function"]["name"],
+                            "{}",
+                            case.name
+                        );
                     }
                 }
                 _ if nothing => {}

@@ -1,16 +1,25 @@
-//! Fields of a streamed answer that this provider only carries through: what many pieces say is put together here, as
-//! OpenAI's own client libraries do it.
+//! Fields of a streamed answer that this provider only carries through: what many pieces say is put
+//! together here, as OpenAI's own client libraries do it.
 //!
-//! A tree that is added to in place: putting each piece behind a text that is written anew every time would take time in
-//! the square of the answer's length.
+//! A tree that is added to in place: putting each piece behind a text that is written anew every
+//! time would take time in the square of the answer's length.
 
 use arete_plugin::json::Object;
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// Strings under these names come bit by bit; all others are said in whole, however often.
-const GROWING: [&str; 9] =
-    ["text", "summary", "data", "transcript", "arguments", "input", "content", "refusal", "reasoning"];
+const GROWING: [&str; 9] = [
+    "text",
+    "summary",
+    "data",
+    "transcript",
+    "arguments",
+    "input",
+    "content",
+    "refusal",
+    "reasoning",
+];
 
 /// How deep values are put together. What lies deeper is said in whole.
 const DEPTH_MAX: usize = 8;
@@ -33,7 +42,12 @@ impl Grown {
     }
 
     fn read(piece: Object, depth: usize) -> Self {
-        Self(piece.into_iter().map(|(key, value)| (key.into_owned(), Node::new(&value, depth))).collect())
+        Self(
+            piece
+                .into_iter()
+                .map(|(key, value)| (key.into_owned(), Node::new(&value, depth)))
+                .collect(),
+        )
     }
 
     fn join(&mut self, Self(more): Self) {
@@ -55,11 +69,15 @@ impl Node {
     fn new(value: &RawValue, depth: usize) -> Self {
         let text = value.get();
         if depth < DEPTH_MAX {
-            let items = |items: Vec<&RawValue>| items.into_iter().map(|item| Self::new(item, depth + 1)).collect();
+            let items = |items: Vec<&RawValue>| {
+                items.into_iter().map(|item| Self::new(item, depth + 1)).collect()
+            };
             let node = match text.as_bytes().first() {
                 Some(b'"') => serde_json::from_str(text).ok().map(Self::Text),
                 Some(b'[') => serde_json::from_str(text).ok().map(items).map(Self::List),
-                Some(b'{') => Object::parse(text).ok().map(|object| Self::Fields(Grown::read(object, depth + 1))),
+                Some(b'{') => Object::parse(text)
+                    .ok()
+                    .map(|object| Self::Fields(Grown::read(object, depth + 1))),
                 _ => None,
             };
             if let Some(node) = node {
@@ -82,7 +100,9 @@ impl Node {
     fn join(&mut self, key: &str, more: Self) {
         match (self, more) {
             (Self::Text(text), Self::Text(more)) if GROWING.contains(&key) => text.push_str(&more),
-            (Self::List(items), Self::List(more)) => more.into_iter().for_each(|item| add_item(items, item)),
+            (Self::List(items), Self::List(more)) => {
+                more.into_iter().for_each(|item| add_item(items, item))
+            }
             (Self::Fields(fields), Self::Fields(more)) => fields.join(more),
             (_, Self::Whole(more)) if more.get() == "null" => {}
             (node, more) => *node = more,
@@ -91,7 +111,8 @@ impl Node {
 }
 
 fn add_item(items: &mut Vec<Node>, item: Node) {
-    let known = item.index().and_then(|index| items.iter().position(|known| known.index() == Some(index)));
+    let known =
+        item.index().and_then(|index| items.iter().position(|known| known.index() == Some(index)));
     match known.and_then(|known| items.get_mut(known)) {
         Some(known) => known.join("", item),
         None => items.push(item),
@@ -152,7 +173,10 @@ mod tests {
             ],
             r#"{"logprobs":{"content":[{"token":"a"},{"token":"a"}],"refusal":null}}"#,
         );
-        check(&[r#"{"a":1,"b":"x","c":[1.10]}"#, r#"{"a":"y","b":null,"c":[2]}"#], r#"{"a":"y","b":"x","c":[1.10,2]}"#);
+        check(
+            &[r#"{"a":1,"b":"x","c":[1.10]}"#, r#"{"a":"y","b":null,"c":[2]}"#],
+            r#"{"a":"y","b":"x","c":[1.10,2]}"#,
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The conversation in the vendor's words.
 //!
-//! The contract has one list of blocks for each message. The vendor spreads them: the results of tools are messages of
-//! their own, tool calls stand beside the content, and so do thoughts, where a server takes them at all.
+//! The contract has one list of blocks for each message. The vendor spreads them: the results of
+//! tools are messages of their own, tool calls stand beside the content, and so do thoughts, where
+//! a server takes them at all.
 
 use std::borrow::Cow;
 
@@ -15,7 +16,10 @@ use crate::settings::Habits;
 use crate::{blocks, calls};
 
 /// All messages, in order.
-pub(crate) fn write<'a>(messages: &'a [Message], habits: &Habits) -> Result<Vec<Value<'a>>, Mismatch> {
+pub(crate) fn write<'a>(
+    messages: &'a [Message],
+    habits: &Habits,
+) -> Result<Vec<Value<'a>>, Mismatch> {
     let mut written = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         write_message(message, habits, &mut written)
@@ -24,9 +28,13 @@ pub(crate) fn write<'a>(messages: &'a [Message], habits: &Habits) -> Result<Vec<
     Ok(written)
 }
 
-/// Results of tools go first: the vendor wants them right behind the calls that they answer, and what else the user says
-/// behind them.
-fn write_message<'a>(message: &'a Message, habits: &Habits, written: &mut Vec<Value<'a>>) -> Result<(), Mismatch> {
+/// Results of tools go first: the vendor wants them right behind the calls that they answer, and
+/// what else the user says behind them.
+fn write_message<'a>(
+    message: &'a Message,
+    habits: &Habits,
+    written: &mut Vec<Value<'a>>,
+) -> Result<(), Mismatch> {
     let results = message.content.iter().filter(|part| matches!(part, Part::ToolResult(_))).count();
     let alone = 0 < results && results == message.content.len();
     if message.extra.is_some() && alone && results != 1 {
@@ -41,7 +49,8 @@ fn write_message<'a>(message: &'a Message, habits: &Habits, written: &mut Vec<Va
             Role::System | Role::Assistant => Err(misplaced("the result of a tool", "user")),
             Role::User | Role::Other(_) => write_result(result),
         };
-        let result = result.map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))?;
+        let result =
+            result.map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))?;
         written.push(Value::Fields(with_extra(result, extra)?));
     }
     if !alone {
@@ -55,7 +64,8 @@ fn write_message<'a>(message: &'a Message, habits: &Habits, written: &mut Vec<Va
 #[derive(Default)]
 struct Said<'a> {
     content: Vec<Value<'a>>,
-    /// The content, if it is one text and nothing else; the vendor takes it without a list around it.
+    /// The content, if it is one text and nothing else; the vendor takes it without a list around
+    /// it.
     plain: Option<&'a str>,
     thoughts: Vec<&'a str>,
     calls: Vec<Value<'a>>,
@@ -67,7 +77,8 @@ impl<'a> Said<'a> {
     fn read(message: &'a Message, habits: &Habits) -> Result<Self, Mismatch> {
         let mut said = Self::default();
         for (place, part) in message.content.iter().enumerate() {
-            said.add(part, message, habits).map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))?;
+            said.add(part, message, habits)
+                .map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))?;
         }
         Ok(said)
     }
@@ -92,8 +103,8 @@ impl<'a> Said<'a> {
         Ok(())
     }
 
-    /// A call goes to the calls. Of the rest, what is part of the content says its `type`, and anything else is fields of
-    /// the message itself.
+    /// A call goes to the calls. Of the rest, what is part of the content says its `type`, and
+    /// anything else is fields of the message itself.
     fn add_other(&mut self, other: &'a OtherPart) -> Result<(), Mismatch> {
         let value = json::object(&other.json).map_err(|mismatch| mismatch.within("json"))?;
         let fields = Object::parse(value.get()).map_err(|mismatch| mismatch.within("json"))?;
@@ -121,7 +132,9 @@ impl<'a> Said<'a> {
             None => Value::Raw(Cow::Borrowed(RawValue::NULL)),
         };
         let thoughts = (!self.thoughts.is_empty()).then_some(Value::Joined(self.thoughts));
-        let mut fields = Fields::default().with("role", Value::Text(role(&message.role))).with("content", content);
+        let mut fields = Fields::default()
+            .with("role", Value::Text(role(&message.role)))
+            .with("content", content);
         if let Some(field) = habits.thinking_field {
             fields = fields.with_some(field, thoughts);
         }
@@ -135,7 +148,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// The vendor has no mark for a tool that failed, but the model should know; so it is told in words.
+/// The vendor has no mark for a tool that failed, but the model should know; so it is told in
+/// words.
 fn write_result(result: &ToolResult) -> Result<Fields<'_>, Mismatch> {
     let plain = match result.content.as_slice() {
         [] => Some(""),

@@ -1,7 +1,7 @@
 //! The contract's request as the body of `POST /chat/completions`.
 //!
-//! Nothing is set that the caller didn't set, but for a stream's wish to be told what it cost: what a model accepts
-//! changes from one to the next, and only the caller knows what was meant.
+//! Nothing is set that the caller didn't set, but for a stream's wish to be told what it cost: what
+//! a model accepts changes from one to the next, and only the caller knows what was meant.
 
 use arete_plugin::asking::{self, at, invalid, list, number};
 use arete_plugin::body::{Fields, Value};
@@ -12,7 +12,11 @@ use crate::settings::{Habits, MAX_TOKENS_FIELDS};
 use crate::{DIALECT, messages, tools};
 
 /// The body to send.
-pub(crate) fn body(request: &Request, stream: bool, habits: &Habits) -> Result<String, ProviderError> {
+pub(crate) fn body(
+    request: &Request,
+    stream: bool,
+    habits: &Habits,
+) -> Result<String, ProviderError> {
     match native(request) {
         Some(native) => asking::native_body(native, request, stream),
         None => mapped_body(request, stream, habits),
@@ -36,7 +40,8 @@ fn mapped_body(request: &Request, stream: bool, habits: &Habits) -> Result<Strin
     }
     let body = fields(request, stream, habits).map_err(invalid)?;
     let limited = request.max_tokens.is_some();
-    let taken = |_: &Fields, key: &str| key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key));
+    let taken =
+        |_: &Fields, key: &str| key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key));
     let body = asking::with_extra(body, request, taken, field_of)?;
     Ok(body.text())
 }
@@ -55,13 +60,17 @@ fn fields<'a>(request: &'a Request, stream: bool, habits: &Habits) -> Result<Fie
         .with_some("top_k", request.top_k.map(Value::Count))
         .with_some("stop", list(stops))
         .with_some("tools", list(tools::write(&request.tools)?))
-        .with_some("tool_choice", request.tool_choice.as_ref().map(tools::write_choice).transpose()?);
+        .with_some(
+            "tool_choice",
+            request.tool_choice.as_ref().map(tools::write_choice).transpose()?,
+        );
     Ok(body)
 }
 
 /// All but one of several answers would be paid for and thrown away.
 fn wants_several(request: &Request) -> bool {
-    let extra = request.extra.as_deref().and_then(|extra| Object::parse(extra).ok()).unwrap_or_default();
+    let extra =
+        request.extra.as_deref().and_then(|extra| Object::parse(extra).ok()).unwrap_or_default();
     extra.get("n").is_some_and(|n| !matches!(n.get(), "1" | "null"))
 }
 

@@ -1,4 +1,5 @@
-//! What the operator set, checked once: a mistake shows when the provider is loaded and not at the first question.
+//! What the operator set, checked once: a mistake shows when the provider is loaded and not at the
+//! first question.
 
 use arete_plugin::llm::ProviderError;
 use arete_plugin::settings::{self, wrong};
@@ -29,7 +30,8 @@ const OPENAI_MODELS: [&str; 14] = [
 pub(crate) struct Settings {
     /// Where questions go.
     pub(crate) url: String,
-    /// The model for callers who name none. Only OpenAI has one by default: nobody knows what another server runs.
+    /// The model for callers who name none. Only OpenAI has one by default: nobody knows what
+    /// another server runs.
     pub(crate) model: Option<String>,
     /// Models for people to choose from.
     pub(crate) models: Vec<String>,
@@ -39,7 +41,8 @@ pub(crate) struct Settings {
     pub(crate) habits: Habits,
 }
 
-/// Those of them that a question needs. Each is asked for at the host, so a call asks for no others.
+/// Those of them that a question needs. Each is asked for at the host, so a call asks for no
+/// others.
 pub(crate) struct Question {
     /// Where it goes.
     pub(crate) url: String,
@@ -56,15 +59,20 @@ pub(crate) struct Habits {
     pub(crate) stream_usage: bool,
     /// Whether the server takes `top_k`, which isn't part of OpenAI's API.
     pub(crate) top_k: bool,
-    /// The field of a message in which thoughts of earlier answers are sent back. Absent: they aren't, because most
-    /// servers refuse or ignore them.
+    /// The field of a message in which thoughts of earlier answers are sent back. Absent: they
+    /// aren't, because most servers refuse or ignore them.
     pub(crate) thinking_field: Option<&'static str>,
 }
 
 impl Default for Habits {
     /// OpenAI's own.
     fn default() -> Self {
-        Self { max_tokens_field: MAX_TOKENS_FIELDS[0], stream_usage: true, top_k: false, thinking_field: None }
+        Self {
+            max_tokens_field: MAX_TOKENS_FIELDS[0],
+            stream_usage: true,
+            top_k: false,
+            thinking_field: None,
+        }
     }
 }
 
@@ -103,9 +111,14 @@ impl Question {
         let base = get("base-url").unwrap_or_else(|| OPENAI.into());
         let default = Habits::default();
         let habits = Habits {
-            max_tokens_field: one_of(get("max-tokens-field"), "max-tokens-field", &MAX_TOKENS_FIELDS)?
-                .unwrap_or(default.max_tokens_field),
-            stream_usage: flag(get("stream-usage"), "stream-usage")?.unwrap_or(default.stream_usage),
+            max_tokens_field: one_of(
+                get("max-tokens-field"),
+                "max-tokens-field",
+                &MAX_TOKENS_FIELDS,
+            )?
+            .unwrap_or(default.max_tokens_field),
+            stream_usage: flag(get("stream-usage"), "stream-usage")?
+                .unwrap_or(default.stream_usage),
             top_k: flag(get("top-k"), "top-k")?.unwrap_or(default.top_k),
             thinking_field: one_of(get("thinking-field"), "thinking-field", &THINKING_FIELDS)?,
         };
@@ -124,7 +137,11 @@ fn list(names: &str) -> Vec<String> {
     list
 }
 
-fn one_of(value: Option<String>, key: &str, words: &[&'static str; 2]) -> Result<Option<&'static str>, ProviderError> {
+fn one_of(
+    value: Option<String>,
+    key: &str,
+    words: &[&'static str; 2],
+) -> Result<Option<&'static str>, ProviderError> {
     let Some(value) = value else { return Ok(None) };
     match words.iter().find(|word| **word == value) {
         Some(word) => Ok(Some(word)),
@@ -142,7 +159,10 @@ fn flag(value: Option<String>, key: &str) -> Result<Option<bool>, ProviderError>
 }
 
 fn lower_case(vendor: String) -> Result<String, ProviderError> {
-    if vendor.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte)) {
+    if vendor
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
+    {
         return Ok(vendor);
     }
     Err(wrong("vendor", "should be a word of small letters, digits, `-`, `_` and `.`"))
@@ -155,7 +175,9 @@ mod tests {
     use super::*;
 
     fn read(settings: &[(&str, &str)]) -> Result<Settings, ProviderError> {
-        Settings::read(|key| settings.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
+        Settings::read(|key| {
+            settings.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -182,7 +204,10 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(groq.url, "https://api.groq.com/openai/v1/chat/completions");
-        assert_eq!((groq.vendor.as_str(), groq.model.as_deref()), ("groq", Some("openai/gpt-oss-120b")));
+        assert_eq!(
+            (groq.vendor.as_str(), groq.model.as_deref()),
+            ("groq", Some("openai/gpt-oss-120b"))
+        );
         assert_eq!(groq.models, ["openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3-32b"]);
     }
 
@@ -205,10 +230,20 @@ mod tests {
 
     #[test]
     fn the_provider_files_hold_settings_that_there_are() {
-        let keys =
-            ["base-url", "model", "models", "vendor", "max-tokens-field", "stream-usage", "top-k", "thinking-field"];
+        let keys = [
+            "base-url",
+            "model",
+            "models",
+            "vendor",
+            "max-tokens-field",
+            "stream-usage",
+            "top-k",
+            "thinking-field",
+        ];
         let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let examples = std::fs::read_dir(project.join("providers")).unwrap().map(|entry| entry.unwrap().path());
+        let examples = std::fs::read_dir(project.join("providers"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         for path in examples.chain([project.join("provider.toml")]) {
             let text = std::fs::read_to_string(&path).unwrap();
             let config = text.split_once("[config]\n").unwrap().1.split("[[").next().unwrap();
@@ -218,9 +253,14 @@ mod tests {
                 .map(|(key, value)| (key, filled_in(value.trim_matches('"'))))
                 .collect();
             assert!(settings.iter().all(|(key, _)| keys.contains(key)), "{}", path.display());
-            let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            let settings: Vec<(&str, &str)> =
+                settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
             let settings = read(&settings).unwrap();
-            assert!(settings.model.is_some() && settings.url.ends_with("/v1/chat/completions"), "{}", path.display());
+            assert!(
+                settings.model.is_some() && settings.url.ends_with("/v1/chat/completions"),
+                "{}",
+                path.display()
+            );
         }
     }
 
@@ -245,7 +285,11 @@ mod tests {
         ] {
             let error = read(&[(key, value)]).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Unconfigured, "{value}");
-            assert!(error.message.contains(key) && !error.message.contains("unter2"), "{}", error.message);
+            assert!(
+                error.message.contains(key) && !error.message.contains("unter2"),
+                "{}",
+                error.message
+            );
         }
     }
 }

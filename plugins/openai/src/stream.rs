@@ -1,8 +1,9 @@
 //! A streamed answer, chunk by chunk, up to `[DONE]`.
 //!
-//! The vendor numbers only the calls of tools; the blocks of the contract are numbered here, each when it is first heard
-//! of. Text and thoughts that alternate become blocks that alternate. Calls go on where they were, should fragments of
-//! several come mixed, because a call in two halves is none.
+//! The vendor numbers only the calls of tools; the blocks of the contract are numbered here, each
+//! when it is first heard of. Text and thoughts that alternate become blocks that alternate. Calls
+//! go on where they were, should fragments of several come mixed, because a call in two halves is
+//! none.
 
 use std::borrow::Cow;
 use std::mem;
@@ -11,8 +12,8 @@ use arete_plugin::exchange::{self, EventStream};
 use arete_plugin::http::SseEvent;
 use arete_plugin::json::{self, LIST, Mismatch, Object, STRING};
 use arete_plugin::llm::{
-    Delta, ErrorKind, Event, Finish, OtherPart, Part, PartDelta, ProviderError, Start, TextDelta, Thinking,
-    ThinkingDelta, Usage,
+    Delta, ErrorKind, Event, Finish, OtherPart, Part, PartDelta, ProviderError, Start, TextDelta,
+    Thinking, ThinkingDelta, Usage,
 };
 use arete_plugin::refusal::{self, Broken};
 use serde_json::value::RawValue;
@@ -78,8 +79,12 @@ impl Stream {
 }
 
 impl EventStream for Stream {
-    /// Takes one chunk. It may tell nothing, one thing or several. After the end, nothing tells anything.
-    fn take(&mut self, SseEvent { name, data, .. }: &SseEvent) -> Result<Vec<Delta>, ProviderError> {
+    /// Takes one chunk. It may tell nothing, one thing or several. After the end, nothing tells
+    /// anything.
+    fn take(
+        &mut self,
+        SseEvent { name, data, .. }: &SseEvent,
+    ) -> Result<Vec<Delta>, ProviderError> {
         if self.finished {
             return Ok(Vec::new());
         }
@@ -113,7 +118,8 @@ impl Stream {
     fn chunk(&mut self, mut chunk: Object) -> Result<Vec<Event>, ProviderError> {
         let choices = chunk.take("choices");
         let choices = choices.as_deref().map(json::list).transpose();
-        let choices = choices.map_err(|mismatch| in_chunk(mismatch.within("choices")))?.unwrap_or_default();
+        let choices =
+            choices.map_err(|mismatch| in_chunk(mismatch.within("choices")))?.unwrap_or_default();
         let (id, model) = answer::id_and_model(&mut chunk, &self.asked);
         let mut usage = answer::take_usage(&mut chunk);
         self.say(chunk);
@@ -128,14 +134,19 @@ impl Stream {
             usage = usage.or(self.early_usage.take());
         }
         for (place, choice) in choices.iter().enumerate() {
-            let within = |mismatch: Mismatch| in_chunk(mismatch.within(format_args!("choices[{place}]")));
+            let within =
+                |mismatch: Mismatch| in_chunk(mismatch.within(format_args!("choices[{place}]")));
             let mut parsed = Object::parse(choice.get()).map_err(within)?;
             if errors::is_error(&parsed) {
                 return Err(errors::in_band(parsed));
             }
-            // Of several answers, which only a caller of the vendor's dialect can ask for, the contract has the first.
+            // Of several answers, which only a caller of the vendor's dialect can ask for, the
+            // contract has the first.
             if parsed.take("index").is_some_and(|index| index.get() != "0") {
-                events.push(Event::Other(OtherPart { kind: "choice".into(), json: choice.get().to_owned() }));
+                events.push(Event::Other(OtherPart {
+                    kind: "choice".into(),
+                    json: choice.get().to_owned(),
+                }));
                 continue;
             }
             usage = usage.or(answer::take_usage(&mut parsed));
@@ -156,7 +167,9 @@ impl Stream {
             let told = delta.and_then(|delta| self.delta(delta, &mut events));
             told.map_err(|mismatch| mismatch.within("delta"))?;
         }
-        if let Some(word) = choice.read("finish_reason", STRING)?.filter(|word: &String| !word.is_empty()) {
+        if let Some(word) =
+            choice.read("finish_reason", STRING)?.filter(|word: &String| !word.is_empty())
+        {
             self.ending.word = Some(word);
         }
         self.ending.at_stop_sequence |= answer::stopped_by_text(choice.get("stop_reason"));
@@ -182,7 +195,9 @@ impl Stream {
         let fragments: Option<Vec<Box<RawValue>>> = delta.read("tool_calls", LIST)?;
         for (place, fragment) in fragments.iter().flatten().enumerate() {
             let told = Object::parse(fragment.get()).and_then(|fragment| self.fragment(fragment));
-            events.extend(told.map_err(|mismatch| mismatch.within(format_args!("tool_calls[{place}]")))?);
+            events.extend(
+                told.map_err(|mismatch| mismatch.within(format_args!("tool_calls[{place}]")))?,
+            );
         }
         self.message.add(delta);
         Ok(())
@@ -228,7 +243,8 @@ impl Stream {
             return Err(ProviderError::new(ErrorKind::Interrupted, says));
         };
         self.finished = true;
-        let mut events: Vec<Event> = mem::take(&mut self.calls).into_iter().filter_map(Call::end).collect();
+        let mut events: Vec<Event> =
+            mem::take(&mut self.calls).into_iter().filter_map(Call::end).collect();
         let (message, choice) = (json::text(&self.message), json::text(&self.choice));
         let mut message = Object::parse(&message).unwrap_or_default();
         for part in answer::take_own(&mut message) {
@@ -266,7 +282,8 @@ impl Stream {
     /// Every chunk says the same of the whole; the latest counts.
     fn say(&mut self, chunk: Object) {
         for (key, value) in chunk {
-            let news = value.get() != "null" && self.answer.get(&key).is_none_or(|known| known.get() != value.get());
+            let news = value.get() != "null"
+                && self.answer.get(&key).is_none_or(|known| known.get() != value.get());
             if news {
                 self.answer.set(&key, Cow::Owned(value.into_owned()));
             }

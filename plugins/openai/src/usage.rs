@@ -1,5 +1,5 @@
-//! What an answer cost, from the counts of many servers. A count that isn't what it should be is passed on with the rest:
-//! the answer is worth more than its bill.
+//! What an answer cost, from the counts of many servers. A count that isn't what it should be is
+//! passed on with the rest: the answer is worth more than its bill.
 
 use arete_plugin::json::{self, Object};
 use arete_plugin::llm::Usage;
@@ -11,33 +11,53 @@ pub(crate) fn read(usage: &str) -> Usage {
     let input_tokens: Option<u32> = take(&mut usage, "prompt_tokens");
     let completion: Option<u32> = take(&mut usage, "completion_tokens");
 
-    let (cache_read_tokens, cache_write_tokens) = details(&mut usage, "prompt_tokens_details", |details| {
-        (take(details, "cached_tokens"), take(details, "cache_write_tokens"))
-    });
+    let (cache_read_tokens, cache_write_tokens) =
+        details(&mut usage, "prompt_tokens_details", |details| {
+            (take(details, "cached_tokens"), take(details, "cache_write_tokens"))
+        });
     // DeepSeek and Moonshot say it beside the other counts.
     let cache_read_tokens = cache_read_tokens
         .or_else(|| take(&mut usage, "prompt_cache_hit_tokens"))
         .or_else(|| take(&mut usage, "cached_tokens"));
     let reasoning_tokens: Option<u32> =
-        details(&mut usage, "completion_tokens_details", |details| take(details, "reasoning_tokens"));
+        details(&mut usage, "completion_tokens_details", |details| {
+            take(details, "reasoning_tokens")
+        });
 
     let total: Option<u64> = take(&mut usage, "total_tokens");
-    let output_tokens = completion.map(|output| with_reasoning(input_tokens, output, reasoning_tokens, total));
+    let output_tokens =
+        completion.map(|output| with_reasoning(input_tokens, output, reasoning_tokens, total));
     if let Some(total) = total
         && Some(total) != sum(&[input_tokens, output_tokens])
     {
         usage.set("total_tokens", json::raw(&total));
     }
     let extra = usage.into_extra();
-    Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, extra }
+    Usage {
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+        extra,
+    }
 }
 
-/// All tokens of the answer. Some servers, such as xAI's, leave the reasoning out of `completion_tokens`; their total
-/// tells.
-fn with_reasoning(input: Option<u32>, output: u32, reasoning: Option<u32>, total: Option<u64>) -> u32 {
+/// All tokens of the answer. Some servers, such as xAI's, leave the reasoning out of
+/// `completion_tokens`; their total tells.
+fn with_reasoning(
+    input: Option<u32>,
+    output: u32,
+    reasoning: Option<u32>,
+    total: Option<u64>,
+) -> u32 {
     let without = sum(&[input, Some(output)]) != total;
     match reasoning {
-        Some(reasoning) if without && total.is_some() && sum(&[input, Some(output), Some(reasoning)]) == total => {
+        Some(reasoning)
+            if without
+                && total.is_some()
+                && sum(&[input, Some(output), Some(reasoning)]) == total =>
+        {
             output.saturating_add(reasoning)
         }
         _ => output,
@@ -50,7 +70,9 @@ fn sum(counts: &[Option<u32>]) -> Option<u64> {
 
 /// Takes counts out of an object inside; what is left in it stays.
 fn details<T: Default>(usage: &mut Object, key: &str, read: impl FnOnce(&mut Object) -> T) -> T {
-    let Some(inner) = usage.get(key).map(|inner| inner.get().to_owned()) else { return T::default() };
+    let Some(inner) = usage.get(key).map(|inner| inner.get().to_owned()) else {
+        return T::default();
+    };
     let Ok(mut inner) = Object::parse(&inner) else { return T::default() };
     let read = read(&mut inner);
     usage.take(key);
@@ -93,8 +115,12 @@ mod tests {
         assert_eq!(deepseek.cache_read_tokens, Some(8));
         assert_eq!(deepseek.extra.as_deref(), Some(r#"{"prompt_cache_miss_tokens":2}"#));
         assert_eq!(read(r#"{"prompt_tokens":10,"cached_tokens":4}"#).cache_read_tokens, Some(4));
-        let open_router = read(r#"{"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":7}}"#);
-        assert_eq!((open_router.cache_read_tokens, open_router.cache_write_tokens), (Some(0), Some(7)));
+        let open_router =
+            read(r#"{"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":7}}"#);
+        assert_eq!(
+            (open_router.cache_read_tokens, open_router.cache_write_tokens),
+            (Some(0), Some(7))
+        );
     }
 
     #[test]
@@ -112,14 +138,16 @@ mod tests {
 
     #[test]
     fn what_is_no_count_is_passed_on() {
-        let usage =
-            read(r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#);
+        let usage = read(
+            r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#,
+        );
         assert_eq!((usage.input_tokens, usage.output_tokens), (None, None));
-        let rest =
-            r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#;
+        let rest = r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#;
         assert_eq!(usage.extra.as_deref(), Some(rest));
         assert_eq!(read("[]"), read("{}"));
-        let absurd = read(r#"{"prompt_tokens":4294967295,"completion_tokens":4294967295,"total_tokens":8589934590}"#);
+        let absurd = read(
+            r#"{"prompt_tokens":4294967295,"completion_tokens":4294967295,"total_tokens":8589934590}"#,
+        );
         assert_eq!((absurd.output_tokens, absurd.extra), (Some(u32::MAX), None));
     }
 }

@@ -1,5 +1,5 @@
-//! JSON to be written: a tree that borrows what is large (texts, pictures, whole blocks of the caller), so that a
-//! request of many megabytes is copied once, when it becomes the body.
+//! JSON to be written: a tree that borrows what is large (texts, pictures, whole blocks of the
+//! caller), so that a request of many megabytes is copied once, when it becomes the body.
 
 use std::borrow::Cow;
 
@@ -49,8 +49,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Adds the fields of the contract's `extra`. One that is there already is refused rather than overruled: either
-    /// value could be the one that was meant.
+    /// Adds the fields of the contract's `extra`. One that is there already is refused rather than
+    /// overruled: either value could be the one that was meant.
     ///
     /// # Errors
     /// When `extra` isn't an object, or sets a field that is there.
@@ -88,15 +88,17 @@ impl Value<'_> {
         text
     }
 
-    /// About how long its text is. Room that isn't used costs nothing; to move a text of megabytes because it became a
-    /// little longer does.
+    /// About how long its text is. Room that isn't used costs nothing; to move a text of megabytes
+    /// because it became a little longer does.
     fn room(&self) -> usize {
         match self {
             Self::Text(text) => room(text),
             Self::Joined(pieces) => pieces.iter().map(|piece| room(piece)).sum(),
             Self::Count(_) | Self::Number(_) | Self::Flag(_) => AROUND,
             Self::Raw(raw) => raw.get().len(),
-            Self::List(list) => AROUND + list.iter().map(|value| value.room() + AROUND).sum::<usize>(),
+            Self::List(list) => {
+                AROUND + list.iter().map(|value| value.room() + AROUND).sum::<usize>()
+            }
             Self::Fields(fields) => fields.room(),
         }
     }
@@ -189,16 +191,18 @@ fn write_escaped(out: &mut String, mut text: &str) {
     }
 }
 
-/// How many bytes at the beginning of a string stand in JSON as they are. Looks at eight at once, because a question may be
-/// long: letter by letter took most of the time that a provider spent on one.
+/// How many bytes at the beginning of a string stand in JSON as they are. Looks at eight at once,
+/// because a question may be long: letter by letter took most of the time that a provider spent on
+/// one.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES << 7;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        // A byte that is smaller than what is taken from it borrows, which sets its top bit; those that had theirs set
-        // are no ASCII. What is borrowed may touch bytes behind the first that is found, and only those.
+        // A byte that is smaller than what is taken from it borrows, which sets its top bit; those
+        // that had theirs set are no ASCII. What is borrowed may touch bytes behind the
+        // first that is found, and only those.
         let control = word.wrapping_sub(ONES * 0x20);
         let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
         let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
@@ -219,7 +223,8 @@ mod tests {
 
     #[test]
     fn every_letter_is_written_as_json_has_it_wherever_it_stands() {
-        for letter in (0..=0x7f).map(char::from).chain(['\u{80}', 'ü', '\u{2028}', '€', '𝄞']) {
+        for letter in (0..=0x7f).map(char::from).chain(['\u{80}', 'ü', '\u{2028}', '€', '𝄞'])
+        {
             for before in 0..=17 {
                 let text = format!("{}{letter}{letter}and so on", "a".repeat(before));
                 assert_eq!(Value::Text(&text).text(), json::text(&text));
@@ -232,7 +237,14 @@ mod tests {
         let raw = json::raw(&"r");
         let fields = Fields::of_type("t")
             .with("a\"b", Value::List(vec![]))
-            .with("list", Value::List(vec![Value::Count(4_294_967_295), Value::Number(0.5), Value::Number(-2.0)]))
+            .with(
+                "list",
+                Value::List(vec![
+                    Value::Count(4_294_967_295),
+                    Value::Number(0.5),
+                    Value::Number(-2.0),
+                ]),
+            )
             .with("joined", Value::Joined(vec!["a\n", "", "b"]))
             .with_some("none", None)
             .with("empty", Value::Fields(Fields::default()))

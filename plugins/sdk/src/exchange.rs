@@ -1,5 +1,5 @@
-//! One question to the vendor and its answer: the part of a provider that waits. What is said and what it means is
-//! the provider's own.
+//! One question to the vendor and its answer: the part of a provider that waits. What is said and
+//! what it means is the provider's own.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,8 @@ pub struct Exchange {
     request_id: &'static str,
 }
 
-/// A streamed answer as its events tell it. It does no I/O, so that tests can feed it the vendor's words.
+/// A streamed answer as its events tell it. It does no I/O, so that tests can feed it the vendor's
+/// words.
 pub trait EventStream {
     /// Takes one event. It may tell nothing, one thing or several.
     ///
@@ -30,8 +31,9 @@ pub trait EventStream {
 }
 
 impl Exchange {
-    /// Posts a JSON body. `refusal` makes the error of an answer whose status isn't a success, from its status, headers
-    /// and body; `request_id` is the header with the vendor's id of the request.
+    /// Posts a JSON body. `refusal` makes the error of an answer whose status isn't a success, from
+    /// its status, headers and body; `request_id` is the header with the vendor's id of the
+    /// request.
     ///
     /// # Errors
     /// When the vendor can't be reached, or refuses.
@@ -42,7 +44,8 @@ impl Exchange {
         request_id: &'static str,
         refusal: impl FnOnce(u16, &[Header], &str) -> ProviderError,
     ) -> Result<Self, ProviderError> {
-        let request = HttpRequest { method: "POST".into(), url, headers, body: Some(Body::Text(body)) };
+        let request =
+            HttpRequest { method: "POST".into(), url, headers, body: Some(Body::Text(body)) };
         let reply = http::send(&request)?;
         let status = reply.status();
         if (200..300).contains(&status) {
@@ -57,13 +60,17 @@ impl Exchange {
     ///
     /// # Errors
     /// Those of the connection and of `read`.
-    pub fn whole<T>(self, read: impl FnOnce(&str) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+    pub fn whole<T>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let body = self.reply.read_text().map_err(ProviderError::from);
-        body.and_then(|body| read(&body)).map_err(|error| with_request_id(error, &self.reply, self.request_id))
+        body.and_then(|body| read(&body))
+            .map_err(|error| with_request_id(error, &self.reply, self.request_id))
     }
 
-    /// The answer bit by bit, as `stream` understands its events. An answer that isn't a stream is an error;
-    /// `not_a_stream` makes it of the content type and the body.
+    /// The answer bit by bit, as `stream` understands its events. An answer that isn't a stream is
+    /// an error; `not_a_stream` makes it of the content type and the body.
     ///
     /// # Errors
     /// When the answer isn't a stream.
@@ -74,7 +81,9 @@ impl Exchange {
     ) -> Result<Deltas, ProviderError> {
         let Self { reply, request_id } = self;
         // Absent is tolerated: then the events tell whether it is a stream.
-        if let Some(content_type) = reply.find_header("content-type").filter(|it| !is_event_stream(it)) {
+        if let Some(content_type) =
+            reply.find_header("content-type").filter(|it| !is_event_stream(it))
+        {
             let error = not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
             return Err(with_request_id(error, &reply, request_id));
         }
@@ -135,8 +144,8 @@ impl Listening {
     }
 }
 
-/// What one event of the vendor's tells, for a caller who speaks its dialect or not. The first delta carries the vendor's
-/// own words, so that they are passed on once.
+/// What one event of the vendor's tells, for a caller who speaks its dialect or not. The first
+/// delta carries the vendor's own words, so that they are passed on once.
 pub fn deltas(events: Vec<Event>, mut native: Option<NativeBody>) -> Vec<Delta> {
     events.into_iter().map(|event| Delta { event, native: native.take() }).collect()
 }
@@ -153,8 +162,8 @@ fn is_event_stream(content_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
 
-/// Every failure after the vendor's first word can be looked up by its support. The header is asked for only then: most
-/// answers don't fail, and each question to the host costs.
+/// Every failure after the vendor's first word can be looked up by its support. The header is asked
+/// for only then: most answers don't fail, and each question to the host costs.
 fn with_request_id(mut error: ProviderError, reply: &Reply, request_id: &str) -> ProviderError {
     error.request_id = error.request_id.or_else(|| reply.find_header(request_id));
     error

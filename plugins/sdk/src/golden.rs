@@ -1,11 +1,17 @@
 //! Compares what a provider makes with files that people can read, in `tests/golden/<provider>`.
 //!
-//! Each case is a file of the vendor's words (or, for requests, of the caller's) and beside it `<case>.expected.json`.
-//! `UPDATE_GOLDEN=1 cargo test -p <provider>` writes the expected files anew; the diff is for people to judge.
+//! Each case is a file of the vendor's words (or, for requests, of the caller's) and beside it
+//! `<case>.expected.json`. `UPDATE_GOLDEN=1 cargo test -p <provider>` writes the expected files
+//! anew; the diff is for people to judge.
 //!
 //! It is for tests: what isn't as it should be panics.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking"
+)]
 
 mod cases;
 pub mod question;
@@ -39,7 +45,10 @@ pub fn requests<S: Subject>() {
         let mut asked = Object::parse(&case.text).unwrap();
         let stream = asked.take("stream").is_some_and(|stream| stream.get() == "true");
         let body = S::body(&question::read(asked), stream);
-        case.check(&body.map_or_else(|error| show::error(&error), |body| json::text(&json::value(&body).unwrap())));
+        case.check(&body.map_or_else(
+            |error| show::error(&error),
+            |body| json::text(&json::value(&body).unwrap()),
+        ));
     }
 }
 
@@ -71,7 +80,10 @@ pub fn refusals<S: Subject>() {
         let headers = refusal.require("headers", OBJECT).unwrap();
         let headers = Object::parse(headers.get()).unwrap().into_iter();
         let headers: Vec<Header> = headers
-            .map(|(name, value)| Header { name: name.into_owned(), value: serde_json::from_str(value.get()).unwrap() })
+            .map(|(name, value)| Header {
+                name: name.into_owned(),
+                value: serde_json::from_str(value.get()).unwrap(),
+            })
             .collect();
         let body = refusal.require("body", OBJECT).unwrap();
         let body = serde_json::from_str(body.get()).unwrap_or_else(|_| body.get().to_owned());
@@ -105,7 +117,8 @@ pub fn pairs<S: Subject>() {
 pub fn native_events<S: Subject>() {
     for case in cases(S::NAME, "streams", "sse") {
         let (deltas, error) = listen::<S>(&case.text, true);
-        let passed: Vec<String> = deltas.into_iter().filter_map(|delta| delta.native).map(|it| it.body).collect();
+        let passed: Vec<String> =
+            deltas.into_iter().filter_map(|delta| delta.native).map(|it| it.body).collect();
         let sent = sse::events(&case.text).into_iter().map(|event| event.data);
         let sent: Vec<String> = sent.filter(|data| json::value(data).is_ok()).collect();
         assert_eq!(passed, sent[..passed.len()], "{}", case.name);
@@ -122,7 +135,11 @@ pub fn cut_anywhere<S: Subject>() {
             let finished = deltas.iter().any(|delta| matches!(delta.event, Event::Finish(_)));
             assert_eq!(finished, error.is_none(), "{} cut at {cut}", case.name);
             // The mark's own frame is whole once its blank line has begun.
-            assert!(!finished || (ends && case.text.trim_end().len() < cut), "{} cut at {cut}", case.name);
+            assert!(
+                !finished || (ends && case.text.trim_end().len() < cut),
+                "{} cut at {cut}",
+                case.name
+            );
         }
     }
 }
@@ -163,21 +180,25 @@ fn assemble(deltas: Vec<Delta>) -> Completion {
                 Part::Text(text) => text.text.push_str(&delta.text),
                 other => panic!("text for {other:?}"),
             },
-            Event::Thinking(delta) => match parts.entry(delta.index).or_insert_with(show::empty_thinking) {
-                Part::Thinking(thinking) => {
-                    thinking.text.push_str(&delta.text);
-                    thinking.signature = delta.signature.or(thinking.signature.take());
+            Event::Thinking(delta) => {
+                match parts.entry(delta.index).or_insert_with(show::empty_thinking) {
+                    Part::Thinking(thinking) => {
+                        thinking.text.push_str(&delta.text);
+                        thinking.signature = delta.signature.or(thinking.signature.take());
+                    }
+                    other => panic!("thoughts for {other:?}"),
                 }
-                other => panic!("thoughts for {other:?}"),
-            },
-            Event::ToolUse(delta) => match parts.entry(delta.index).or_insert_with(show::empty_tool_use) {
-                Part::ToolUse(tool_use) => {
-                    tool_use.id.extend(delta.id);
-                    tool_use.name.extend(delta.name);
-                    tool_use.input.push_str(&delta.input);
+            }
+            Event::ToolUse(delta) => {
+                match parts.entry(delta.index).or_insert_with(show::empty_tool_use) {
+                    Part::ToolUse(tool_use) => {
+                        tool_use.id.extend(delta.id);
+                        tool_use.name.extend(delta.name);
+                        tool_use.input.push_str(&delta.input);
+                    }
+                    other => panic!("arguments for {other:?}"),
                 }
-                other => panic!("arguments for {other:?}"),
-            },
+            }
         }
     }
     for part in parts.values_mut() {
@@ -192,7 +213,15 @@ fn assemble(deltas: Vec<Delta>) -> Completion {
     let extra = merged(start.extra, extra);
     let usage = usage.unwrap();
     let parts = parts.into_values().collect();
-    Completion { id: start.id, model: start.model, parts, finish_reason, usage, native: None, extra }
+    Completion {
+        id: start.id,
+        model: start.model,
+        parts,
+        finish_reason,
+        usage,
+        native: None,
+        extra,
+    }
 }
 
 fn merged(first: Option<String>, second: Option<String>) -> Option<String> {

@@ -1,8 +1,8 @@
 //! Memory for providers without WASI.
 //!
-//! The allocator that Rust has there asks the host for more memory at its first use, which costs a call as much as all else
-//! that it allocates, and leaves unused what the linker gave. talc does the work here; this only has it begin with what is
-//! there.
+//! The allocator that Rust has there asks the host for more memory at its first use, which costs a
+//! call as much as all else that it allocates, and leaves unused what the linker gave. talc does
+//! the work here; this only has it begin with what is there.
 
 use std::alloc::Layout;
 use std::arch::wasm32::{memory_grow, memory_size};
@@ -18,7 +18,8 @@ use talc::wasm::WasmBinning;
 const PAGE: usize = 64 << 10;
 
 #[global_allocator]
-static ALLOCATOR: TalcSyncCell<Memory, WasmBinning> = TalcSyncCell::new_wasm(Memory { begun: false });
+static ALLOCATOR: TalcSyncCell<Memory, WasmBinning> =
+    TalcSyncCell::new_wasm(Memory { begun: false });
 
 unsafe extern "C" {
     /// Where the linker says that the heap begins. It is no value: its address counts.
@@ -31,8 +32,8 @@ struct Memory {
     begun: bool,
 }
 
-// SAFETY: it allocates nothing itself, and claims only memory that is nobody else's: what lies behind the heap's base when
-// the guest begins, once, and what was just granted.
+// SAFETY: it allocates nothing itself, and claims only memory that is nobody else's: what lies
+// behind the heap's base when the guest begins, once, and what was just granted.
 unsafe impl Source for Memory {
     #[cold]
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {

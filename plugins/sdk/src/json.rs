@@ -1,7 +1,9 @@
-//! JSON read without losing a digit: an object is a list of fields whose values stay the text they came as.
+//! JSON read without losing a digit: an object is a list of fields whose values stay the text they
+//! came as.
 //!
-//! A tree would turn `1.10` into `1.1` and large integers into floats, sort the fields, and cost memory for parts of
-//! a block that are only carried through. So whatever a provider doesn't need to understand stays a [`RawValue`].
+//! A tree would turn `1.10` into `1.1` and large integers into floats, sort the fields, and cost
+//! memory for parts of a block that are only carried through. So whatever a provider doesn't need
+//! to understand stays a [`RawValue`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +12,8 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The text of one JSON value, borrowed from where it was read or owned when it has to outlive that.
+/// The text of one JSON value, borrowed from where it was read or owned when it has to outlive
+/// that.
 pub type Raw<'a> = Cow<'a, RawValue>;
 
 /// What a string is called in messages.
@@ -25,7 +28,8 @@ pub const COUNT: &str = "a whole number below 2^32";
 /// Room for the fields that most objects have, so that it is taken once.
 const USUAL_FIELDS: usize = 8;
 
-/// A value that isn't what it should be. It never holds the value itself, which may be part of a prompt or an answer.
+/// A value that isn't what it should be. It never holds the value itself, which may be part of a
+/// prompt or an answer.
 #[derive(Debug, PartialEq)]
 pub struct Mismatch {
     /// Where: `content[0].text`. Empty for the outermost value.
@@ -81,7 +85,8 @@ impl<'a> Object<'a> {
         serde_json::from_str(text).map_err(|_| Mismatch::expected("", OBJECT, kind(text)))
     }
 
-    /// Removes a field. A `null` counts as absent: it is how vendors say nothing. Of a doubled field the last counts.
+    /// Removes a field. A `null` counts as absent: it is how vendors say nothing. Of a doubled
+    /// field the last counts.
     pub fn take(&mut self, key: &str) -> Option<Raw<'a>> {
         let last = self.0.iter().rposition(|(name, _)| name == key)?;
         let (_, value) = self.0.remove(last);
@@ -103,8 +108,14 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// When it isn't what is `expected`.
-    pub fn read<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>, Mismatch> {
-        self.take(key).map(|value| read(&value, expected).map_err(|mismatch| mismatch.within(key))).transpose()
+    pub fn read<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Mismatch> {
+        self.take(key)
+            .map(|value| read(&value, expected).map_err(|mismatch| mismatch.within(key)))
+            .transpose()
     }
 
     /// Removes a field that has to be there, and reads it.
@@ -115,7 +126,8 @@ impl<'a> Object<'a> {
         read(&self.require(key, expected)?, expected).map_err(|mismatch| mismatch.within(key))
     }
 
-    /// Removes a field that has to be there and be a string. It isn't copied where it can be borrowed.
+    /// Removes a field that has to be there and be a string. It isn't copied where it can be
+    /// borrowed.
     ///
     /// # Errors
     /// When it isn't there, or isn't a string.
@@ -129,8 +141,8 @@ impl<'a> Object<'a> {
         read(&value, STRING).map(Cow::Owned).map_err(|mismatch| mismatch.within(key))
     }
 
-    /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two, some readers take
-    /// the first and some the last.
+    /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two,
+    /// some readers take the first and some the last.
     pub fn set(&mut self, key: &str, value: Raw<'a>) {
         let mut value = Some(value);
         self.0.retain_mut(|(name, old)| {
@@ -172,7 +184,9 @@ impl<'a> Object<'a> {
 
     /// The same, cut loose from the text it was read from.
     pub fn into_owned(self) -> Object<'static> {
-        let owned = |(key, value): (Cow<str>, Raw)| (Cow::Owned(key.into_owned()), Cow::Owned(value.into_owned()));
+        let owned = |(key, value): (Cow<str>, Raw)| {
+            (Cow::Owned(key.into_owned()), Cow::Owned(value.into_owned()))
+        };
         Object(self.0.into_iter().map(owned).collect())
     }
 }
@@ -262,7 +276,8 @@ pub fn object(text: &str) -> Result<&RawValue, Mismatch> {
     }
 }
 
-/// The JSON text of something that can't fail to have one: all that is written here has strings for keys.
+/// The JSON text of something that can't fail to have one: all that is written here has strings for
+/// keys.
 pub fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -287,7 +302,8 @@ fn verbatim(value: &RawValue) -> Option<&str> {
 }
 
 fn read<'a, T: Deserialize<'a>>(value: &'a RawValue, expected: &str) -> Result<T, Mismatch> {
-    serde_json::from_str(value.get()).map_err(|_| Mismatch::expected("", expected, kind(value.get())))
+    serde_json::from_str(value.get())
+        .map_err(|_| Mismatch::expected("", expected, kind(value.get())))
 }
 
 /// What a text is, in words for people.
@@ -311,8 +327,12 @@ mod tests {
 
     #[test]
     fn a_string_is_the_same_borrowed_or_not() {
-        for (json, text) in [(r#""""#, Some("")), (r#""aü""#, Some("aü")), (r#""\u0061\n""#, Some("a\n")), ("1", None)]
-        {
+        for (json, text) in [
+            (r#""""#, Some("")),
+            (r#""aü""#, Some("aü")),
+            (r#""\u0061\n""#, Some("a\n")),
+            ("1", None),
+        ] {
             let object = format!(r#"{{"\u006b":{json}}}"#);
             let mut borrowed = Object::parse(&object).unwrap();
             let mut owned = borrowed.clone().into_owned();
@@ -323,7 +343,8 @@ mod tests {
 
     #[test]
     fn digits_and_order_survive() {
-        let source = r#"{"z":1.10,"a":12345678901234567890123,"m":{"b":1e400, "a":0.30000000000000004}}"#;
+        let source =
+            r#"{"z":1.10,"a":12345678901234567890123,"m":{"b":1e400, "a":0.30000000000000004}}"#;
         assert_eq!(text(&Object::parse(source).unwrap()), source);
     }
 
@@ -354,9 +375,18 @@ mod tests {
             object.need::<u32>("x", COUNT).unwrap_err().says,
             "should be a whole number below 2^32, but is missing"
         );
-        assert_eq!(Object::parse("<html>").unwrap_err().to_string(), "it should be an object, but is not JSON");
-        assert_eq!(Object::parse("[]").unwrap_err().to_string(), "it should be an object, but is a list");
-        assert_eq!(Object::parse(" ").unwrap_err().to_string(), "it should be an object, but is empty");
+        assert_eq!(
+            Object::parse("<html>").unwrap_err().to_string(),
+            "it should be an object, but is not JSON"
+        );
+        assert_eq!(
+            Object::parse("[]").unwrap_err().to_string(),
+            "it should be an object, but is a list"
+        );
+        assert_eq!(
+            Object::parse(" ").unwrap_err().to_string(),
+            "it should be an object, but is empty"
+        );
     }
 
     #[test]

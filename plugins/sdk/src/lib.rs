@@ -1,15 +1,23 @@
-//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and what every provider
-//! would otherwise write again: JSON that keeps its digits ([`json`], [`body`]), what requests and refusals have in common
-//! ([`asking`], [`refusal`]), settings ([`settings`]), one exchange with the vendor ([`exchange`]), the words of panics ([`panics`]), and, with the
-//! feature `golden`, tests against files that people can read (`golden`).
+//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and
+//! what every provider would otherwise write again: JSON that keeps its digits ([`json`],
+//! [`body`]), what requests and refusals have in common ([`asking`], [`refusal`]), settings
+//! ([`settings`]), one exchange with the vendor ([`exchange`]), the words of panics ([`panics`]),
+//! and, with the feature `golden`, tests against files that people can read (`golden`).
 //!
-//! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with `arete_plugin::export!(MyProvider);`.
-//! The contract itself is documented in `wit/provider.wit`.
+//! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with
+//! `arete_plugin::export!(MyProvider);`. The contract itself is documented in `wit/provider.wit`.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps what isn't there fails, as it should"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that unwraps what isn't there fails, as it should"
+    )
+)]
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
-/// The bindings as generated. Everything a provider needs is re-exported under a shorter name below.
+/// The bindings as generated. Everything a provider needs is re-exported under a shorter name
+/// below.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -36,11 +44,11 @@ pub mod settings;
 pub use bindings::arete::provider::{config, http, llm, log};
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
 
-/// Makes a type that implements [`Guest`] the component's provider. What it says when it panics reaches the operator's log,
-/// whether it is compiled with WASI or without.
+/// Makes a type that implements [`Guest`] the component's provider. What it says when it panics
+/// reaches the operator's log, whether it is compiled with WASI or without.
 ///
-/// Native linkers can't take the names that components export, so a native build, which only tests need, exports
-/// nothing.
+/// Native linkers can't take the names that components export, so a native build, which only tests
+/// need, exports nothing.
 #[macro_export]
 macro_rules! export {
     ($provider:ident) => {
@@ -79,7 +87,9 @@ impl From<HttpError> for ProviderError {
             HttpError::Connection(message) => Self::new(ErrorKind::Connection, message),
             HttpError::Timeout(message) => Self::new(ErrorKind::Timeout, message),
             HttpError::Interrupted(message) => Self::new(ErrorKind::Interrupted, message),
-            HttpError::TooLarge(message) | HttpError::NotText(message) => Self::new(ErrorKind::BadResponse, message),
+            HttpError::TooLarge(message) | HttpError::NotText(message) => {
+                Self::new(ErrorKind::BadResponse, message)
+            }
             HttpError::Other(message) => Self::new(ErrorKind::Other("http".into()), message),
         }
     }

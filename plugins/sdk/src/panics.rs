@@ -1,5 +1,6 @@
-//! Where a panic's reason goes. With WASI, the standard library writes it to standard error, which the host logs. Without,
-//! there is no standard error, and the reason would be lost; so it is logged as any other line.
+//! Where a panic's reason goes. With WASI, the standard library writes it to standard error, which
+//! the host logs. Without, there is no standard error, and the reason would be lost; so it is
+//! logged as any other line.
 
 use std::marker::PhantomData;
 use std::panic;
@@ -35,6 +36,8 @@ impl<P: Guest> Guest for Heard<P> {
 fn listen() {
     static LISTENING: Once = Once::new();
     if !cfg!(target_os = "wasi") {
-        LISTENING.call_once(|| panic::set_hook(Box::new(|panic| log::write(Level::Error, &panic.to_string(), &[]))));
+        LISTENING.call_once(|| {
+            panic::set_hook(Box::new(|panic| log::write(Level::Error, &panic.to_string(), &[])))
+        });
     }
 }

@@ -1,19 +1,19 @@
-//! What the refusals of all vendors have in common: what a status means, how long to wait, and how much of a vendor's
-//! words is passed on.
+//! What the refusals of all vendors have in common: what a status means, how long to wait, and how
+//! much of a vendor's words is passed on.
 
 use crate::http::Header;
 use crate::json::{self, Mismatch, Object};
 use crate::llm::{ErrorKind, ProviderError};
 
-/// How much of the vendor's message is passed on, in characters. Enough for every message that explains something;
-/// some hold the whole schema or body that they complain about.
+/// How much of the vendor's message is passed on, in characters. Enough for every message that
+/// explains something; some hold the whole schema or body that they complain about.
 pub const MESSAGE_CHARACTERS_MAX: usize = 1000;
 
 /// How much of a word that the vendor made up is passed on, in characters.
 pub const WORD_CHARACTERS_MAX: usize = 100;
 
-/// A promise of the vendor's API that an answer broke, as a sentence without its full stop. It holds nothing of what
-/// the answer says.
+/// A promise of the vendor's API that an answer broke, as a sentence without its full stop. It
+/// holds nothing of what the answer says.
 #[derive(Debug)]
 pub struct Broken(pub String);
 
@@ -25,13 +25,20 @@ impl From<Mismatch> for Broken {
 
 impl From<Broken> for ProviderError {
     fn from(Broken(sentence): Broken) -> Self {
-        Self::new(ErrorKind::BadResponse, format!("The vendor's answer isn't what its API promises: {sentence}."))
+        Self::new(
+            ErrorKind::BadResponse,
+            format!("The vendor's answer isn't what its API promises: {sentence}."),
+        )
     }
 }
 
 /// An answer with status 200 to a request for a stream that isn't one.
 pub fn not_a_stream(content_type: &str) -> ProviderError {
-    Broken(format!("a stream was asked for, which is `text/event-stream`, but `{}` came", word(content_type))).into()
+    Broken(format!(
+        "a stream was asked for, which is `text/event-stream`, but `{}` came",
+        word(content_type)
+    ))
+    .into()
 }
 
 /// The body of a stream is at its end, and the vendor's own mark of the answer's end hasn't come.
@@ -61,17 +68,22 @@ pub fn kind_of_status(status: u16) -> ErrorKind {
 pub fn unexplained(status: u16) -> String {
     match status {
         300..=399 => {
-            format!("The vendor answered HTTP {status}, a redirect, which isn't followed; is `base-url` right?")
+            format!(
+                "The vendor answered HTTP {status}, a redirect, which isn't followed; is `base-url` right?"
+            )
         }
-        404 | 405 => format!("The vendor answered HTTP {status} without a reason; is `base-url` right?"),
+        404 | 405 => {
+            format!("The vendor answered HTTP {status} without a reason; is `base-url` right?")
+        }
         _ => format!("The vendor answered HTTP {status} without a reason."),
     }
 }
 
 /// How long the vendor asks to wait, in milliseconds.
 ///
-/// `retry-after-ms` is the more exact of the two headers and wins. Anything that is neither a number nor a date says
-/// nothing. A date is held against the answer's own `date`: two clocks needn't agree, and so providers need none.
+/// `retry-after-ms` is the more exact of the two headers and wins. Anything that is neither a
+/// number nor a date says nothing. A date is held against the answer's own `date`: two clocks
+/// needn't agree, and so providers need none.
 pub fn retry_after_ms(headers: &[Header]) -> Option<u32> {
     let exact = header(headers, "retry-after-ms").and_then(|ms| milliseconds(ms, 1.0));
     exact.or_else(|| {
@@ -89,10 +101,14 @@ pub fn add_advice(extra: &mut Object, headers: &[Header]) {
 
 /// The first header of that name.
 pub fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
-    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value.as_str())
 }
 
-/// Takes a string that says something. Of another type it stays where it is and is passed on with the rest.
+/// Takes a string that says something. Of another type it stays where it is and is passed on with
+/// the rest.
 pub fn string(object: &mut Object, key: &str) -> Option<String> {
     let text: String = object.get(key).and_then(|value| serde_json::from_str(value.get()).ok())?;
     object.take(key);
@@ -187,7 +203,8 @@ mod tests {
         let both = [("retry-after", "7"), ("retry-after-ms", "soon")];
         let both = both.map(|(name, value)| Header { name: name.into(), value: value.into() });
         assert_eq!(retry_after_ms(&both), Some(7000));
-        let undated = [Header { name: "retry-after".into(), value: "Sun, 06 Nov 1994 08:49:37 GMT".into() }];
+        let undated =
+            [Header { name: "retry-after".into(), value: "Sun, 06 Nov 1994 08:49:37 GMT".into() }];
         assert_eq!(retry_after_ms(&undated), None);
     }
 

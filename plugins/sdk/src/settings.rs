@@ -1,9 +1,10 @@
-//! Settings as most providers have them. A mistake is named, but its value isn't repeated: it may hold a password, where
-//! none belongs.
+//! Settings as most providers have them. A mistake is named, but its value isn't repeated: it may
+//! hold a password, where none belongs.
 
 use crate::llm::{ErrorKind, ProviderError};
 
-/// A setting that is there. One that is blank counts as absent: that is what an empty variable of the environment means.
+/// A setting that is there. One that is blank counts as absent: that is what an empty variable of
+/// the environment means.
 pub fn text(get: impl Fn(&str) -> Option<String>, key: &str) -> Option<String> {
     let value = get(key)?;
     let trimmed = value.trim();
@@ -14,25 +15,38 @@ pub fn text(get: impl Fn(&str) -> Option<String>, key: &str) -> Option<String> {
     }
 }
 
-/// The setting `base-url`, with `path` behind it. The base may have a path of its own, as gateways in between do.
+/// The setting `base-url`, with `path` behind it. The base may have a path of its own, as gateways
+/// in between do.
 ///
 /// # Errors
 /// When the base isn't the beginning of an HTTP address.
 pub fn url(base: &str, path: &str) -> Result<String, ProviderError> {
     let scheme_end = base.find("://").map(|colon| base.split_at(colon));
     let rest = match scheme_end {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") => rest,
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") =>
+        {
+            rest
+        }
         _ => return Err(wrong("base-url", "should start with `https://` or `http://`")),
     };
     let rest = rest.trim_start_matches("://");
     let host = rest.split('/').next().unwrap_or_default();
-    if host.is_empty() || host.contains('@') || rest.contains(['?', '#']) || rest.contains(char::is_whitespace) {
-        return Err(wrong("base-url", "should be a host and perhaps a path, without user name, query and fragment"));
+    if host.is_empty()
+        || host.contains('@')
+        || rest.contains(['?', '#'])
+        || rest.contains(char::is_whitespace)
+    {
+        return Err(wrong(
+            "base-url",
+            "should be a host and perhaps a path, without user name, query and fragment",
+        ));
     }
     Ok(format!("{}{path}", base.trim_end_matches('/')))
 }
 
-/// The error for a setting that isn't right. `says` goes on where the setting's name ends: `should be …`.
+/// The error for a setting that isn't right. `says` goes on where the setting's name ends: `should
+/// be …`.
 pub fn wrong(key: &str, says: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Unconfigured, format!("The setting `{key}` {says}."))
 }
@@ -67,7 +81,11 @@ mod tests {
         ] {
             let error = url(base, "").unwrap_err();
             assert_eq!(error.kind, ErrorKind::Unconfigured, "{base}");
-            assert!(error.message.contains("base-url") && !error.message.contains("hunter2"), "{}", error.message);
+            assert!(
+                error.message.contains("base-url") && !error.message.contains("hunter2"),
+                "{}",
+                error.message
+            );
         }
     }
 

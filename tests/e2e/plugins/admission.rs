@@ -9,7 +9,8 @@ use upstream::Upstream;
 
 use crate::support::{App, Builder, ask};
 
-/// Fails unless this provider is listed as failed for this reason, refuses calls, and is nobody else's problem.
+/// Fails unless this provider is listed as failed for this reason, refuses calls, and is nobody
+/// else's problem.
 async fn assert_failed(app: &App, id: &str, reason: &str) {
     let listed = app.provider(id).await;
     assert_eq!(listed["state"], "failed");
@@ -17,14 +18,18 @@ async fn assert_failed(app: &App, id: &str, reason: &str) {
     let logged = app.wait_for_log(|line| line["provider"] == id && line["level"] == "ERROR").await;
     assert!(logged.to_string().contains(reason), "{logged}");
 
-    let problem = app.chat(ask("Hello", json!({ "provider": id }))).await.problem(503, "provider-unavailable");
+    let problem = app
+        .chat(ask("Hello", json!({ "provider": id })))
+        .await
+        .problem(503, "provider-unavailable");
     assert!(problem["detail"].as_str().unwrap().contains(id), "{problem}");
     app.assert_well().await;
 }
 
 /// A component written as text.
 fn wat(app: Builder, name: &str, text: &str) -> Builder {
-    let bytes = wat::parse_str(format!("(component {text})")).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let bytes = wat::parse_str(format!("(component {text})"))
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     app.plugin_file(name, bytes)
 }
 
@@ -66,7 +71,10 @@ async fn what_is_no_component_is_listed_as_failed_and_the_server_serves_on() {
     let mut expected: Vec<&str> = reasons.iter().map(|(id, _)| *id).chain(["echo"]).collect();
     expected.sort_unstable();
     assert_eq!(list["providers"], json!(expected));
-    app.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.contains("no good name"))).await;
+    app.wait_for_log(|line| {
+        line["message"].as_str().is_some_and(|text| text.contains("no good name"))
+    })
+    .await;
 }
 
 /// A function that does nothing, to be exported as what it isn't.
@@ -76,7 +84,8 @@ const CHAT: &str = r#"
     (func $f (canon lift (core func $i "f")))
 "#;
 
-/// A provider's functions, all of them; `describe` says less than the contract's record has fields for.
+/// A provider's functions, all of them; `describe` says less than the contract's record has fields
+/// for.
 const DIFFERS: &str = r#"
     (core module $m
         (memory (export "memory") 1)
@@ -129,8 +138,16 @@ async fn a_component_that_is_no_provider_of_this_contract_is_listed_with_the_dif
         ("browser", asks(r#"(import "wasi:http/outgoing-handler@0.2.4" (instance))"#)),
         ("wisher", asks(r#"(import "wish:fairy/three@1.0.0" (instance)) (import "gold" (func))"#)),
         ("future", asks(r#"(import "arete:provider/http@0.2.0" (instance))"#)),
-        ("presuming", asks(r#"(import "arete:provider/log@0.1.0" (instance (export "erase" (func))))"#)),
-        ("misled", asks(r#"(import "arete:provider/config@0.1.0" (instance (export "get" (func (result string)))))"#)),
+        (
+            "presuming",
+            asks(r#"(import "arete:provider/log@0.1.0" (instance (export "erase" (func))))"#),
+        ),
+        (
+            "misled",
+            asks(
+                r#"(import "arete:provider/config@0.1.0" (instance (export "get" (func (result string)))))"#,
+            ),
+        ),
     ] {
         app = wat(app, id, &text);
     }
@@ -138,7 +155,10 @@ async fn a_component_that_is_no_provider_of_this_contract_is_listed_with_the_dif
     for (id, reason) in [
         ("hollow", "it is no provider: it exports nothing"),
         ("stranger", "it is no provider: it exports run"),
-        ("newer", "it is made for arete:provider@0.2.0, and this server speaks arete:provider@0.1.x"),
+        (
+            "newer",
+            "it is made for arete:provider@0.2.0, and this server speaks arete:provider@0.1.x",
+        ),
         ("unversioned", "it is made for arete:provider"),
         ("half", "it doesn't do what arete:provider@0.1.0 says a provider does"),
         ("differing", "expected record of 6 fields, found 1 fields"),
@@ -161,7 +181,11 @@ pub(super) async fn a_guest_that_cannot_describe_itself_is_listed_with_its_reaso
         ("waits", "waits", "describe took longer than 300ms"),
         ("no-name", "has no name", "info.vendor must be 1 to 200 printable characters"),
         ("giant-name", "has a giant name", "info.version must be 1 to 200 printable characters"),
-        ("giant-model", "has a giant model", "info.default-model must be 1 to 200 printable characters"),
+        (
+            "giant-model",
+            "has a giant model",
+            "info.default-model must be 1 to 200 printable characters",
+        ),
         ("many-models", "has many models", "info.models has 100000 entries, and may have 1000"),
         ("calls", "calls somebody", "describe failed"),
     ];

@@ -13,7 +13,8 @@ use crate::support::{App, Raw, ask, question, within};
 /// One server for the tests of guests that use up what they have.
 pub(super) async fn server() -> Arc<App> {
     static SHARED: Mutex<Weak<App>> = Mutex::const_new(Weak::new());
-    shared(&SHARED, &[guests::HOG, guests::LEAKER, guests::RECURSE, guests::SLEEPER, guests::SPIN]).await
+    shared(&SHARED, &[guests::HOG, guests::LEAKER, guests::RECURSE, guests::SLEEPER, guests::SPIN])
+        .await
 }
 
 #[tokio::test]
@@ -30,12 +31,20 @@ pub(super) async fn a_guest_that_ends_itself_fails_its_own_request_while_others_
         let answer = app.chat(ask(text, json!({ "provider": "trap", "stream": stream }))).await;
         let problem = answer.problem(502, "plugin-failed");
         assert_named(&problem, "trap", "crashed");
-        assert!(!answer.body.contains("fixture panics"), "its standard error is the operator's: {}", answer.body);
+        assert!(
+            !answer.body.contains("fixture panics"),
+            "its standard error is the operator's: {}",
+            answer.body
+        );
         let line = app.request_line(answer.id()).await;
         assert!(line["error"].as_str().unwrap().contains("the trap fixture panics in"), "{line}");
     }
     let left = app.chat(ask("leave", json!({ "provider": "trap" }))).await;
-    assert_named(&left.problem(502, "plugin-failed"), "trap", "crashed (Exited with i32 exit status 0)");
+    assert_named(
+        &left.problem(502, "plugin-failed"),
+        "trap",
+        "crashed (Exited with i32 exit status 0)",
+    );
     app.assert_well().await;
     gate.open();
     assert_eq!(under_way.finish().await.0, "morning");
@@ -47,7 +56,11 @@ pub(super) async fn a_panic_says_why_without_standard_error() {
     for (stream, place) in [(false, "complete"), (true, "next")] {
         let answer = app.chat(ask("Hello", json!({ "provider": "bare", "stream": stream }))).await;
         assert_named(&answer.problem(502, "plugin-failed"), "bare", "crashed");
-        assert!(!answer.body.contains("fixture panics"), "its reason is the operator's: {}", answer.body);
+        assert!(
+            !answer.body.contains("fixture panics"),
+            "its reason is the operator's: {}",
+            answer.body
+        );
         let line = app.request_line(answer.id()).await;
         let reason = format!("the bare fixture panics in {place}");
         assert!(line["error"].as_str().unwrap().contains(&reason), "{line}");
@@ -117,9 +130,14 @@ async fn a_guest_that_never_returns_ends_with_its_time_or_its_client() {
     let app = App::with_echo()
         .only_echo()
         .provider("brief", guests::SLEEPER, "limits.timeout = \"200ms\"")
-        // Whether its only place is taken tells whether a call has begun and whether it has ended. Who looks takes the place
-        // for a moment himself, and the call that shall stay waits for that.
-        .provider("single", guests::SLEEPER, "limits.calls = 1\nlimits.queue = 1\nlimits.queue-timeout = \"3s\"")
+        // Whether its only place is taken tells whether a call has begun and whether it has ended.
+        // Who looks takes the place for a moment himself, and the call that shall stay
+        // waits for that.
+        .provider(
+            "single",
+            guests::SLEEPER,
+            "limits.calls = 1\nlimits.queue = 1\nlimits.queue-timeout = \"3s\"",
+        )
         .start()
         .await;
     let whole = app.chat(ask(HOURS, json!({ "provider": "brief" })));
@@ -128,11 +146,16 @@ async fn a_guest_that_never_returns_ends_with_its_time_or_its_client() {
     let broken = stream.fail(504, "deadline-exceeded").await;
     for problem in [whole.problem(504, "deadline-exceeded"), broken] {
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("(200ms; `timeout` under [limits] in the provider's file raises it, or"), "{detail}");
+        assert!(
+            detail
+                .contains("(200ms; `timeout` under [limits] in the provider's file raises it, or"),
+            "{detail}"
+        );
     }
 
     for stream in [false, true] {
-        let client = Raw::chat(&app, &ask(HOURS, json!({ "provider": "single", "stream": stream }))).await;
+        let client =
+            Raw::chat(&app, &ask(HOURS, json!({ "provider": "single", "stream": stream }))).await;
         answers(&app, "single", 503).await;
         client.hang_up();
         answers(&app, "single", 200).await;

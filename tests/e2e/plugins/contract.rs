@@ -1,4 +1,5 @@
-//! Guests that answer what the contract doesn't allow, or what no program in a safe language could say.
+//! Guests that answer what the contract doesn't allow, or what no program in a safe language could
+//! say.
 
 use std::sync::{Arc, Weak};
 
@@ -18,7 +19,10 @@ pub(super) async fn server() -> Arc<App> {
 #[tokio::test]
 pub(super) async fn an_answer_that_breaks_the_contract_is_refused_and_never_half_told() {
     let app = server().await;
-    assert_eq!(app.chat(ask("the truth", json!({ "provider": "liar" }))).await.ok()["content"], "the truth");
+    assert_eq!(
+        app.chat(ask("the truth", json!({ "provider": "liar" }))).await.ok()["content"],
+        "the truth"
+    );
     for lie in [
         "tool input that isn't JSON",
         "tool input that isn't an object",
@@ -26,7 +30,8 @@ pub(super) async fn an_answer_that_breaks_the_contract_is_refused_and_never_half
         "a block that isn't JSON",
         "a usage that isn't JSON",
     ] {
-        let problem = app.chat(ask(lie, json!({ "provider": "liar" }))).await.problem(502, "plugin-failed");
+        let problem =
+            app.chat(ask(lie, json!({ "provider": "liar" }))).await.problem(502, "plugin-failed");
         assert_named(&problem, "liar", "gave an answer that isn't valid");
     }
     let ask_stream = |lie: &str| ask(lie, json!({ "provider": "liar" }));
@@ -99,7 +104,10 @@ pub(super) async fn giant_words_are_cut_or_refused() {
 
     // What it says to the host is cut, and the call goes on.
     for text in ["log", "setting"] {
-        assert_eq!(app.chat(ask(text, json!({ "provider": "giant" }))).await.ok()["content"], "small");
+        assert_eq!(
+            app.chat(ask(text, json!({ "provider": "giant" }))).await.ok()["content"],
+            "small"
+        );
     }
     let longest = app.logs().text().lines().map(str::len).max().unwrap_or_default();
     assert!(longest < 10_000, "a line of {longest} bytes");

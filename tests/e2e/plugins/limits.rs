@@ -19,7 +19,9 @@ pub(super) async fn an_answer_without_end_ends_at_its_limit() {
     let problem = disturb_stream(&app, "flood", "words").await;
     assert_limit(&problem, "flood", "space for its answer", met);
     // Of words that say nothing, and of what isn't even words, nobody hears anything.
-    for (text, stream) in [("words", false), ("nothing", true), ("nothing, many at once", true), ("usage", true)] {
+    for (text, stream) in
+        [("words", false), ("nothing", true), ("nothing, many at once", true), ("usage", true)]
+    {
         let problem = disturb(&app, "flood", text, stream).await;
         assert_limit(&problem, "flood", "space for its answer", met);
     }
@@ -35,7 +37,12 @@ fn tells_the_cut(line: &Value) -> bool {
 
 #[tokio::test]
 pub(super) async fn a_guest_that_talks_without_end_is_cut_short_in_the_log() {
-    let app = App::with_echo().only_echo().set("LLM_PLUGIN_CPU", "300ms").plugin(guests::CHATTER).start().await;
+    let app = App::with_echo()
+        .only_echo()
+        .set("LLM_PLUGIN_CPU", "300ms")
+        .plugin(guests::CHATTER)
+        .start()
+        .await;
     let problem = disturb(&app, "chatter", "for ever", false).await;
     assert_limit(&problem, "chatter", "computing time", ("cpu", "300ms"));
     app.wait_for_log(tells_the_cut).await;
@@ -50,9 +57,14 @@ pub(super) async fn a_guest_that_talks_without_end_is_cut_short_in_the_log() {
 
 #[tokio::test]
 async fn a_call_goes_on_when_its_log_is_full() {
-    for (key, limit, of) in [("log-lines", "5", "lines of log"), ("log-bytes", "\"1 KiB\"", "log")] {
+    for (key, limit, of) in [("log-lines", "5", "lines of log"), ("log-bytes", "\"1 KiB\"", "log")]
+    {
         let limits = format!("limits.{key} = {limit}");
-        let app = App::with_echo().only_echo().provider("chatter", guests::CHATTER, &limits).start().await;
+        let app = App::with_echo()
+            .only_echo()
+            .provider("chatter", guests::CHATTER, &limits)
+            .start()
+            .await;
         for (nth, stream) in [false, true].into_iter().enumerate() {
             let talk = ask("20", json!({ "provider": "chatter", "useCache": false }));
             if stream {
@@ -62,9 +74,14 @@ async fn a_call_goes_on_when_its_log_is_full() {
             }
             app.logs().wait_for_count("the cut of the log", tells_the_cut, nth + 1).await;
         }
-        let (cuts, lines): (Vec<Value>, Vec<Value>) = app.logs().find(of_chatter).into_iter().partition(tells_the_cut);
+        let (cuts, lines): (Vec<Value>, Vec<Value>) =
+            app.logs().find(of_chatter).into_iter().partition(tells_the_cut);
         let told = cuts[0]["message"].as_str().unwrap();
-        assert!(told.contains(&format!("more {of} than one call may")) && told.contains(&format!("`{key}`")), "{told}");
+        assert!(
+            told.contains(&format!("more {of} than one call may"))
+                && told.contains(&format!("`{key}`")),
+            "{told}"
+        );
         assert_eq!(cuts.len(), 2, "once for each call");
         assert!(lines.len() <= 10, "{} lines in two calls", lines.len());
     }
@@ -90,5 +107,9 @@ async fn answers_of_vendors_that_a_guest_keeps_are_closed_with_its_call() {
         assert_limit(&problem, "leaker", "handles", ("handles", "8"));
         vendor.wait_for_connections(0).await;
     }
-    assert!((14..=20).contains(&vendor.connections_total()), "{} connections", vendor.connections_total());
+    assert!(
+        (14..=20).contains(&vendor.connections_total()),
+        "{} connections",
+        vendor.connections_total()
+    );
 }

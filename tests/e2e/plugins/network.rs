@@ -16,24 +16,37 @@ fn granted(id: &str, component: &str, vendor: &Upstream, limits: &str) -> Builde
         "{limits}\n[[outbound]]\norigin = {:?}\nheaders = {{ authorization = \"Bearer ${{VENDOR_KEY}}\" }}",
         vendor.url()
     );
-    App::with_echo().only_echo().set("VENDOR_KEY", KEY).set("LLM_MAX_RETRIES", "0").provider(id, component, &lines)
+    App::with_echo()
+        .only_echo()
+        .set("VENDOR_KEY", KEY)
+        .set("LLM_MAX_RETRIES", "0")
+        .provider(id, component, &lines)
 }
 
 #[tokio::test]
 pub(super) async fn a_guest_reaches_no_host_that_it_was_not_granted() {
     let app = server().await;
     let vendor = Upstream::start().await;
-    for url in [vendor.url(), "https://api.anthropic.com/v1/models", "http://169.254.169.254/latest/meta-data"] {
+    for url in [
+        vendor.url(),
+        "https://api.anthropic.com/v1/models",
+        "http://169.254.169.254/latest/meta-data",
+    ] {
         let answer = app.chat(ask(url, json!({ "provider": "stray" }))).await.ok();
         let content = answer["content"].as_str().unwrap();
         assert!(content.starts_with("denied: ") && content.contains("stray"), "{content}");
     }
     assert_eq!(vendor.connections_total(), 0);
     let origin = vendor.url();
-    let refused = app.wait_for_log(|line| line["level"] == "WARN" && line["origin"] == origin).await;
+    let refused =
+        app.wait_for_log(|line| line["level"] == "WARN" && line["origin"] == origin).await;
     assert_eq!(refused["provider"], "stray");
 
-    for url in ["file:///etc/passwd", "not a URL", &app.url("/").replace("http://", "http://user:password@")] {
+    for url in [
+        "file:///etc/passwd",
+        "not a URL",
+        &app.url("/").replace("http://", "http://user:password@"),
+    ] {
         let answer = app.chat(ask(url, json!({ "provider": "stray" }))).await.ok();
         assert!(answer["content"].as_str().unwrap().starts_with("failed: "), "{answer}");
     }
@@ -47,9 +60,13 @@ async fn a_redirect_is_the_guests_to_follow_and_no_grant() {
         for status in [301, 302, 307, 308] {
             vendor.reply(Reply::status(status).header("location", target));
             let url = format!("{}/{status}", vendor.url());
-            let answer = app.chat(ask(&url, json!({ "provider": "stray", "useCache": false }))).await.ok();
+            let answer =
+                app.chat(ask(&url, json!({ "provider": "stray", "useCache": false }))).await.ok();
             let content = answer["content"].as_str().unwrap();
-            assert!(content.starts_with(&format!("answered: {status}, and there: denied: ")), "{content}");
+            assert!(
+                content.starts_with(&format!("answered: {status}, and there: denied: ")),
+                "{content}"
+            );
         }
     }
     assert_eq!((vendor.count(), other.connections_total()), (12, 0));
@@ -58,14 +75,23 @@ async fn a_redirect_is_the_guests_to_follow_and_no_grant() {
     vendor.replies([Reply::status(302).header("location", vendor.url()), Reply::status(200)]);
     let answer = app.chat(ask(vendor.url(), json!({ "provider": "stray" }))).await.ok();
     assert_eq!(answer["content"], "answered: 302, and there: answered: 200");
-    assert!(vendor.requests().iter().all(|request| request.header("authorization") == Some(&format!("Bearer {KEY}"))));
+    assert!(
+        vendor
+            .requests()
+            .iter()
+            .all(|request| request.header("authorization") == Some(&format!("Bearer {KEY}")))
+    );
     app.assert_well().await;
 }
 
 /// Repeats all that it was sent, in the head and as the body.
 fn repeat(request: &Request, body: &str) -> Reply {
-    let said: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}, ")).collect();
-    Reply::status(200).header("x-said", said.clone()).header("set-cookie", said.clone()).body(body.replace("{}", &said))
+    let said: String =
+        request.headers.iter().map(|(name, value)| format!("{name}: {value}, ")).collect();
+    Reply::status(200)
+        .header("x-said", said.clone())
+        .header("set-cookie", said.clone())
+        .body(body.replace("{}", &said))
 }
 
 #[tokio::test]
@@ -91,34 +117,49 @@ pub(super) async fn a_guest_neither_sets_nor_sees_a_credential() {
     }
     for request in vendor.requests() {
         assert_eq!(request.header("authorization"), Some(&*format!("Bearer {KEY}")));
-        let forged: Vec<_> = request.headers.iter().filter(|(_, value)| value.contains("forged")).collect();
+        let forged: Vec<_> =
+            request.headers.iter().filter(|(_, value)| value.contains("forged")).collect();
         assert!(forged.is_empty(), "{forged:?}");
     }
     assert!(!app.logs().text().contains(KEY));
 }
 
 #[tokio::test]
-pub(super) async fn a_guest_that_waits_for_its_vendor_is_not_charged_and_one_that_computes_then_is() {
+pub(super) async fn a_guest_that_waits_for_its_vendor_is_not_charged_and_one_that_computes_then_is()
+{
     let vendor = Upstream::start().await;
     let app = granted("waiter", guests::WAITER, &vendor, "limits.cpu = \"300ms\"").start().await;
-    // In all more than five times what it may compute: a second before the answer, and fifty waits in it.
+    // In all more than five times what it may compute: a second before the answer, and fifty waits
+    // in it.
     let slow = || {
         let reply = Reply::status(200).body("x".repeat(50)).cut_every(1);
         reply.delay(Duration::from_secs(1)).pace(Duration::from_millis(15))
     };
     vendor.replies([slow(), slow(), slow()]);
-    let then =
-        |what: &str| ask(&format!("{what} {}", vendor.url()), json!({ "provider": "waiter", "useCache": false }));
-    let (whole, mut stream, spinning, ()) =
-        tokio::join!(app.chat(then("compute")), app.stream(then("compute")), app.chat(then("spin")), app.assert_well());
+    let then = |what: &str| {
+        ask(&format!("{what} {}", vendor.url()), json!({ "provider": "waiter", "useCache": false }))
+    };
+    let (whole, mut stream, spinning, ()) = tokio::join!(
+        app.chat(then("compute")),
+        app.stream(then("compute")),
+        app.chat(then("spin")),
+        app.assert_well()
+    );
     assert_eq!(whole.ok()["content"], "50 bytes");
     assert_eq!(stream.finish().await.0, "50 bytes");
     let problem = spinning.problem(502, "plugin-failed");
     assert_limit(&problem, "waiter", "computing time", ("cpu", "300ms"));
 }
 
-/// Asks greedy for something; fails unless it is refused with a sentence that names the limit, and echo didn't notice.
-async fn refuse(app: &App, provider: &str, question: &str, status: u16, (key, allowed): (&str, &str)) {
+/// Asks greedy for something; fails unless it is refused with a sentence that names the limit, and
+/// echo didn't notice.
+async fn refuse(
+    app: &App,
+    provider: &str,
+    question: &str,
+    status: u16,
+    (key, allowed): (&str, &str),
+) {
     let question = ask(question, json!({ "provider": provider, "useCache": false }));
     let (answer, ()) = tokio::join!(app.chat(question.clone()), app.assert_well());
     assert_eq!(answer.status, status, "{}", answer.body);
@@ -146,7 +187,8 @@ pub(super) async fn each_size_of_the_network_is_named_when_it_is_too_large() {
     assert_eq!(vendor.count(), 3);
     refuse(&app, "greedy", &format!("body 1025 {url}"), 400, ("request-bytes", "1024 bytes")).await;
     refuse(&app, "greedy", &format!("headers 11 {url}"), 400, ("headers", "10")).await;
-    refuse(&app, "greedy", &format!("header 1025 {url}"), 400, ("header-bytes", "1024 bytes")).await;
+    refuse(&app, "greedy", &format!("header 1025 {url}"), 400, ("header-bytes", "1024 bytes"))
+        .await;
     assert_eq!(vendor.count(), 3, "what is too large isn't sent");
 
     let many = (0..11).fold(Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "x"));
@@ -155,7 +197,12 @@ pub(super) async fn each_size_of_the_network_is_named_when_it_is_too_large() {
     let event = Reply::sse([format!("data: {}\n\n", "x".repeat(3_000))]);
     for (what, reply, key, allowed) in [
         ("text", many, "headers", "10"),
-        ("text", Reply::status(200).header("x-long", "x".repeat(2_000)), "header-bytes", "1024 bytes"),
+        (
+            "text",
+            Reply::status(200).header("x-long", "x".repeat(2_000)),
+            "header-bytes",
+            "1024 bytes",
+        ),
         ("text", whole, "response-bytes", "4096 bytes"),
         ("line", line, "event-bytes", "2048 bytes"),
         ("event", event, "event-bytes", "2048 bytes"),
@@ -165,7 +212,8 @@ pub(super) async fn each_size_of_the_network_is_named_when_it_is_too_large() {
     }
 
     for modest in ["requests 3", "body 1024", "headers 8", "header 500", "line 0"] {
-        let question = ask(&format!("{modest} {url}"), json!({ "provider": "greedy", "useCache": false }));
+        let question =
+            ask(&format!("{modest} {url}"), json!({ "provider": "greedy", "useCache": false }));
         assert_eq!(app.chat(question).await.ok()["content"], "was given all of it", "{modest}");
     }
 }
@@ -186,10 +234,18 @@ async fn each_wait_for_the_network_is_named_when_it_is_too_long() {
         .start()
         .await;
     vendor.reply(Reply::stall());
-    refuse(&app, "hasty", &format!("text 0 {}", vendor.url()), 504, ("first-byte-timeout", "100ms")).await;
+    refuse(
+        &app,
+        "hasty",
+        &format!("text 0 {}", vendor.url()),
+        504,
+        ("first-byte-timeout", "100ms"),
+    )
+    .await;
     vendor.wait_for_disconnect().await;
     vendor.reply(Reply::status(200).body("xx").stall_mid_body(1));
-    refuse(&app, "bored", &format!("text 0 {}", vendor.url()), 504, ("idle-timeout", "100ms")).await;
+    refuse(&app, "bored", &format!("text 0 {}", vendor.url()), 504, ("idle-timeout", "100ms"))
+        .await;
     vendor.wait_for_disconnect().await;
 }
 
@@ -203,8 +259,14 @@ async fn a_vendor_that_takes_no_connection_is_waited_for_as_long_as_may_be() {
     let address = full.local_addr().unwrap();
     let _waiting = tokio::net::TcpStream::connect(address).await.unwrap();
 
-    let lines = format!("limits.connect-timeout = \"100ms\"\n[[outbound]]\norigin = \"http://{address}\"");
-    let app =
-        App::with_echo().only_echo().set("LLM_MAX_RETRIES", "0").provider("keen", guests::GREEDY, &lines).start().await;
-    refuse(&app, "keen", &format!("text 0 http://{address}"), 504, ("connect-timeout", "100ms")).await;
+    let lines =
+        format!("limits.connect-timeout = \"100ms\"\n[[outbound]]\norigin = \"http://{address}\"");
+    let app = App::with_echo()
+        .only_echo()
+        .set("LLM_MAX_RETRIES", "0")
+        .provider("keen", guests::GREEDY, &lines)
+        .start()
+        .await;
+    refuse(&app, "keen", &format!("text 0 http://{address}"), 504, ("connect-timeout", "100ms"))
+        .await;
 }

@@ -27,7 +27,10 @@ async fn as_many_calls_as_may_wait_and_one_more_is_turned_away_at_once() {
     let app = waiter(&vendor, "limits.queue = 1\nlimits.queue-timeout = \"1h\"").await;
     let gate = Gate::new();
     vendor.always(Reply::status(200).body("x").wait_before_headers(&gate));
-    let wait = ask(&format!("compute {}", vendor.url()), json!({ "provider": "waiter", "useCache": false }));
+    let wait = ask(
+        &format!("compute {}", vendor.url()),
+        json!({ "provider": "waiter", "useCache": false }),
+    );
 
     let first = app.chat(wait.clone());
     let others = async {
@@ -56,13 +59,19 @@ async fn who_waits_too_long_is_turned_away() {
     let app = waiter(&vendor, "limits.queue = 5\nlimits.queue-timeout = \"50ms\"").await;
     let gate = Gate::new();
     vendor.always(Reply::status(200).body("x").wait_before_headers(&gate));
-    let wait = ask(&format!("compute {}", vendor.url()), json!({ "provider": "waiter", "useCache": false }));
+    let wait = ask(
+        &format!("compute {}", vendor.url()),
+        json!({ "provider": "waiter", "useCache": false }),
+    );
 
     let first = app.chat(wait.clone());
     let others = async {
         gate.reached().await;
         assert_turned_away(&app.chat(wait.clone()).await, "(50ms; `queue-timeout` under [limits]");
-        assert_turned_away(&app.refused_stream(wait.clone()).await, "(50ms; `queue-timeout` under [limits]");
+        assert_turned_away(
+            &app.refused_stream(wait.clone()).await,
+            "(50ms; `queue-timeout` under [limits]",
+        );
         app.assert_well().await;
         gate.open();
     };

@@ -36,7 +36,11 @@ pub(super) async fn nothing_of_a_call_outlives_it() {
 
 #[tokio::test]
 async fn an_instance_answers_again_only_if_its_operator_says_so_and_only_after_an_answer() {
-    let app = App::with_echo().only_echo().provider("counter", guests::COUNTER, "limits.reuse = 3").start().await;
+    let app = App::with_echo()
+        .only_echo()
+        .provider("counter", guests::COUNTER, "limits.reuse = 3")
+        .start()
+        .await;
     let count = |text: &str| ask(text, json!({ "provider": "counter", "useCache": false }));
     for expected in ["1", "2", "3", "1"] {
         assert_eq!(app.chat(count("How many?")).await.ok()["content"], expected);
@@ -62,7 +66,11 @@ async fn an_instance_answers_again_only_if_its_operator_says_so_and_only_after_a
 
 #[tokio::test]
 async fn calls_at_once_never_share_an_instance() {
-    let app = App::with_echo().only_echo().provider("counter", guests::COUNTER, "limits.reuse = 100").start().await;
+    let app = App::with_echo()
+        .only_echo()
+        .provider("counter", guests::COUNTER, "limits.reuse = 100")
+        .start()
+        .await;
     let count = |text: &str| ask(text, json!({ "provider": "counter", "useCache": false }));
     let asleep = Raw::chat(&app, &count("sleep")).await;
     app.wait_for_log(|line| line["message"] == "asleep").await;

@@ -1,4 +1,5 @@
-//! The server as a process: started on a port of its own, watched by its log, killed when the test is over.
+//! The server as a process: started on a port of its own, watched by its log, killed when the test
+//! is over.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus};
@@ -28,24 +29,34 @@ impl App {
         let logs = Logs::read(child.stderr.take().expect("its standard error is piped"));
         // Whole before anything is waited for, so that a process that never listens is killed too.
         let mut app = Self { builder, child, address: SocketAddr::from(([0, 0, 0, 0], 0)), logs };
-        let listening = app.logs.wait_for_or_end("the server to listen", |line| line["message"] == "Listening").await;
+        let listening = app
+            .logs
+            .wait_for_or_end("the server to listen", |line| line["message"] == "Listening")
+            .await;
         let Some(listening) = listening else {
             let status = app.child.wait().expect("a process that ended has a status");
             panic!("the server didn't start ({status})");
         };
-        app.address = listening["address"].as_str().and_then(|text| text.parse().ok()).expect("an address to talk to");
+        app.address = listening["address"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("an address to talk to");
         app
     }
 
-    /// A server that asks nobody and is changed by nobody, shared by the tests that run at the same time.
+    /// A server that asks nobody and is changed by nobody, shared by the tests that run at the same
+    /// time.
     pub async fn shared() -> Arc<Self> {
         static SHARED: tokio::sync::Mutex<Weak<App>> = tokio::sync::Mutex::const_new(Weak::new());
         Self::shared_by(&SHARED, App::with_echo).await
     }
 
-    /// The server that this place holds, started if there is none. The last test that uses it ends it, so that no
-    /// process outlives the tests.
-    pub async fn shared_by(place: &tokio::sync::Mutex<Weak<App>>, builder: impl FnOnce() -> Builder) -> Arc<Self> {
+    /// The server that this place holds, started if there is none. The last test that uses it ends
+    /// it, so that no process outlives the tests.
+    pub async fn shared_by(
+        place: &tokio::sync::Mutex<Weak<App>>,
+        builder: impl FnOnce() -> Builder,
+    ) -> Arc<Self> {
         let mut shared = place.lock().await;
         if let Some(app) = shared.upgrade() {
             return app;
@@ -90,7 +101,10 @@ impl App {
 
     /// Asks a question and reads the answer event by event. Fails unless the answer is a stream.
     pub async fn stream(&self, body: Value) -> EventStream {
-        EventStream::open(self.request(Method::POST, "/api/llm/chat").body(with_stream(body).to_string())).await
+        EventStream::open(
+            self.request(Method::POST, "/api/llm/chat").body(with_stream(body).to_string()),
+        )
+        .await
     }
 
     /// Asks for a stream and gets an ordinary answer: a failure before the first event.
@@ -107,13 +121,18 @@ impl App {
     pub async fn provider(&self, id: &str) -> Value {
         let list = self.get("/api/llm/providers").await.ok();
         let details = list["details"].as_array().expect("a list of details");
-        details.iter().find(|detail| detail["id"] == id).unwrap_or_else(|| panic!("no provider {id} in {list}")).clone()
+        details
+            .iter()
+            .find(|detail| detail["id"] == id)
+            .unwrap_or_else(|| panic!("no provider {id} in {list}"))
+            .clone()
     }
 
-    /// Fails unless a provider still answers, and not the cache: after something was done to the server that it must
-    /// survive.
+    /// Fails unless a provider still answers, and not the cache: after something was done to the
+    /// server that it must survive.
     pub async fn assert_well(&self) {
-        let answer = self.chat(ask("still there?", json!({ "provider": "echo", "useCache": false }))).await;
+        let answer =
+            self.chat(ask("still there?", json!({ "provider": "echo", "useCache": false }))).await;
         assert_eq!(answer.ok()["content"], "still there?");
     }
 

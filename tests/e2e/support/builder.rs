@@ -38,10 +38,14 @@ impl App {
 
     /// A server whose `claude` asks this vendor, and retries almost at once.
     pub fn with_vendor(vendor: &Upstream) -> Builder {
-        App::bare().set("ANTHROPIC_BASE_URL", vendor.url()).set("ANTHROPIC_API_KEY", KEY).set("LLM_RETRY_DELAY", "1ms")
+        App::bare()
+            .set("ANTHROPIC_BASE_URL", vendor.url())
+            .set("ANTHROPIC_API_KEY", KEY)
+            .set("LLM_RETRY_DELAY", "1ms")
     }
 
-    /// A server with only what every test needs: a free port, its own folder, logs that can be read.
+    /// A server with only what every test needs: a free port, its own folder, logs that can be
+    /// read.
     pub fn bare() -> Builder {
         let dir = TempDir::new().expect("a temporary folder");
         let builder = Builder { settings: BTreeMap::new(), dir: Arc::new(dir), args: Vec::new() };
@@ -59,31 +63,46 @@ impl Builder {
     /// Puts a file into the working directory, such as `.env`.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.dir().join(name);
-        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("the folder can be made");
         fs::write(path, content).expect("a file can be written");
         self
     }
 
     /// Drops a component into the folder of plugins: the provider `<file's name>`.
     pub fn plugin(self, component: &str) -> Self {
-        let name = Path::new(component).file_stem().and_then(|stem| stem.to_str()).expect("a component has a name");
+        let name = Path::new(component)
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a component has a name");
         let bytes = fs::read(component).expect("fixtures are compiled before the tests");
         self.plugin_file(name, bytes)
     }
 
-    /// Turns all bundled providers off but `echo`: to compile them is most of a start, and not every test asks them.
+    /// Turns all bundled providers off but `echo`: to compile them is most of a start, and not
+    /// every test asks them.
     pub fn only_echo(self) -> Self {
         let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plugin/bundled");
         let files = fs::read_dir(bundled).expect("the definitions of what is bundled are there");
-        let names = files.map(|file| file.expect("an entry").file_name().into_string().expect("a name in UTF-8"));
-        names.filter(|name| name.ends_with(".toml") && name != "echo.toml").fold(self, |app, name| {
-            app.file(&format!("plugins/{name}"), "enabled = false\n").set("LLM_PLUGIN_DIR", "plugins")
-        })
+        let names = files.map(|file| {
+            file.expect("an entry").file_name().into_string().expect("a name in UTF-8")
+        });
+        names.filter(|name| name.ends_with(".toml") && name != "echo.toml").fold(
+            self,
+            |app, name| {
+                app.file(&format!("plugins/{name}"), "enabled = false\n")
+                    .set("LLM_PLUGIN_DIR", "plugins")
+            },
+        )
     }
 
-    /// Defines the provider `id` by a file: it is made of this component, and the rest is as these lines say.
+    /// Defines the provider `id` by a file: it is made of this component, and the rest is as these
+    /// lines say.
     pub fn provider(self, id: &str, component: &str, lines: &str) -> Self {
-        let name = Path::new(component).file_name().and_then(|name| name.to_str()).expect("a component has a name");
+        let name = Path::new(component)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a component has a name");
         let bytes = fs::read(component).expect("fixtures are compiled before the tests");
         let file = format!("component = {name:?}\n{lines}");
         self.file(&format!("plugins/{name}"), bytes)
@@ -115,12 +134,18 @@ impl Builder {
     /// Runs the process until it ends by itself.
     pub async fn run(&self) -> Run {
         let _turn = turn().await;
-        let mut child = Killed(self.command().stdout(Stdio::piped()).spawn().expect("the binary starts"));
+        let mut child =
+            Killed(self.command().stdout(Stdio::piped()).spawn().expect("the binary starts"));
         let stdout = read(child.0.stdout.take().expect("its standard output is piped"));
         let stderr = read(child.0.stderr.take().expect("its standard error is piped"));
-        let (stdout, stderr) = within("the process to end", async { (stdout.await, stderr.await) }).await;
+        let (stdout, stderr) =
+            within("the process to end", async { (stdout.await, stderr.await) }).await;
         let status = child.0.wait().expect("a process that ended has a status");
-        Run { status, stdout: stdout.expect("not cancelled"), stderr: stderr.expect("not cancelled") }
+        Run {
+            status,
+            stdout: stdout.expect("not cancelled"),
+            stderr: stderr.expect("not cancelled"),
+        }
     }
 
     pub(super) fn command(&self) -> Command {
@@ -153,8 +178,8 @@ fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// A start keeps a core busy: no more of them at once than there are cores, however many tests run. Waiting for one's
-/// turn isn't part of what a start may take.
+/// A start keeps a core busy: no more of them at once than there are cores, however many tests run.
+/// Waiting for one's turn isn't part of what a start may take.
 pub(super) async fn turn() -> SemaphorePermit<'static> {
     static TURNS: LazyLock<Semaphore> =
         LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, usize::from)));

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::within;
 
-/// One client for all tests. It keeps no connections: a connection belongs to the runtime of the test that opened it.
+/// One client for all tests. It keeps no connections: a connection belongs to the runtime of the
+/// test that opened it.
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let builder = Client::builder().pool_max_idle_per_host(0).no_proxy();
     builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client can be built")
@@ -37,7 +38,11 @@ impl Answer {
     pub(super) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.expect("the answer has an end");
-        Self { status, headers, body: String::from_utf8(body.to_vec()).expect("the answer is text") }
+        Self {
+            status,
+            headers,
+            body: String::from_utf8(body.to_vec()).expect("the answer is text"),
+        }
     }
 
     /// A header's value, or nothing.
@@ -53,7 +58,8 @@ impl Answer {
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
     }
 
     /// The body of a success. Fails if it isn't one.
@@ -64,7 +70,8 @@ impl Answer {
         self.json()
     }
 
-    /// The body of a failure. Fails unless it is a problem of this status and code, in the form that all have.
+    /// The body of a failure. Fails unless it is a problem of this status and code, in the form
+    /// that all have.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -80,8 +87,14 @@ impl Answer {
 #[track_caller]
 pub fn assert_problem(problem: &Value) {
     assert_eq!(problem["type"], "about:blank", "{problem}");
-    assert!(problem["status"].as_u64().is_some_and(|status| (400..600).contains(&status)), "{problem}");
+    assert!(
+        problem["status"].as_u64().is_some_and(|status| (400..600).contains(&status)),
+        "{problem}"
+    );
     for field in ["title", "detail", "code", "requestId"] {
-        assert!(problem[field].as_str().is_some_and(|text| !text.trim().is_empty()), "{field} of {problem}");
+        assert!(
+            problem[field].as_str().is_some_and(|text| !text.trim().is_empty()),
+            "{field} of {problem}"
+        );
     }
 }

@@ -20,7 +20,8 @@ struct Lines {
 }
 
 impl Logs {
-    /// Reads until the process ends, in a thread of its own: no process may wait for its log to be read.
+    /// Reads until the process ends, in a thread of its own: no process may wait for its log to be
+    /// read.
     pub fn read(stderr: impl Read + Send + 'static) -> Self {
         let logs = Self(Arc::default());
         let sender = Arc::clone(&logs.0);
@@ -69,14 +70,22 @@ impl Logs {
     }
 
     /// Like [`wait_for`](Self::wait_for); nothing if the process ends without it.
-    pub async fn wait_for_or_end(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub async fn wait_for_or_end(
+        &self,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let mut changes = self.0.subscribe();
         let mut seen = 0;
         let search = async {
             loop {
                 {
                     let lines = changes.borrow_and_update();
-                    let new = lines.all.iter().skip(seen).filter_map(|line| serde_json::from_str(line).ok());
+                    let new = lines
+                        .all
+                        .iter()
+                        .skip(seen)
+                        .filter_map(|line| serde_json::from_str(line).ok());
                     if let Some(line) = new.into_iter().find(|line| wanted(line)) {
                         return Some(line);
                     }

@@ -25,8 +25,8 @@ pub use self::client::Answer;
 pub use self::raw::Raw;
 pub use self::sse::EventStream;
 
-/// How long anything is waited for before a test fails. Far more than a loaded machine needs, so that it never decides
-/// whether a correct server passes.
+/// How long anything is waited for before a test fails. Far more than a loaded machine needs, so
+/// that it never decides whether a correct server passes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The vendor's key in all tests that have no need to name it.

@@ -1,4 +1,5 @@
-//! A client that no HTTP library would be: it sends what it likes, stops in the middle, and hangs up.
+//! A client that no HTTP library would be: it sends what it likes, stops in the middle, and hangs
+//! up.
 
 use std::io;
 
@@ -17,7 +18,9 @@ pub struct Raw {
 
 impl Raw {
     pub async fn connect(app: &App) -> Self {
-        let stream = within("a connection", TcpStream::connect(app.address())).await.expect("the server listens");
+        let stream = within("a connection", TcpStream::connect(app.address()))
+            .await
+            .expect("the server listens");
         stream.set_nodelay(true).expect("a connection can be told not to wait");
         Self { stream, pending: Vec::new() }
     }
@@ -42,13 +45,17 @@ impl Raw {
     pub async fn until(&mut self, text: &str) -> String {
         within(&format!("{text:?}"), async {
             loop {
-                let found = self.pending.windows(text.len()).position(|window| window == text.as_bytes());
+                let found =
+                    self.pending.windows(text.len()).position(|window| window == text.as_bytes());
                 if let Some(start) = found {
                     let read: Vec<u8> = self.pending.drain(..start + text.len()).collect();
                     return String::from_utf8_lossy(&read).into_owned();
                 }
                 if self.read().await.expect("the connection holds") == 0 {
-                    panic!("the connection ended before {text:?}: {:?}", String::from_utf8_lossy(&self.pending));
+                    panic!(
+                        "the connection ended before {text:?}: {:?}",
+                        String::from_utf8_lossy(&self.pending)
+                    );
                 }
             }
         })
@@ -66,7 +73,9 @@ impl Raw {
     pub async fn answer(&mut self) -> (u16, String, String) {
         let (status, head) = self.head().await;
         let lower = head.to_ascii_lowercase();
-        let length = lower.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+        let length = lower
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
         let length: usize = length.unwrap_or_else(|| panic!("no length in {head:?}"));
         within("the body", async {
             while self.pending.len() < length {
@@ -80,7 +89,10 @@ impl Raw {
 
     /// Everything up to the end of the connection, however it ends.
     pub async fn rest(&mut self) -> String {
-        within("the end of the connection", async { while !matches!(self.read().await, Ok(0) | Err(_)) {} }).await;
+        within("the end of the connection", async {
+            while !matches!(self.read().await, Ok(0) | Err(_)) {}
+        })
+        .await;
         String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
     }
 

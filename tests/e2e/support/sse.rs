@@ -29,7 +29,8 @@ impl EventStream {
     /// Sends a request whose answer has to be a stream.
     pub async fn open(request: RequestBuilder) -> Self {
         let response = within("a stream", request.send()).await.expect("the server answers");
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type =
+            response.headers().get("content-type").and_then(|value| value.to_str().ok());
         if response.status() != 200 || content_type != Some("text/event-stream") {
             panic!("this should be a stream: {:?}", Answer::read(response).await);
         }
@@ -82,26 +83,38 @@ impl EventStream {
         events
     }
 
-    /// All of the text, and the data of `done`. Fails unless the rest of the stream is deltas, one `done` and the end.
+    /// All of the text, and the data of `done`. Fails unless the rest of the stream is deltas, one
+    /// `done` and the end.
     pub async fn finish(&mut self) -> (String, Value) {
         let mut events = self.rest().await;
         match events.pop() {
             Some((name, done)) if name == "done" => {
-                assert!(events.iter().all(|(name, _)| name == "start" || name == "delta"), "{events:?}");
+                assert!(
+                    events.iter().all(|(name, _)| name == "start" || name == "delta"),
+                    "{events:?}"
+                );
                 (text(&events), done)
             }
             last => panic!("the stream should end with done, not {last:?}, after {events:?}"),
         }
     }
 
-    /// The problem by which the stream fails: `error` has to be its last event, and no `done` may come before it.
+    /// The problem by which the stream fails: `error` has to be its last event, and no `done` may
+    /// come before it.
     pub async fn fail(&mut self, status: u16, code: &str) -> Value {
         let mut events = self.rest().await;
         match events.pop() {
             Some((name, problem)) if name == "error" => {
-                assert!(events.iter().all(|(name, _)| name == "start" || name == "delta"), "{events:?}");
+                assert!(
+                    events.iter().all(|(name, _)| name == "start" || name == "delta"),
+                    "{events:?}"
+                );
                 assert_problem(&problem);
-                assert_eq!(json!([problem["status"], problem["code"]]), json!([status, code]), "{problem}");
+                assert_eq!(
+                    json!([problem["status"], problem["code"]]),
+                    json!([status, code]),
+                    "{problem}"
+                );
                 assert_eq!(problem["requestId"], self.id());
                 problem
             }
@@ -117,27 +130,35 @@ impl EventStream {
             match self.response.chunk().await.expect("the stream isn't cut") {
                 Some(chunk) => self.pending.extend_from_slice(&chunk),
                 None => {
-                    assert!(self.pending.is_empty(), "half an event at the end: {:?}", self.pending);
+                    assert!(
+                        self.pending.is_empty(),
+                        "half an event at the end: {:?}",
+                        self.pending
+                    );
                     return None;
                 }
             }
             while let Some(end) = self.pending.windows(2).position(|window| window == b"\n\n") {
                 let block: Vec<u8> = self.pending.drain(..end + 2).collect();
-                self.ready.push_back(Block::read(&String::from_utf8(block).expect("events are text")));
+                self.ready
+                    .push_back(Block::read(&String::from_utf8(block).expect("events are text")));
             }
         }
     }
 }
 
 impl Block {
-    /// Strict: an event is a name and one line of JSON, and nothing else stands in a stream but comments.
+    /// Strict: an event is a name and one line of JSON, and nothing else stands in a stream but
+    /// comments.
     fn read(text: &str) -> Self {
         let lines: Vec<&str> = text.trim_end_matches('\n').split('\n').collect();
         match lines.as_slice() {
             [comment] if comment.starts_with(':') => Self::Comment,
             [name, data] => {
-                let name = name.strip_prefix("event: ").unwrap_or_else(|| panic!("no name in {text:?}"));
-                let data = data.strip_prefix("data: ").unwrap_or_else(|| panic!("no data in {text:?}"));
+                let name =
+                    name.strip_prefix("event: ").unwrap_or_else(|| panic!("no name in {text:?}"));
+                let data =
+                    data.strip_prefix("data: ").unwrap_or_else(|| panic!("no data in {text:?}"));
                 Self::Event(name.to_owned(), serde_json::from_str(data).expect("data is JSON"))
             }
             _ => panic!("not an event: {text:?}"),

@@ -1,4 +1,5 @@
-//! An HTTP client as simple as can be, over a bare socket, so that the tests see every byte of the vendor's.
+//! An HTTP client as simple as can be, over a bare socket, so that the tests see every byte of the
+//! vendor's.
 
 use std::io;
 
@@ -29,7 +30,10 @@ impl Answer {
 impl Client {
     pub(crate) async fn connect(vendor: &Upstream) -> Self {
         let address = vendor.url().strip_prefix("http://").expect("an http URL");
-        Self { stream: TcpStream::connect(address).await.expect("the vendor listens"), ahead: Vec::new() }
+        Self {
+            stream: TcpStream::connect(address).await.expect("the vendor listens"),
+            ahead: Vec::new(),
+        }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -38,8 +42,13 @@ impl Client {
 
     pub(crate) async fn post(&mut self, path: &str, body: &str) {
         let length = body.len();
-        self.send(format!("POST {path} HTTP/1.1\r\nhost: vendor\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())
-            .await;
+        self.send(
+            format!(
+                "POST {path} HTTP/1.1\r\nhost: vendor\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
+            .as_bytes(),
+        )
+        .await;
     }
 
     /// Posts and reads the answer.
@@ -50,11 +59,13 @@ impl Client {
 
     pub(crate) async fn answer(&mut self) -> Answer {
         let head = self.until("\r\n\r\n").await;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        let status =
+            head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
         let mut chunks = Vec::new();
         if head.contains("transfer-encoding: chunked") {
             loop {
-                let size = usize::from_str_radix(self.until("\r\n").await.trim_end(), 16).expect("a chunk's size");
+                let size = usize::from_str_radix(self.until("\r\n").await.trim_end(), 16)
+                    .expect("a chunk's size");
                 let mut chunk = self.exactly(size + 2).await;
                 assert_eq!(chunk.split_off(size), b"\r\n");
                 if size == 0 {
@@ -63,7 +74,8 @@ impl Client {
                 chunks.push(chunk);
             }
         } else if let Some((_, rest)) = head.split_once("content-length: ") {
-            let length = rest.split("\r\n").next().and_then(|length| length.parse().ok()).expect("a length");
+            let length =
+                rest.split("\r\n").next().and_then(|length| length.parse().ok()).expect("a length");
             chunks.push(self.exactly(length).await);
         }
         Answer { status, head, chunks }
@@ -103,7 +115,13 @@ impl Client {
     }
 
     async fn read(&mut self) {
-        let read = self.stream.read_buf(&mut self.ahead).await.expect("the vendor's answer isn't reset");
-        assert_ne!(read, 0, "the vendor closed the connection after {:?}", String::from_utf8_lossy(&self.ahead));
+        let read =
+            self.stream.read_buf(&mut self.ahead).await.expect("the vendor's answer isn't reset");
+        assert_ne!(
+            read,
+            0,
+            "the vendor closed the connection after {:?}",
+            String::from_utf8_lossy(&self.ahead)
+        );
     }
 }

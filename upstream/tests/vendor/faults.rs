@@ -36,9 +36,14 @@ fn body_of(text: &str) -> &str {
 async fn a_stream_has_a_chunk_for_each_event() {
     let text = claude::stream(&["a ", "b"]);
     let answer = ask(Reply::sse_text(&text)).await;
-    assert!(answer.head.contains("content-type: text/event-stream; charset=utf-8\r\n"), "{}", answer.head);
+    assert!(
+        answer.head.contains("content-type: text/event-stream; charset=utf-8\r\n"),
+        "{}",
+        answer.head
+    );
     assert_eq!(answer.body(), text);
-    let events: Vec<Vec<u8>> = claude::events(&["a ", "b"]).into_iter().map(String::into_bytes).collect();
+    let events: Vec<Vec<u8>> =
+        claude::events(&["a ", "b"]).into_iter().map(String::into_bytes).collect();
     assert_eq!(answer.chunks, events);
 }
 
@@ -100,7 +105,10 @@ async fn a_connection_is_reset_after_the_headers() {
     let (text, reset) = wire(Reply::sse_text(claude::stream(&["Hi"])).reset_after_headers()).await;
     assert!(reset);
     // The reset may overtake the head.
-    assert!(text.is_empty() || (text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n")), "{text}");
+    assert!(
+        text.is_empty() || (text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n")),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +149,8 @@ async fn a_connection_closed_in_a_body_of_known_length_leaves_it_short() {
 
 #[tokio::test]
 async fn steps_end_as_their_last_one_says() {
-    let (text, reset) = wire(Reply::steps([Step::send("data: 1\n\n"), Step::send("data"), Step::Close])).await;
+    let (text, reset) =
+        wire(Reply::steps([Step::send("data: 1\n\n"), Step::send("data"), Step::Close])).await;
     assert_eq!(body_of(&text), "9\r\ndata: 1\n\n\r\n4\r\ndata\r\n");
     assert!(!reset);
     let (_, reset) = wire(Reply::steps([Step::send("data: 1\n\n"), Step::Reset])).await;

@@ -22,14 +22,20 @@ async fn a_stream_pauses_at_a_gate_until_it_is_opened() {
     gate.open();
     client.until("two").await;
     client.until("0\r\n\r\n").await;
-    assert_eq!(Client::connect(&vendor).await.ask("/").await.status, 500, "the reply was given once");
+    assert_eq!(
+        Client::connect(&vendor).await.ask("/").await.status,
+        500,
+        "the reply was given once"
+    );
 }
 
 #[tokio::test]
 async fn a_gate_holds_the_headers_or_the_body_back() {
     let vendor = Upstream::start().await;
     let (headers, body) = (Gate::new(), Gate::new());
-    vendor.reply(Reply::status(200).body("text").wait_before_headers(&headers).wait_before_body(&body));
+    vendor.reply(
+        Reply::status(200).body("text").wait_before_headers(&headers).wait_before_body(&body),
+    );
     let mut client = Client::connect(&vendor).await;
     client.post("/", "").await;
 
@@ -48,8 +54,11 @@ async fn one_gate_holds_many_replies() {
     let vendor = Upstream::start().await;
     let gate = Gate::new();
     vendor.always(Reply::status(200).body("go").wait_before_headers(&gate));
-    let (mut a, mut b, mut c) =
-        (Client::connect(&vendor).await, Client::connect(&vendor).await, Client::connect(&vendor).await);
+    let (mut a, mut b, mut c) = (
+        Client::connect(&vendor).await,
+        Client::connect(&vendor).await,
+        Client::connect(&vendor).await,
+    );
     for client in [&mut a, &mut b, &mut c] {
         client.post("/", "").await;
     }
@@ -59,14 +68,22 @@ async fn one_gate_holds_many_replies() {
     for mut client in [a, b, c] {
         assert_eq!(client.answer().await.body(), "go");
     }
-    assert_eq!(Client::connect(&vendor).await.ask("/").await.body(), "go", "an open gate stays open");
+    assert_eq!(
+        Client::connect(&vendor).await.ask("/").await.body(),
+        "go",
+        "an open gate stays open"
+    );
 }
 
 #[tokio::test]
 async fn steps_wait_where_they_say() {
     let vendor = Upstream::start().await;
     let gate = Gate::new();
-    vendor.reply(Reply::steps([Step::send("data: 1\n\n"), Step::wait(&gate), Step::send("data: 2\n\n")]));
+    vendor.reply(Reply::steps([
+        Step::send("data: 1\n\n"),
+        Step::wait(&gate),
+        Step::send("data: 2\n\n"),
+    ]));
     let mut client = Client::connect(&vendor).await;
     client.post("/", "").await;
     client.until("data: 1\n\n\r\n").await;
@@ -79,7 +96,12 @@ async fn steps_wait_where_they_say() {
 async fn delays_and_pace_take_at_least_their_time() {
     let vendor = Upstream::start().await;
     let pause = Duration::from_millis(20);
-    vendor.reply(Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n").delay(pause).delay_body(pause).pace(pause));
+    vendor.reply(
+        Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n")
+            .delay(pause)
+            .delay_body(pause)
+            .pace(pause),
+    );
     let begin = Instant::now();
     let answer = Client::connect(&vendor).await.ask("/").await;
     assert_eq!(answer.chunks.len(), 3);
@@ -151,7 +173,11 @@ async fn a_client_that_leaves_after_its_answer_gave_nothing_up() {
     hasty.post("/hasty", "").await;
     vendor.next_request().await;
     drop(hasty);
-    assert_eq!(vendor.wait_for_disconnect().await.path, "/hasty", "the polite one isn't on the list");
+    assert_eq!(
+        vendor.wait_for_disconnect().await.path,
+        "/hasty",
+        "the polite one isn't on the list"
+    );
 }
 
 #[tokio::test]

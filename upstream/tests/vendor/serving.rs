@@ -8,7 +8,10 @@ use crate::client::Client;
 #[tokio::test]
 async fn replies_are_given_in_order_over_one_connection() {
     let vendor = Upstream::start().await;
-    vendor.reply(Reply::json(529, claude::error("overloaded_error", "Overloaded")).header("retry-after", "2"));
+    vendor.reply(
+        Reply::json(529, claude::error("overloaded_error", "Overloaded"))
+            .header("retry-after", "2"),
+    );
     vendor.reply(Reply::json(200, claude::message("Hi")));
 
     let mut client = Client::connect(&vendor).await;
@@ -74,7 +77,8 @@ async fn requests_are_kept_as_they_were_sent() {
     client.send(b"GET /bare HTTP/1.1\r\n\r\n").await;
     client.answer().await;
 
-    let [first, second, third] = <[Request; 3]>::try_from(vendor.requests()).expect("three requests");
+    let [first, second, third] =
+        <[Request; 3]>::try_from(vendor.requests()).expect("three requests");
     assert_eq!(first.method, "POST");
     assert_eq!(first.header("x-api-key"), Some("secret"));
     assert_eq!(first.json(), json!({ "stream": 1 }));
@@ -127,8 +131,14 @@ async fn what_is_not_http_gets_a_400_with_the_reason() {
     for (bytes, reason) in [
         (&b"HELLO\r\n\r\n"[..], "not a request line"),
         (b"POST / HTTP/1.1\r\ncontent-length: 67108865\r\n\r\n", "its body is larger"),
-        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffff\r\n", "its body is larger"),
-        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nabc\r\n", "longer than its size"),
+        (
+            b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffff\r\n",
+            "its body is larger",
+        ),
+        (
+            b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nabc\r\n",
+            "longer than its size",
+        ),
     ] {
         let mut client = Client::connect(&vendor).await;
         client.send(bytes).await;
@@ -143,7 +153,8 @@ async fn what_is_not_http_gets_a_400_with_the_reason() {
 async fn a_head_without_end_is_refused() {
     let vendor = Upstream::start().await;
     let mut client = Client::connect(&vendor).await;
-    // One byte over the bound: the vendor has read all before it answers, so no reset overtakes its answer.
+    // One byte over the bound: the vendor has read all before it answers, so no reset overtakes its
+    // answer.
     let start = b"GET / HTTP/1.1\r\nx: ";
     client.send(start).await;
     client.send(&vec![b'y'; 256 * 1024 + 1 - start.len()]).await;

@@ -27,7 +27,8 @@ pub(crate) struct Bench {
     foreign: Vec<f64>,
 }
 
-/// Components: the bundled ones, which reloads write in turn, and those in other languages, of which any may be missing.
+/// Components: the bundled ones, which reloads write in turn, and those in other languages, of
+/// which any may be missing.
 pub(crate) struct Components {
     pub(crate) bundled: PathBuf,
     pub(crate) others: PathBuf,
@@ -44,7 +45,8 @@ impl Bench {
         Ok(Self { stage, plan, only, rows: Vec::new(), foreign: Vec::new() })
     }
 
-    /// Measures what is wanted and prints the tables; `readme` writes the short one into the README.
+    /// Measures what is wanted and prints the tables; `readme` writes the short one into the
+    /// README.
     pub(crate) async fn run(mut self, components: Option<Components>, readme: bool) -> Result<()> {
         let machine = self.stage.cores.machine();
         println!("{}, {machine}. {}", jiff::Zoned::now().date(), self.stage.cores.description());
@@ -93,7 +95,11 @@ impl Bench {
     }
 
     /// Measures these sides in turns, with so many connections each.
-    pub(crate) async fn compare(&mut self, sides: &[Side<'_>], connections: usize) -> Result<Vec<Measured>> {
+    pub(crate) async fn compare(
+        &mut self,
+        sides: &[Side<'_>],
+        connections: usize,
+    ) -> Result<Vec<Measured>> {
         let measured = rounds::compare(self.plan, &self.stage.cores, sides, connections).await?;
         self.foreign.extend(measured.iter().flat_map(Measured::foreign));
         Ok(measured)
@@ -102,7 +108,8 @@ impl Bench {
     /// Whether the machine was quiet, where the system tells.
     fn noise(&self) -> Option<String> {
         let worst = self.foreign.iter().copied().reduce(f64::max)?;
-        let (usual, worst) = (table::percent(median(self.foreign.iter().copied())?), table::percent(worst));
+        let (usual, worst) =
+            (table::percent(median(self.foreign.iter().copied())?), table::percent(worst));
         Some(format!(
             "Something else used {usual} of the servers' cores in the median round, and {worst} in the worst."
         ))
@@ -114,5 +121,6 @@ impl Plan {
     pub(crate) const QUICK: Self =
         Self { rounds: 3, time: Duration::from_millis(400), warm_up: Duration::from_millis(200) };
     /// In less than fifteen minutes.
-    pub(crate) const FULL: Self = Self { rounds: 7, time: Duration::from_secs(1), warm_up: Duration::from_millis(500) };
+    pub(crate) const FULL: Self =
+        Self { rounds: 7, time: Duration::from_secs(1), warm_up: Duration::from_millis(500) };
 }

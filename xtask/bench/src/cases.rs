@@ -32,7 +32,8 @@ const SOME: usize = 128;
 const READERS: usize = 64;
 /// A vendor that thinks.
 const THINKING: Duration = Duration::from_millis(50);
-/// The reference has to use this much of its cores for its requests per second to tell what it can do.
+/// The reference has to use this much of its cores for its requests per second to tell what it can
+/// do.
 const BUSY_LEAST: f64 = 0.9;
 
 /// A question to all sides.
@@ -80,9 +81,17 @@ fn cases() -> Vec<Case> {
         sized("size-256k", "a question of 256 KB, 32 at once", 256 << 10),
         Case {
             headline: true,
-            ..streamed("stream-flood", "64 streams of 200 tokens, all at once", questions::stream(TOKENS))
+            ..streamed(
+                "stream-flood",
+                "64 streams of 200 tokens, all at once",
+                questions::stream(TOKENS),
+            )
         },
-        streamed("stream-paced", "64 streams of 200 tokens, one each 2 ms", questions::stream(TOKENS).pace(PACE)),
+        streamed(
+            "stream-paced",
+            "64 streams of 200 tokens, one each 2 ms",
+            questions::stream(TOKENS).pace(PACE),
+        ),
     ]
 }
 
@@ -131,7 +140,11 @@ async fn miss(bench: &mut Bench, sides: &Sides, case: &Case) -> Result<Vec<Measu
         };
         let verdict = judge(own, reference, least)?;
         let reused = if own.name == REUSE { ", instances used again" } else { "" };
-        Some(if case.headline { verdict.headline(format!("{}{reused}, to native", case.what)) } else { verdict })
+        Some(if case.headline {
+            verdict.headline(format!("{}{reused}, to native", case.what))
+        } else {
+            verdict
+        })
     });
     sides.vendor.always(questions::answer());
     Ok(measured)
@@ -142,7 +155,8 @@ async fn hit(bench: &mut Bench, sides: &Sides) -> Result<()> {
     let question = chat_with("Say good morning again.", json!({ "useCache": true }));
     load::ask(&sides.fresh.address, &question).await?;
     let ours = sides.side(FRESH, &sides.fresh, question.clone(), Takes::Nothing);
-    let bare = sides.side(BARE, &sides.native, Question { path: "/bare", ..question }, Takes::Nothing);
+    let bare =
+        sides.side(BARE, &sides.native, Question { path: "/bare", ..question }, Takes::Nothing);
     let measured = bench.compare(&[bare, ours], SOME).await?;
     let what = "a hit, 128 at once";
     rows(bench, what, &measured, None, |own, bare| {
@@ -158,9 +172,13 @@ fn flat(bench: &mut Bench, one: &[Measured], many: &[Measured]) {
         let mut row = Row::new("CPU a request, 1,000 at once to 1", one.name.clone());
         row.ratio = many.median(cpu).zip(one.median(cpu)).map(|(many, one)| many / one);
         if one.name != NATIVE {
-            let verdict = row.ratio.map(|ratio| Verdict::at_most(ratio, FLAT_MOST, crate::table::ratio));
+            let verdict =
+                row.ratio.map(|ratio| Verdict::at_most(ratio, FLAT_MOST, crate::table::ratio));
             let headline = "CPU a request, 1,000 at once to 1";
-            row.verdict = verdict.map(|verdict| if one.name == FRESH { verdict.headline(headline) } else { verdict });
+            row.verdict =
+                verdict.map(
+                    |verdict| if one.name == FRESH { verdict.headline(headline) } else { verdict },
+                );
         }
         bench.rows.push(row);
     }
@@ -179,9 +197,14 @@ fn rows(
     for own in measured {
         let mut row = Row::of(what, own, tokens);
         if own.name != DIRECT {
-            row.added = direct.and_then(|direct| direct.median(|round| round.p50)).zip(row.p50).map(|(d, own)| own - d);
+            row.added = direct
+                .and_then(|direct| direct.median(|round| round.p50))
+                .zip(row.p50)
+                .map(|(d, own)| own - d);
         }
-        if let Some(reference) = reference.filter(|reference| own.name != DIRECT && own.name != reference.name) {
+        if let Some(reference) =
+            reference.filter(|reference| own.name != DIRECT && own.name != reference.name)
+        {
             row.ratio = own.ratio(reference, |round| Some(round.per_second));
             row.cpu_ratio = reference.ratio(own, |round| round.cpu);
             row.verdict = verdict(own, reference);
@@ -190,13 +213,18 @@ fn rows(
     }
 }
 
-/// By requests per second, if the reference was as busy as it can be. If it wasn't, because the clients or the vendor are
-/// what is slow, by what a request costs the processors.
+/// By requests per second, if the reference was as busy as it can be. If it wasn't, because the
+/// clients or the vendor are what is slow, by what a request costs the processors.
 fn judge(own: &Measured, reference: &Measured, least: f64) -> Option<Verdict> {
     let busy = reference.median(|round| round.busy);
-    let Some(cost) = reference.ratio(own, |round| round.cpu).filter(|_| busy.is_some_and(|busy| busy < BUSY_LEAST))
+    let Some(cost) = reference
+        .ratio(own, |round| round.cpu)
+        .filter(|_| busy.is_some_and(|busy| busy < BUSY_LEAST))
     else {
-        return Some(Verdict::at_least(own.ratio(reference, |round| Some(round.per_second))?, least));
+        return Some(Verdict::at_least(
+            own.ratio(reference, |round| Some(round.per_second))?,
+            least,
+        ));
     };
     Some(Verdict { by: Some("CPU"), ..Verdict::at_least(cost, least) })
 }

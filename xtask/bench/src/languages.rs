@@ -1,5 +1,5 @@
-//! What a call costs by the language that its plugin is written in: each that is built, before a vendor of its own that
-//! answers with the plugin's own cassette.
+//! What a call costs by the language that its plugin is written in: each that is built, before a
+//! vendor of its own that answers with the plugin's own cassette.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ use crate::questions::chat;
 use crate::rounds::{Side, Takes};
 use crate::table::{self, memory, time};
 
-const HEAD: [&str; 7] = ["Plugin", "Language", "Component", "CPU a call", "p50", "p99", "CPU to the least"];
+const HEAD: [&str; 7] =
+    ["Plugin", "Language", "Component", "CPU a call", "p50", "p99", "CPU to the least"];
 /// A plain question and its answer.
 const CASSETTE: &str = "cassettes/plain";
 
@@ -49,7 +50,10 @@ pub(crate) async fn run(bench: &mut Bench, components: &Components) -> Result<St
         }
         vendors.push(vendor);
     }
-    let server = bench.stage.arete(folder.path(), "http://127.0.0.1:9", &[("LLM_PLUGIN_DIR", "plugins")]).await?;
+    let server = bench
+        .stage
+        .arete(folder.path(), "http://127.0.0.1:9", &[("LLM_PLUGIN_DIR", "plugins")])
+        .await?;
     let sides: Vec<_> = plugins
         .iter()
         .zip(&vendors)
@@ -64,7 +68,8 @@ pub(crate) async fn run(bench: &mut Bench, components: &Components) -> Result<St
         .collect();
     let measured = bench.compare(&sides, 1).await?;
     let cost = |index: usize| measured.get(index).and_then(|side| side.median(|round| round.cpu));
-    let least = (0..measured.len()).filter(|index| plugins[*index].reply.is_some()).filter_map(cost);
+    let least =
+        (0..measured.len()).filter(|index| plugins[*index].reply.is_some()).filter_map(cost);
     let least = least.reduce(f64::min);
     let shown = |figure: Option<f64>| figure.map_or_else(String::new, time);
     let rows: Vec<_> = plugins
@@ -79,7 +84,9 @@ pub(crate) async fn run(bench: &mut Bench, components: &Components) -> Result<St
                 shown(cost(index)),
                 shown(side.median(|round| round.p50)),
                 shown(side.median(|round| round.p99)),
-                cost(index).zip(least).map_or_else(String::new, |(own, least)| format!("{:.1}", own / least)),
+                cost(index)
+                    .zip(least)
+                    .map_or_else(String::new, |(own, least)| format!("{:.1}", own / least)),
             ]
         })
         .collect();
@@ -92,23 +99,37 @@ fn plugins(components: &Components) -> Result<Vec<Plugin>> {
     let mut plugins = Vec::new();
     for entry in fs::read_dir(&root)? {
         let folder = entry?.path();
-        let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+        let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned)
+        else {
+            continue;
+        };
         let cassette = folder.join(CASSETTE);
         if !cassette.is_dir() {
             continue;
         }
         let file = format!("{name}.wasm");
-        let (component, bytes) =
-            match [&components.bundled, &components.others].map(|folder| fs::metadata(folder.join(&file))) {
-                [Ok(found), _] => (format!("bundled:{name}"), found.len()),
-                [_, Ok(found)] => (file, found.len()),
-                _ => continue,
-            };
+        let (component, bytes) = match [&components.bundled, &components.others]
+            .map(|folder| fs::metadata(folder.join(&file)))
+        {
+            [Ok(found), _] => (format!("bundled:{name}"), found.len()),
+            [_, Ok(found)] => (file, found.len()),
+            _ => continue,
+        };
         let question = fs::read_to_string(cassette.join("question.json"))?;
         let reply = fs::read_to_string(cassette.join("response.http")).ok();
-        let reply = reply.map(|text| recorded(&text)).transpose().with_context(|| format!("the cassette of {name}"))?;
+        let reply = reply
+            .map(|text| recorded(&text))
+            .transpose()
+            .with_context(|| format!("the cassette of {name}"))?;
         let question = asked(&question, &name)?;
-        plugins.push(Plugin { language: language(&folder), name, component, bytes, question, reply });
+        plugins.push(Plugin {
+            language: language(&folder),
+            name,
+            component,
+            bytes,
+            question,
+            reply,
+        });
     }
     plugins.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(plugins)
@@ -116,15 +137,20 @@ fn plugins(components: &Components) -> Result<Vec<Plugin>> {
 
 /// By what its tools need.
 fn language(folder: &Path) -> &'static str {
-    let tools = [("Cargo.toml", "Rust"), ("package.json", "TypeScript"), ("pyproject.toml", "Python")];
-    tools.iter().find(|(file, _)| folder.join(file).is_file()).map_or("C", |(_, language)| *language)
+    let tools =
+        [("Cargo.toml", "Rust"), ("package.json", "TypeScript"), ("pyproject.toml", "Python")];
+    tools
+        .iter()
+        .find(|(file, _)| folder.join(file).is_file())
+        .map_or("C", |(_, language)| *language)
 }
 
 /// A provider's file before this vendor.
 fn file(plugin: &Plugin, vendor: &str) -> String {
     let component = &plugin.component;
     let config = format!("[config]\nbase-url = \"{vendor}\"\nmodel = \"m\"\n");
-    let granted = format!("component = \"{component}\"\n{config}[[outbound]]\norigin = \"{vendor}\"\n");
+    let granted =
+        format!("component = \"{component}\"\n{config}[[outbound]]\norigin = \"{vendor}\"\n");
     if plugin.reply.is_some() { granted } else { format!("component = \"{component}\"\n") }
 }
 
@@ -140,7 +166,10 @@ fn asked(question: &str, provider: &str) -> Result<Question> {
 fn recorded(text: &str) -> Result<Reply> {
     let (head, body) = text.split_once("\n\n").context("there is no blank line behind the head")?;
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split_whitespace().nth(1)).context("there is no status")?;
+    let status = lines
+        .next()
+        .and_then(|line| line.split_whitespace().nth(1))
+        .context("there is no status")?;
     let reply = Reply::status(status.parse()?);
     let headers = lines.filter_map(|line| line.split_once(": "));
     Ok(headers.fold(reply, |reply, (name, value)| reply.header(name, value)).body(body))

@@ -1,4 +1,5 @@
-//! Clients, on hyper: so many connections, each asking again as soon as it has its answer, for so long.
+//! Clients, on hyper: so many connections, each asking again as soon as it has its answer, for so
+//! long.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -48,8 +49,8 @@ impl Clients {
         Ok(Self(clients))
     }
 
-    /// Asks over all of them for so long, these questions in turn. An answer that isn't a 200, or not as long as the first
-    /// one was, ends the run: its time would mean nothing.
+    /// Asks over all of them for so long, these questions in turn. An answer that isn't a 200, or
+    /// not as long as the first one was, ends the run: its time would mean nothing.
     pub(crate) async fn run(&mut self, questions: &[Question], time: Duration) -> Result<Sample> {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
@@ -70,7 +71,8 @@ impl Clients {
                 anyhow::Ok((client, latencies, firsts))
             });
         }
-        let mut sample = Sample { latencies: Vec::new(), firsts: Vec::new(), elapsed: Duration::ZERO };
+        let mut sample =
+            Sample { latencies: Vec::new(), firsts: Vec::new(), elapsed: Duration::ZERO };
         while let Some(task) = tasks.join_next().await {
             let (client, latencies, firsts) = task??;
             self.0.push(client);
@@ -92,7 +94,8 @@ pub(crate) struct Client {
 
 /// Opens a connection.
 pub(crate) async fn connect(address: &str) -> Result<Client> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("{address} can't be reached"))?;
+    let stream =
+        TcpStream::connect(address).await.with_context(|| format!("{address} can't be reached"))?;
     stream.set_nodelay(true)?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Ends with the sender.
@@ -120,12 +123,17 @@ impl Client {
         let status = response.status();
         if status != 200 {
             let body = response.collect().await?.to_bytes();
-            anyhow::bail!("{} was answered {status}: {}", question.path, String::from_utf8_lossy(&body));
+            anyhow::bail!(
+                "{} was answered {status}: {}",
+                question.path,
+                String::from_utf8_lossy(&body)
+            );
         }
         Ok(response.into_body())
     }
 
-    /// Asks, and tells when the first token came. The answer is only counted: so the client is quick.
+    /// Asks, and tells when the first token came. The answer is only counted: so the client is
+    /// quick.
     async fn measure(&mut self, question: &Question) -> Result<Option<Instant>> {
         let mut body = self.begin(question).await?;
         let (mut first, mut length) = (None, 0);
@@ -137,12 +145,17 @@ impl Client {
             }
         }
         let expected = *self.length.get_or_insert(length);
-        ensure!(length == expected, "{}: an answer of {length} bytes after one of {expected}", question.path);
+        ensure!(
+            length == expected,
+            "{}: an answer of {length} bytes after one of {expected}",
+            question.path
+        );
         Ok(first)
     }
 }
 
-/// Whether a piece of a stream has a token in it: what a delta is called in Arete's events and in the vendor's.
+/// Whether a piece of a stream has a token in it: what a delta is called in Arete's events and in
+/// the vendor's.
 pub(crate) fn is_token(data: &[u8]) -> bool {
     [&b"event: delta"[..], b"event: content_block_delta"]
         .iter()

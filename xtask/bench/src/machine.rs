@@ -1,4 +1,5 @@
-//! The machine: which cores the servers get and which the load, and what the figures were measured on.
+//! The machine: which cores the servers get and which the load, and what the figures were measured
+//! on.
 
 use std::fs;
 use std::io;
@@ -10,8 +11,8 @@ use anyhow::{Result, ensure};
 /// Files that a process with 1,000 connections on each side opens, with some to spare.
 pub(crate) const OPEN_FILES: u64 = 8192;
 
-/// The cores, shared out: the servers under measurement on some, the clients and the vendor on the others. The servers
-/// take turns on theirs.
+/// The cores, shared out: the servers under measurement on some, the clients and the vendor on the
+/// others. The servers take turns on theirs.
 pub(crate) struct Cores {
     servers: Vec<usize>,
     load: Vec<usize>,
@@ -19,10 +20,12 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// The servers get so many, or half of them, and from here on this thread and those it starts run on the others. A
-    /// machine of one core has nothing to share out, and nor has a system without a way to.
+    /// The servers get so many, or half of them, and from here on this thread and those it starts
+    /// run on the others. A machine of one core has nothing to share out, and nor has a system
+    /// without a way to.
     pub(crate) fn share(servers: Option<usize>) -> Result<Self> {
-        let all = affinity::get().unwrap_or_else(|| (0..available_parallelism().map_or(1, usize::from)).collect());
+        let all = affinity::get()
+            .unwrap_or_else(|| (0..available_parallelism().map_or(1, usize::from)).collect());
         let servers = servers.unwrap_or(all.len() / 2).max(1);
         ensure!(servers <= all.len(), "there are {} cores", all.len());
         let (servers, load) = all.split_at(servers);
@@ -54,29 +57,41 @@ impl Cores {
     pub(crate) fn description(&self) -> String {
         if !self.pinned {
             let (servers, load) = (self.of_servers(), self.of_load());
-            return format!("Nothing is pinned: servers have {servers} threads, the vendor and the clients {load}.");
+            return format!(
+                "Nothing is pinned: servers have {servers} threads, the vendor and the clients {load}."
+            );
         }
-        let list = |cores: &[usize]| cores.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let list =
+            |cores: &[usize]| cores.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let (servers, load) = (list(&self.servers), list(&self.load));
-        format!("Servers are pinned to cores {servers}; the vendor and the clients to cores {load}.")
+        format!(
+            "Servers are pinned to cores {servers}; the vendor and the clients to cores {load}."
+        )
     }
 
     /// How much of the cores' time has been used so far.
     pub(crate) fn usage(&self) -> Usage {
-        let stat = if self.pinned { fs::read_to_string("/proc/stat").unwrap_or_default() } else { String::new() };
+        let stat = if self.pinned {
+            fs::read_to_string("/proc/stat").unwrap_or_default()
+        } else {
+            String::new()
+        };
         Usage { servers: time(&stat, &self.servers), load: time(&stat, &self.load) }
     }
 
     /// The processor, how many cores and how much memory: `Intel Xeon, 4 cores, 23 GiB`.
     pub(crate) fn machine(&self) -> String {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let model = processor(&read("/proc/cpuinfo")).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-        let memory = memory_gib(&read("/proc/meminfo")).map_or_else(String::new, |gib| format!(", {gib:.0} GiB"));
+        let model =
+            processor(&read("/proc/cpuinfo")).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+        let memory = memory_gib(&read("/proc/meminfo"))
+            .map_or_else(String::new, |gib| format!(", {gib:.0} GiB"));
         format!("{model}, {} cores{memory}", self.servers.len() + self.load.len())
     }
 }
 
-/// The time of the servers' cores and of the load's, where something is pinned and the system tells.
+/// The time of the servers' cores and of the load's, where something is pinned and the system
+/// tells.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
     servers: Option<Time>,
@@ -102,10 +117,14 @@ impl Usage {
         let share = |now: Option<Time>, then: Option<Time>| {
             let (now, then) = now.zip(then)?;
             // What is idle is estimated, and may go back by a tick.
-            let (all, idle) = (now.all.saturating_sub(then.all), now.idle.saturating_sub(then.idle));
+            let (all, idle) =
+                (now.all.saturating_sub(then.all), now.idle.saturating_sub(then.idle));
             Some(all.saturating_sub(idle) as f64 / all.max(1) as f64)
         };
-        Shares { servers: share(self.servers, earlier.servers), load: share(self.load, earlier.load) }
+        Shares {
+            servers: share(self.servers, earlier.servers),
+            load: share(self.load, earlier.load),
+        }
     }
 }
 
@@ -113,8 +132,10 @@ fn time(stat: &str, cores: &[usize]) -> Option<Time> {
     let mut time = Time::default();
     for core in cores {
         let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} ")))?;
-        // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already.
-        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|ticks| ticks.parse().ok()).collect();
+        // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user
+        // already.
+        let ticks: Vec<u64> =
+            line.split_whitespace().take(8).map_while(|ticks| ticks.parse().ok()).collect();
         time.all += ticks.iter().sum::<u64>();
         time.idle += ticks.get(3)? + ticks.get(4)?;
     }
@@ -180,7 +201,8 @@ pub(crate) fn open_files() -> Option<u64> {
 fn processor(cpuinfo: &str) -> Option<String> {
     let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
     let (_, model) = line.split_once(':')?;
-    let words = model.split_whitespace().map(|word| word.trim_end_matches("(R)").trim_end_matches("(TM)"));
+    let words =
+        model.split_whitespace().map(|word| word.trim_end_matches("(R)").trim_end_matches("(TM)"));
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
@@ -196,7 +218,8 @@ mod tests {
 
     #[test]
     fn the_machine_is_described_as_the_system_tells() {
-        let cpuinfo = "processor\t: 0\nmodel name\t: Intel(R) Xeon(R) Processor @ 2.00GHz\nstepping\t: 1\n";
+        let cpuinfo =
+            "processor\t: 0\nmodel name\t: Intel(R) Xeon(R) Processor @ 2.00GHz\nstepping\t: 1\n";
         assert_eq!(processor(cpuinfo).as_deref(), Some("Intel Xeon Processor @ 2.00GHz"));
         assert_eq!(processor("CPU implementer : 0x41\n"), None);
         let gib = memory_gib("MemTotal:       16777216 kB\nMemFree:  1 kB\n");
@@ -205,8 +228,7 @@ mod tests {
 
     #[test]
     fn what_was_used_is_what_was_not_idle() {
-        let stat =
-            "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 2 3 90 4 0 0 0 50 0\ncpu1 5 0 5 90 0 0 0 0 0 0\ncpu10 1 1 1 1 1 1 1 1\n";
+        let stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 2 3 90 4 0 0 0 50 0\ncpu1 5 0 5 90 0 0 0 0 0 0\ncpu10 1 1 1 1 1 1 1 1\n";
         assert_eq!(time(stat, &[0, 1]), Some(Time { all: 200, idle: 184 }));
         assert_eq!(time(stat, &[2]), None);
         let at = |all, idle| Usage { servers: Some(Time { all, idle }), load: None };

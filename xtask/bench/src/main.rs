@@ -1,8 +1,9 @@
-//! How fast Arete is, told as ratios: beside it, in the same run, work the same mapping compiled natively and a bare
-//! route, each a process of its own before one scripted vendor. Absolute figures tell more of the machine.
+//! How fast Arete is, told as ratios: beside it, in the same run, work the same mapping compiled
+//! natively and a bare route, each a process of its own before one scripted vendor. Absolute
+//! figures tell more of the machine.
 //!
-//! The sides take turns in short rounds, so that a machine that gets slower gets slower for all. No test asserts a time;
-//! this prints a table for people.
+//! The sides take turns in short rounds, so that a machine that gets slower gets slower for all. No
+//! test asserts a time; this prints a table for people.
 
 #![allow(clippy::print_stdout, reason = "a tool for the terminal")]
 
@@ -42,8 +43,8 @@ use soak::Length;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Arete against the same mapping compiled natively. The servers take turns on half of the cores; the vendor and
-/// the clients share the others.
+/// Measures Arete against the same mapping compiled natively. The servers take turns on half of the
+/// cores; the vendor and the clients share the others.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Cli {
@@ -62,7 +63,8 @@ struct Cli {
     /// Writes the figures that have targets into README.md.
     #[arg(long, conflicts_with = "only")]
     readme: bool,
-    /// Instead: so many requests of all kinds, or minutes of them (20m), and whether memory stays flat.
+    /// Instead: so many requests of all kinds, or minutes of them (20m), and whether memory stays
+    /// flat.
     #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = soak::REQUESTS)]
     #[arg(conflicts_with_all = ["quick", "only", "seconds", "readme"])]
     soak: Option<Length>,
@@ -85,7 +87,8 @@ fn main() -> Result<()> {
         // As many threads as the environment says: as many as Arete has.
         return runtime.build()?.block_on(native::serve(vendor));
     }
-    let arete = cli.arete.context("start it as `cargo xtask bench`, which compiles what is measured")?;
+    let arete =
+        cli.arete.context("start it as `cargo xtask bench`, which compiles what is measured")?;
     // Servers are started in folders of their own.
     let arete = arete.canonicalize().with_context(|| format!("there is no {}", arete.display()))?;
     machine::raise_open_files();

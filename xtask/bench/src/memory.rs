@@ -40,7 +40,8 @@ pub(crate) async fn idle(bench: &mut Bench) -> Result<()> {
     let resident = |server: &Server| server.process().resident().map(|bytes| bytes as f64);
     bench.rows.push(Row { memory: resident(&native), ..Row::new(what, NATIVE) });
     let memory = resident(&arete);
-    let verdict = memory.map(|bytes| Verdict::at_most(bytes, IDLE_MOST, self::memory).headline("memory, idle"));
+    let verdict = memory
+        .map(|bytes| Verdict::at_most(bytes, IDLE_MOST, self::memory).headline("memory, idle"));
     bench.rows.push(Row { memory, verdict, ..Row::new(what, FRESH) });
     Ok(())
 }
@@ -58,7 +59,8 @@ pub(crate) async fn live(bench: &mut Bench) -> Result<()> {
             FRESH => stage.arete(folder.path(), url, &[]).await?,
             _ => reused(stage, folder.path(), url, &[]).await?,
         };
-        let memory = each(&server, &vendor).await.with_context(|| format!("{STREAMS} streams of {name}"))?;
+        let memory =
+            each(&server, &vendor).await.with_context(|| format!("{STREAMS} streams of {name}"))?;
         rows.push(Row { memory, ..Row::new("memory of each of 1,000 open streams", name) });
     }
     bench.rows.extend(rows);
@@ -89,7 +91,10 @@ async fn each(server: &Server, vendor: &Upstream) -> Result<Option<f64>> {
     gate.open();
     for (_, body) in streams {
         let rest = body.collect().await?.to_bytes();
-        ensure!(rest.windows(11).any(|part| part == b"event: done"), "a stream ended without its last event");
+        ensure!(
+            rest.windows(11).any(|part| part == b"event: done"),
+            "a stream ended without its last event"
+        );
     }
     Ok(held.zip(before).map(|(held, before)| (held as f64 - before as f64) / STREAMS as f64))
 }

@@ -1,6 +1,7 @@
-//! The reference: the mapping of the `claude` provider for text, as one would write it by hand with axum and reqwest. It
-//! checks what Arete checks, has the timeouts that Arete has and frames events by the standard; no sandbox, no cache, no
-//! retry, no log. And bare routes, which only read and write JSON.
+//! The reference: the mapping of the `claude` provider for text, as one would write it by hand with
+//! axum and reqwest. It checks what Arete checks, has the timeouts that Arete has and frames events
+//! by the standard; no sandbox, no cache, no retry, no log. And bare routes, which only read and
+//! write JSON.
 
 mod answer;
 mod frames;
@@ -42,7 +43,8 @@ pub(crate) async fn serve(vendor: String) -> Result<()> {
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(IDLE_TIMEOUT)
         .build()?;
-    let app = Arc::new(Native { client, url: reqwest::Url::parse(&format!("{vendor}/v1/messages"))? });
+    let app =
+        Arc::new(Native { client, url: reqwest::Url::parse(&format!("{vendor}/v1/messages"))? });
     let router = Router::new()
         .route("/api/llm/chat", post(chat))
         .route("/bare", get(bare).post(bare_post))
@@ -62,7 +64,10 @@ struct Native {
 
 type Failed = (StatusCode, String);
 
-async fn chat(State(app): State<Arc<Native>>, Json(question): Json<Question>) -> Result<Response, Failed> {
+async fn chat(
+    State(app): State<Arc<Native>>,
+    Json(question): Json<Question>,
+) -> Result<Response, Failed> {
     question.validate().map_err(|mistakes| (StatusCode::BAD_REQUEST, mistakes))?;
     let body = serde_json::to_vec(&VendorQuestion::new(&question)).map_err(failed)?;
     let sent = app
@@ -76,7 +81,8 @@ async fn chat(State(app): State<Arc<Native>>, Json(question): Json<Question>) ->
         .await;
     let reply = sent.and_then(reqwest::Response::error_for_status).map_err(failed)?;
     if question.stream {
-        let events = Sse::new(stream::events(reply)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+        let events =
+            Sse::new(stream::events(reply)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
         return Ok(events.into_response());
     }
     let body = reply.bytes().await.map_err(failed)?;
@@ -90,7 +96,8 @@ fn failed(error: impl ToString) -> Failed {
 
 /// The least that a JSON route does.
 async fn bare() -> Json<Answer<'static>> {
-    let counts = VendorUsage { input_tokens: Some(12), output_tokens: Some(6), ..VendorUsage::default() };
+    let counts =
+        VendorUsage { input_tokens: Some(12), output_tokens: Some(6), ..VendorUsage::default() };
     Json(Answer {
         id: upstream::claude::MESSAGE_ID,
         content: "Good morning".into(),

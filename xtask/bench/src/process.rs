@@ -1,4 +1,5 @@
-//! What a process has cost so far, as Linux tells it in `/proc`. Elsewhere nothing is told, and the table says so.
+//! What a process has cost so far, as Linux tells it in `/proc`. Elsewhere nothing is told, and the
+//! table says so.
 
 use std::fs;
 use std::time::Duration;
@@ -37,7 +38,8 @@ impl Process {
 }
 
 fn cpu(stat: &str) -> Option<Duration> {
-    // The second field, the name, may hold anything; the 14th and 15th are for programs and for the system.
+    // The second field, the name, may hold anything; the 14th and 15th are for programs and for the
+    // system.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let user: u32 = fields.next()?.parse().ok()?;
     let system: u32 = fields.next()?.parse().ok()?;
@@ -63,7 +65,10 @@ mod tests {
     #[test]
     fn memory_is_in_bytes() {
         let text = "Name:\ta\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
-        assert_eq!((status(text, "VmRSS:"), status(text, "VmHWM:")), (Some(1 << 20), Some(2 << 20)));
+        assert_eq!(
+            (status(text, "VmRSS:"), status(text, "VmHWM:")),
+            (Some(1 << 20), Some(2 << 20))
+        );
         assert_eq!(status(text, "VmSwap:"), None);
     }
 }

@@ -36,8 +36,9 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         let settings = [("LLM_PLUGIN_DIR", "plugins")];
         servers.push((providers, bench.stage.arete(folder.path(), vendor.url(), &settings).await?));
     }
-    let question =
-        |number: usize| chat_with("Good morning", json!({ "provider": format!("p{number:03}"), "useCache": false }));
+    let question = |number: usize| {
+        chat_with("Good morning", json!({ "provider": format!("p{number:03}"), "useCache": false }))
+    };
     let sides: Vec<_> = servers
         .iter()
         .map(|(providers, server)| Side {
@@ -50,7 +51,11 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         })
         .collect();
     let measured = bench.compare(&sides, CLIENTS).await?;
-    bench.rows.extend(measured.iter().map(|side| Row::of("a miss over 1 provider or 100, 32 at once", side, None)));
+    bench.rows.extend(
+        measured
+            .iter()
+            .map(|side| Row::of("a miss over 1 provider or 100, 32 at once", side, None)),
+    );
     if let ([one, many], Some(row)) = (measured.as_slice(), bench.rows.last_mut()) {
         row.ratio = many.ratio(one, |round| Some(round.per_second));
         row.cpu_ratio = one.ratio(many, |round| round.cpu);

@@ -9,12 +9,16 @@ use crate::load::Question;
 
 /// A question of a few words that no cache may answer.
 pub(crate) fn chat() -> Question {
-    chat_with("Say good morning, in two words and without a full stop.", json!({ "useCache": false }))
+    chat_with(
+        "Say good morning, in two words and without a full stop.",
+        json!({ "useCache": false }),
+    )
 }
 
 /// The same of other words, and with these fields.
 pub(crate) fn chat_with(content: &str, more: Value) -> Question {
-    let mut body = json!({ "messages": [{ "role": "user", "content": content }], "maxTokens": 100 });
+    let mut body =
+        json!({ "messages": [{ "role": "user", "content": content }], "maxTokens": 100 });
     if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
         body.extend(more);
     }
@@ -23,7 +27,9 @@ pub(crate) fn chat_with(content: &str, more: Value) -> Question {
 
 /// What Arete and the reference make of such a question, for asking the vendor itself.
 pub(crate) fn direct(question: &Question) -> Question {
-    let Ok(Value::Object(mut body)) = serde_json::from_slice(&question.body) else { return question.clone() };
+    let Ok(Value::Object(mut body)) = serde_json::from_slice(&question.body) else {
+        return question.clone();
+    };
     for own in ["useCache", "provider"] {
         body.remove(own);
     }
@@ -31,7 +37,11 @@ pub(crate) fn direct(question: &Question) -> Question {
         body.insert("max_tokens".into(), max_tokens);
     }
     body.insert("model".into(), claude::MODEL.into());
-    Question { path: "/v1/messages", body: Value::Object(body).to_string().into(), ..question.clone() }
+    Question {
+        path: "/v1/messages",
+        body: Value::Object(body).to_string().into(),
+        ..question.clone()
+    }
 }
 
 /// A route that has nothing to read.

@@ -1,4 +1,5 @@
-//! How soon a new version of a plugin answers, while others ask without a pause; and that none of them is refused.
+//! How soon a new version of a plugin answers, while others ask without a pause; and that none of
+//! them is refused.
 
 use std::convert::Infallible;
 use std::fs;
@@ -19,17 +20,20 @@ use crate::sides::FRESH;
 use crate::statistics::percentile_us;
 use crate::table::{Row, Verdict, time};
 
-/// Clients that ask meanwhile. Few, because each asks again at once and the server has to compile beside them.
+/// Clients that ask meanwhile. Few, because each asks again at once and the server has to compile
+/// beside them.
 const CLIENTS: usize = 2;
 /// How long a new version may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In microseconds.
 const MOST: f64 = 300e3;
 
-/// Writes new versions over the old one, each different from all before, so that each is compiled. `components` is the
-/// folder of the two that are written in turn, which answer differently.
+/// Writes new versions over the old one, each different from all before, so that each is compiled.
+/// `components` is the folder of the two that are written in turn, which answer differently.
 pub(crate) async fn run(bench: &mut Bench, components: &Path) -> Result<()> {
-    let read = |name: &str| fs::read(components.join(name)).with_context(|| format!("{name} can't be read"));
+    let read = |name: &str| {
+        fs::read(components.join(name)).with_context(|| format!("{name} can't be read"))
+    };
     let versions = [(read("claude.wasm")?, "anthropic"), (read("echo.wasm")?, "echo")];
     let vendor = Upstream::start().await;
     vendor.always(questions::answer());
@@ -39,7 +43,9 @@ pub(crate) async fn run(bench: &mut Bench, components: &Path) -> Result<()> {
     fs::create_dir(&plugins)?;
     fs::write(
         plugins.join("swap.toml"),
-        format!("[config]\nbase-url = \"{url}\"\nmodel = \"m\"\n[[outbound]]\norigin = \"{url}\"\n"),
+        format!(
+            "[config]\nbase-url = \"{url}\"\nmodel = \"m\"\n[[outbound]]\norigin = \"{url}\"\n"
+        ),
     )?;
     let write = |number: usize| -> Result<&str> {
         let (component, vendor) = &versions[number % 2];
@@ -72,7 +78,11 @@ pub(crate) async fn run(bench: &mut Bench, components: &Path) -> Result<()> {
             Some(failed) = others.next() => bail!("a request failed while versions changed: {failed:#}"),
         };
         let (p50, p99) = (percentile_us(&mut times, 0.5), percentile_us(&mut times, 0.99));
-        let mut row = Row { p50, p99, ..Row::new(format!("reload, write to first new answer, {asked}"), FRESH) };
+        let mut row = Row {
+            p50,
+            p99,
+            ..Row::new(format!("reload, write to first new answer, {asked}"), FRESH)
+        };
         row.verdict = p50.map(|p50| Verdict::at_most(p50, MOST, time));
         if clients == 0 {
             let headline = "reload, from the write to the first answer of the new version";

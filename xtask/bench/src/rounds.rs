@@ -1,6 +1,7 @@
-//! Several sides of one case, measured in turns: each round asks all of them, and each round in another order, so that a
-//! machine that is slow for a while is slow for all. What is told of a side is its median round, and a ratio of two sides
-//! is the median of the rounds' own ratios: one bad round decides nothing.
+//! Several sides of one case, measured in turns: each round asks all of them, and each round in
+//! another order, so that a machine that is slow for a while is slow for all. What is told of a
+//! side is its median round, and a ratio of two sides is the median of the rounds' own ratios: one
+//! bad round decides nothing.
 
 use std::time::Duration;
 
@@ -65,7 +66,8 @@ pub(crate) struct Round {
     pub(crate) cpu: Option<f64>,
     /// The share of its cores' time that the server used.
     pub(crate) busy: Option<f64>,
-    /// The share of their cores' time that the vendor and the clients used, with whatever else ran there.
+    /// The share of their cores' time that the vendor and the clients used, with whatever else ran
+    /// there.
     pub(crate) load_busy: Option<f64>,
     /// The share of the servers' cores that something else used.
     pub(crate) foreign: Option<f64>,
@@ -82,7 +84,11 @@ impl Measured {
     }
 
     /// This side's figure to the other's.
-    pub(crate) fn ratio(&self, other: &Self, figure: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
+    pub(crate) fn ratio(
+        &self,
+        other: &Self,
+        figure: impl Fn(&Round) -> Option<f64>,
+    ) -> Option<f64> {
         let rounds = self.rounds.iter().zip(&other.rounds);
         median(rounds.filter_map(|(own, other)| Some(figure(own)? / figure(other)?)))
     }
@@ -98,7 +104,9 @@ pub(crate) async fn compare(
     let mut clients = Vec::new();
     for side in sides {
         let mut own = Clients::connect(side.address, connections).await?;
-        own.run(&side.questions, plan.warm_up).await.with_context(|| format!("{}, warming up", side.name))?;
+        own.run(&side.questions, plan.warm_up)
+            .await
+            .with_context(|| format!("{}, warming up", side.name))?;
         if let Some(server) = side.server {
             server.process().forget_peak();
         }
@@ -107,15 +115,23 @@ pub(crate) async fn compare(
     let mut rounds: Vec<Vec<Round>> = sides.iter().map(|_| Vec::new()).collect();
     for round in 0..plan.rounds {
         for index in order(sides.len(), round) {
-            rounds[index].push(measure(&sides[index], &mut clients[index], plan.time, cores).await?);
+            rounds[index]
+                .push(measure(&sides[index], &mut clients[index], plan.time, cores).await?);
         }
     }
     let peak = |side: &Side<'_>| side.server.and_then(|server| server.process().peak());
     let named = sides.iter().zip(rounds);
-    Ok(named.map(|(side, rounds)| Measured { name: side.name.clone(), rounds, peak: peak(side) }).collect())
+    Ok(named
+        .map(|(side, rounds)| Measured { name: side.name.clone(), rounds, peak: peak(side) })
+        .collect())
 }
 
-async fn measure(side: &Side<'_>, clients: &mut Clients, time: Duration, cores: &Cores) -> Result<Round> {
+async fn measure(
+    side: &Side<'_>,
+    clients: &mut Clients,
+    time: Duration,
+    cores: &Cores,
+) -> Result<Round> {
     let cpu = || side.server.and_then(|server| server.process().cpu());
     let (calls, before, usage) = (side.vendor.count(), cpu(), cores.usage());
     let mut sample = clients.run(&side.questions, time).await.with_context(|| side.name.clone())?;
@@ -156,7 +172,11 @@ mod tests {
 
     fn measured(per_second: &[f64]) -> Measured {
         let round = |per_second: &f64| Round { per_second: *per_second, ..Round::default() };
-        Measured { name: "a side".into(), rounds: per_second.iter().map(round).collect(), peak: None }
+        Measured {
+            name: "a side".into(),
+            rounds: per_second.iter().map(round).collect(),
+            peak: None,
+        }
     }
 
     #[test]

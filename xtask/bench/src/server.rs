@@ -32,13 +32,21 @@ pub(crate) struct Server {
 }
 
 impl Stage {
-    /// Arete with its default settings but for the port, the vendor, lines of the log that a program can read, and these.
-    /// Its `.env` and data are in `folder`.
-    pub(crate) async fn arete(&self, folder: &Path, vendor: &str, settings: &[(&str, &str)]) -> Result<Server> {
+    /// Arete with its default settings but for the port, the vendor, lines of the log that a
+    /// program can read, and these. Its `.env` and data are in `folder`.
+    pub(crate) async fn arete(
+        &self,
+        folder: &Path,
+        vendor: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Server> {
         let log = folder.join("arete.log");
         let mut command = Command::new(&self.arete);
         command.env_clear().env("PORT", "0").env("LOG_FORMAT", "json");
-        command.env("ANTHROPIC_BASE_URL", vendor).env("ANTHROPIC_API_KEY", KEY).envs(settings.iter().copied());
+        command
+            .env("ANTHROPIC_BASE_URL", vendor)
+            .env("ANTHROPIC_API_KEY", KEY)
+            .envs(settings.iter().copied());
         command.current_dir(folder).stderr(empty(&log)?);
         self.start(command, log, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
@@ -61,15 +69,23 @@ impl Stage {
         log: PathBuf,
         address: impl Fn(&str) -> Option<String>,
     ) -> Result<Server> {
-        // As many as it takes by itself on the cores it is pinned to; where nothing can be pinned, as many all the same.
-        command.env("TOKIO_WORKER_THREADS", self.cores.of_servers().to_string()).stdin(Stdio::null());
+        // As many as it takes by itself on the cores it is pinned to; where nothing can be pinned,
+        // as many all the same.
+        command
+            .env("TOKIO_WORKER_THREADS", self.cores.of_servers().to_string())
+            .stdin(Stdio::null());
         let started = Instant::now();
-        let child = self.cores.start(&mut command).with_context(|| format!("{command:?} can't be started"))?;
+        let child = self
+            .cores
+            .start(&mut command)
+            .with_context(|| format!("{command:?} can't be started"))?;
         let mut server = Server { child, log, address: String::new(), started };
         while started.elapsed() < PATIENCE {
             let said = fs::read_to_string(&server.log)?;
             // A line counts once its end is written.
-            if let Some(address) = said.rsplit_once('\n').and_then(|(lines, _)| lines.lines().find_map(&address)) {
+            if let Some(address) =
+                said.rsplit_once('\n').and_then(|(lines, _)| lines.lines().find_map(&address))
+            {
                 server.address = address;
                 return Ok(server);
             }

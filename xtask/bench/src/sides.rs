@@ -1,5 +1,5 @@
-//! The sides: the vendor asked directly, the mapping compiled natively, and Arete, with an instance for each call and with
-//! instances that are used again.
+//! The sides: the vendor asked directly, the mapping compiled natively, and Arete, with an instance
+//! for each call and with instances that are used again.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,10 @@ use crate::rounds::{Side, Takes};
 use crate::server::{Server, Stage};
 
 /// The provider's file that is there always, with instances used again.
-const REUSED: &str =
-    concat!(include_str!("../../../host/src/plugin/bundled/claude.toml"), "\n[limits]\nreuse = 1000\n");
+const REUSED: &str = concat!(
+    include_str!("../../../host/src/plugin/bundled/claude.toml"),
+    "\n[limits]\nreuse = 1000\n"
+);
 
 /// As rows call them.
 pub(crate) const DIRECT: &str = "direct";
@@ -69,7 +71,13 @@ impl Sides {
     }
 
     /// One of the servers, asked one question.
-    pub(crate) fn side<'a>(&'a self, name: &str, server: &'a Server, question: Question, takes: Takes) -> Side<'a> {
+    pub(crate) fn side<'a>(
+        &'a self,
+        name: &str,
+        server: &'a Server,
+        question: Question,
+        takes: Takes,
+    ) -> Side<'a> {
         let (name, address, vendor) = (name.to_owned(), server.address.as_str(), &self.vendor);
         Side { name, address, server: Some(server), questions: vec![question], vendor, takes }
     }
@@ -80,17 +88,28 @@ impl Sides {
         for (reply, question) in [(questions::stream(2), streamed), (questions::answer(), chat())] {
             self.vendor.always(reply);
             let fresh = load::ask(&self.fresh.address, &question).await.context("arete")?;
-            let native = load::ask(&self.native.address, &question).await.context("the reference")?;
+            let native =
+                load::ask(&self.native.address, &question).await.context("the reference")?;
             ensure!(fresh == native, "arete answers\n{fresh}\nand the reference\n{native}");
-            let reused = load::ask(&self.reused.address, &question).await.context("arete, instances used again")?;
-            ensure!(reused == fresh, "a reused instance answers\n{reused}\nand a fresh one\n{fresh}");
+            let reused = load::ask(&self.reused.address, &question)
+                .await
+                .context("arete, instances used again")?;
+            ensure!(
+                reused == fresh,
+                "a reused instance answers\n{reused}\nand a fresh one\n{fresh}"
+            );
         }
         Ok(())
     }
 }
 
 /// Arete with instances used again.
-pub(crate) async fn reused(stage: &Stage, folder: &Path, vendor: &str, settings: &[(&str, &str)]) -> Result<Server> {
+pub(crate) async fn reused(
+    stage: &Stage,
+    folder: &Path,
+    vendor: &str,
+    settings: &[(&str, &str)],
+) -> Result<Server> {
     let plugins = folder.join("plugins");
     fs::create_dir_all(&plugins)?;
     fs::write(plugins.join("claude.toml"), REUSED)?;

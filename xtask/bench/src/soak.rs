@@ -1,4 +1,5 @@
-//! A million requests of all kinds, as many as a server gets in days, and whether its memory stays flat over them.
+//! A million requests of all kinds, as many as a server gets in days, and whether its memory stays
+//! flat over them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,7 +37,8 @@ const REPEATED: u64 = 1000;
 /// What memory at the end may be, to that at half.
 const FLAT_MOST: f64 = 1.05;
 /// A cache that is full long before half: what is kept is meant to grow until then.
-const SETTINGS: [(&str, &str); 2] = [("LLM_CACHE_MEMORY", "4194304"), ("LLM_CACHE_MAX_ENTRIES", "10000")];
+const SETTINGS: [(&str, &str); 2] =
+    [("LLM_CACHE_MEMORY", "4194304"), ("LLM_CACHE_MAX_ENTRIES", "10000")];
 
 /// How long it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +65,13 @@ impl FromStr for Length {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok().filter(|minutes| *minutes > 0));
+        let minutes = text
+            .strip_suffix('m')
+            .and_then(|minutes| minutes.parse().ok().filter(|minutes| *minutes > 0));
         let requests = || text.parse().ok().filter(|requests| *requests >= SAMPLES);
-        minutes
-            .map(Self::Minutes)
-            .or_else(|| Some(Self::Requests(requests()?)))
-            .ok_or_else(|| format!("give a number of requests, at least {SAMPLES}, or minutes, such as 20m"))
+        minutes.map(Self::Minutes).or_else(|| Some(Self::Requests(requests()?))).ok_or_else(|| {
+            format!("give a number of requests, at least {SAMPLES}, or minutes, such as 20m")
+        })
     }
 }
 
@@ -82,7 +85,8 @@ impl fmt::Display for Length {
 }
 
 impl Kind {
-    /// Of the n-th request: of each hundred 40 misses, 10 kept, 30 hits, 18 streams and 2 that are left, well mixed.
+    /// Of the n-th request: of each hundred 40 misses, 10 kept, 30 hits, 18 streams and 2 that are
+    /// left, well mixed.
     fn of(number: u64) -> Self {
         match number * 37 % 100 {
             0..40 => Self::Miss,
@@ -97,9 +101,13 @@ impl Kind {
         match self {
             Self::Miss => chat(),
             Self::Kept => chat_with(&format!("Question {number}"), json!({ "useCache": true })),
-            Self::Hit => chat_with(&format!("Again {}", number % REPEATED), json!({ "useCache": true })),
+            Self::Hit => {
+                chat_with(&format!("Again {}", number % REPEATED), json!({ "useCache": true }))
+            }
             Self::Stream => chat_with("Say a lot.", json!({ "useCache": false, "stream": true })),
-            Self::Left => chat_with("Say it and wait.", json!({ "useCache": false, "stream": true })),
+            Self::Left => {
+                chat_with("Say it and wait.", json!({ "useCache": false, "stream": true }))
+            }
         }
     }
 }
@@ -133,7 +141,8 @@ pub(crate) async fn run(stage: &Stage, length: Length) -> Result<()> {
 async fn vendor() -> Upstream {
     let vendor = Upstream::start().await;
     let (plain, stream) = (questions::answer(), questions::stream(TOKENS));
-    // What comes after the first token never comes, so that a client that leaves then leaves a stream that is open.
+    // What comes after the first token never comes, so that a client that leaves then leaves a
+    // stream that is open.
     let begun = claude::events(&["token"]).into_iter().take(4).map(Step::send);
     let stalled = Reply::steps(begun.chain([Step::Stall]));
     vendor.always_with(move |request| {
@@ -225,8 +234,10 @@ fn report(name: &str, samples: &[Sampled]) {
     println!("\n{name}\n\n{}", table::lines(&["Requests", "Seconds", "Memory"], &lines, 0));
     let (first, second) = samples.split_at(samples.len() / 2);
     for (half, samples) in [("first", first), ("second", second)] {
-        let points = samples.iter().map(|sample| (sample.requests as f64 / 1e3, sample.bytes / 1024.0));
-        let slope = slope(points).map_or_else(|| "no slope".to_owned(), |slope| format!("{slope:+.2} KiB"));
+        let points =
+            samples.iter().map(|sample| (sample.requests as f64 / 1e3, sample.bytes / 1024.0));
+        let slope =
+            slope(points).map_or_else(|| "no slope".to_owned(), |slope| format!("{slope:+.2} KiB"));
         println!("The {half} half: {slope} for each 1,000 requests.");
     }
     let middle = median(second.iter().take(SAMPLES_OF_LINE).map(|sample| sample.bytes));

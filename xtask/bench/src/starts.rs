@@ -1,4 +1,5 @@
-//! From the start of the process to its first answer: with nothing on disk, and with what that left there.
+//! From the start of the process to its first answer: with nothing on disk, and with what that left
+//! there.
 
 use anyhow::{Context, Result};
 
@@ -31,7 +32,10 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
             times.push(server.started.elapsed().as_secs_f64() * 1e6);
         }
     }
-    bench.rows.push(Row { p50: median(cold), ..Row::new("first answer after start, nothing compiled", FRESH) });
+    bench.rows.push(Row {
+        p50: median(cold),
+        ..Row::new("first answer after start, nothing compiled", FRESH)
+    });
     let warm = median(warm);
     let what = "first answer after start, code cached";
     let verdict = warm.map(|warm| Verdict::at_most(warm, WARM_MOST, time).headline(what));

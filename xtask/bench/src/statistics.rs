@@ -11,14 +11,16 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(*values.get(middle - 1)?, upper) })
 }
 
-/// The duration, in microseconds, that this share of all stayed below or at; nothing of nothing. Sorts them.
+/// The duration, in microseconds, that this share of all stayed below or at; nothing of nothing.
+/// Sorts them.
 pub(crate) fn percentile_us(durations: &mut [Duration], share: f64) -> Option<f64> {
     durations.sort_unstable();
     let rank = (durations.len() as f64 * share).ceil() as usize;
     Some(durations.get(rank.saturating_sub(1))?.as_secs_f64() * 1e6)
 }
 
-/// How much the second grows with the first, by least squares; nothing of points that have no direction.
+/// How much the second grows with the first, by least squares; nothing of points that have no
+/// direction.
 pub(crate) fn slope(points: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
     let points: Vec<(f64, f64)> = points.into_iter().collect();
     let count = points.len() as f64;

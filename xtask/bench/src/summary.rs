@@ -20,7 +20,12 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         .filter_map(|verdict| {
             let what = verdict.headline.clone()?;
             let by = verdict.by.map_or_else(String::new, |by| format!(" ({by})"));
-            Some([what, verdict.value.clone() + &by, verdict.target.clone(), verdict.word().to_owned()])
+            Some([
+                what,
+                verdict.value.clone() + &by,
+                verdict.target.clone(),
+                verdict.word().to_owned(),
+            ])
         })
         .collect();
     table::lines(&HEAD, &cells, 1)
@@ -30,9 +35,14 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
 pub(crate) fn write(summary: &str, machine: &str) -> Result<()> {
     let readme = fs::read_to_string(README).context("README.md can't be read")?;
     let measured = format!("Measured on {}: {}", jiff::Zoned::now().date(), machine.trim_end());
-    let (before, rest) = readme.split_once(BEGIN).with_context(|| format!("README.md has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("README.md has no line {END}"))?;
-    fs::write(README, [before, BEGIN, "\n", &measured, "\n\n", summary, "\n", END, after].concat())?;
+    let (before, rest) =
+        readme.split_once(BEGIN).with_context(|| format!("README.md has no line {BEGIN}"))?;
+    let (_, after) =
+        rest.split_once(END).with_context(|| format!("README.md has no line {END}"))?;
+    fs::write(
+        README,
+        [before, BEGIN, "\n", &measured, "\n\n", summary, "\n", END, after].concat(),
+    )?;
     println!("README.md has the figures that have targets.");
     Ok(())
 }
@@ -46,8 +56,12 @@ mod tests {
     fn only_headlines_are_told() {
         let row = |verdict| Row { verdict: Some(verdict), ..Row::new("case", "side") };
         let told = Verdict::at_least(0.5, 0.7).headline("a miss, to native");
-        let text = markdown(&[row(Verdict::at_least(0.9, 0.7)), row(told), Row::new("case", "side")]);
+        let text =
+            markdown(&[row(Verdict::at_least(0.9, 0.7)), row(told), Row::new("case", "side")]);
         assert_eq!(text.lines().count(), 3);
-        assert!(text.ends_with("| a miss, to native |     0.50 | ≥ 0.70 | **not met** |\n"), "{text}");
+        assert!(
+            text.ends_with("| a miss, to native |     0.50 | ≥ 0.70 | **not met** |\n"),
+            "{text}"
+        );
     }
 }

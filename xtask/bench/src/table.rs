@@ -1,4 +1,5 @@
-//! The table that all figures end in, as Markdown that is aligned, so that it reads in a terminal too.
+//! The table that all figures end in, as Markdown that is aligned, so that it reads in a terminal
+//! too.
 
 use crate::rounds::Measured;
 
@@ -21,7 +22,8 @@ pub(crate) struct Row {
     pub(crate) memory: Option<f64>,
     /// Requests per second to the reference's.
     pub(crate) ratio: Option<f64>,
-    /// The reference's processors' time to its own: 1 is equal and less is worse, as with the other ratio.
+    /// The reference's processors' time to its own: 1 is equal and less is worse, as with the
+    /// other ratio.
     pub(crate) cpu_ratio: Option<f64>,
     pub(crate) verdict: Option<Verdict>,
 }
@@ -87,7 +89,8 @@ impl Row {
     }
 
     fn cells(&self) -> [String; HEAD.len()] {
-        let told = |figure: Option<f64>, tell: fn(f64) -> String| figure.map_or_else(String::new, tell);
+        let told =
+            |figure: Option<f64>, tell: fn(f64) -> String| figure.map_or_else(String::new, tell);
         [
             self.case.clone(),
             self.side.clone(),
@@ -156,8 +159,13 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     lines(&HEAD, &cells, WORDS)
 }
 
-/// A table of these cells, its first columns to the left and the others, but for the last, to the right.
-pub(crate) fn lines<const N: usize>(head: &[&str; N], rows: &[[String; N]], words: usize) -> String {
+/// A table of these cells, its first columns to the left and the others, but for the last, to the
+/// right.
+pub(crate) fn lines<const N: usize>(
+    head: &[&str; N],
+    rows: &[[String; N]],
+    words: usize,
+) -> String {
     let right = |column: usize| words <= column && column + 1 < N;
     let length = |text: &str| text.chars().count();
     let width: [usize; N] = std::array::from_fn(|column| {
@@ -184,13 +192,21 @@ pub(crate) fn lines<const N: usize>(head: &[&str; N], rows: &[[String; N]], word
 
 /// Microseconds.
 pub(crate) fn time(us: f64) -> String {
-    if us.abs() < 10_000.0 { format!("{} µs", number(us)) } else { format!("{} ms", number(us / 1e3)) }
+    if us.abs() < 10_000.0 {
+        format!("{} µs", number(us))
+    } else {
+        format!("{} ms", number(us / 1e3))
+    }
 }
 
 /// Bytes.
 pub(crate) fn memory(bytes: f64) -> String {
     let mib = bytes / f64::from(1 << 20);
-    if mib.abs() < 1.0 { format!("{} KiB", number(bytes / 1024.0)) } else { format!("{} MiB", number(mib)) }
+    if mib.abs() < 1.0 {
+        format!("{} KiB", number(bytes / 1024.0))
+    } else {
+        format!("{} MiB", number(mib))
+    }
 }
 
 pub(crate) fn ratio(value: f64) -> String {
@@ -237,7 +253,10 @@ mod tests {
         let text = markdown(&[Row::new("miss", "native"), row]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert!(lines.iter().all(|line| line.chars().count() == lines[0].chars().count()), "{text}");
+        assert!(
+            lines.iter().all(|line| line.chars().count() == lines[0].chars().count()),
+            "{text}"
+        );
         assert!(lines[1].starts_with("| ---- | ------ | ---------: |"), "{text}");
         assert!(lines[3].starts_with("|      | fresh  |"), "a case is named once: {text}");
         assert!(lines[3].ends_with("|  0.70 |           | ≥ 0.70 **not met** |"), "{text}");

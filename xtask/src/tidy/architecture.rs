@@ -39,7 +39,8 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
         }
         if file.path.ends_with("Cargo.toml") {
             let here = is_guest(Path::new(&file.path));
-            let what_to_do = "host and plugins share wit/ and no Rust: neither may depend on the other's crates";
+            let what_to_do =
+                "host and plugins share wit/ and no Rust: neither may depend on the other's crates";
             complaints.extend(file.complain(what_to_do, |line| {
                 dependency(&file.path, line).is_some_and(|there| is_guest(&there) != here)
             }));

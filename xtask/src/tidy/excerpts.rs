@@ -1,4 +1,5 @@
-//! Code that documentation quotes stands in the file that it is quoted from: `<!-- from path -->` before a block says which.
+//! Code that documentation quotes stands in the file that it is quoted from: `<!-- from path -->`
+//! before a block says which.
 
 use super::File;
 
@@ -10,10 +11,15 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
         for (index, quote) in file.text.split(FROM).enumerate().skip(1) {
             let Some((path, rest)) = quote.split_once(" -->\n") else { continue };
             let block = rest.split_once("```").and_then(|(_, rest)| rest.split_once('\n'));
-            let block = block.and_then(|(_, rest)| rest.split_once("```")).map_or("", |(block, _)| block);
-            let quoted = files.iter().any(|source| source.path == path && source.text.contains(block));
+            let block =
+                block.and_then(|(_, rest)| rest.split_once("```")).map_or("", |(block, _)| block);
+            let quoted =
+                files.iter().any(|source| source.path == path && source.text.contains(block));
             if block.is_empty() || !quoted {
-                complaints.push(format!("{}: excerpt {index} isn't in {path} as it is quoted", file.path));
+                complaints.push(format!(
+                    "{}: excerpt {index} isn't in {path} as it is quoted",
+                    file.path
+                ));
             }
         }
     }

@@ -9,11 +9,14 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in files {
         if file.is("rs") && !file.text.starts_with("//!") {
-            complaints.push(format!("{}:1: begin with `//!`: what is here, and why here", file.path));
+            complaints
+                .push(format!("{}:1: begin with `//!`: what is here, and why here", file.path));
         }
         // What vendors send is kept byte for byte.
         if !file.within(&["tests/golden"]) && !file.is("http") {
-            complaints.extend(file.complain("trailing white space", |line| line.ends_with([' ', '\t', '\r'])));
+            complaints.extend(
+                file.complain("trailing white space", |line| line.ends_with([' ', '\t', '\r'])),
+            );
             if !file.text.is_empty() && !file.text.ends_with('\n') {
                 complaints.push(format!("{}: end the last line", file.path));
             }
@@ -28,7 +31,12 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
 /// Relative links `[…](target)` to files that don't exist.
 fn broken_links(file: &File) -> Vec<String> {
     let folder = Path::new(&file.path).parent().unwrap_or(Path::new(""));
-    let targets = file.text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let targets = file
+        .text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target);
     let relative = targets.filter(|target| !target.starts_with('#') && !target.contains(':'));
     relative
         .filter_map(|target| {

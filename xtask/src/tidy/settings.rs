@@ -1,7 +1,8 @@
 //! `.env.example` names the settings that the code reads, all of them and no others.
 //!
-//! A setting's name is a string literal of capitals in `host/src/config.rs` or below it, above its tests, or a variable
-//! `${NAME}` in the file of a bundled provider. That the example's values are the defaults is a test beside the parser.
+//! A setting's name is a string literal of capitals in `host/src/config.rs` or below it, above its
+//! tests, or a variable `${NAME}` in the file of a bundled provider. That the example's values are
+//! the defaults is a test beside the parser.
 
 use std::collections::BTreeSet;
 
@@ -19,22 +20,28 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     let variables = bundled.flat_map(|file| file.text.split("${").skip(1));
     let variables = variables.filter_map(|rest| rest.split([':', '}']).next());
     let read: BTreeSet<_> = literals.chain(variables).filter(|literal| is_name(literal)).collect();
-    let example = files.iter().find(|file| file.path == EXAMPLE).map_or("", |file| file.text.as_str());
+    let example =
+        files.iter().find(|file| file.path == EXAMPLE).map_or("", |file| file.text.as_str());
     let lines = example.lines().map(|line| line.trim_start_matches(['#', ' ']));
-    let shown: BTreeSet<_> = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    let shown: BTreeSet<_> =
+        lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     let shown: BTreeSet<_> = shown.into_iter().filter(|name| is_name(name)).collect();
 
     let missing = read.difference(&shown).map(|name| {
         format!("{EXAMPLE}: says nothing of {name}, which {CODE} or a bundled provider reads; add it with meaning, unit and default")
     });
-    let unknown = shown
-        .difference(&read)
-        .map(|name| format!("{EXAMPLE}: has {name}, which neither {CODE} nor a bundled provider reads; take it out"));
+    let unknown = shown.difference(&read).map(|name| {
+        format!(
+            "{EXAMPLE}: has {name}, which neither {CODE} nor a bundled provider reads; take it out"
+        )
+    });
     missing.chain(unknown).collect()
 }
 
 fn is_name(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_uppercase())
-        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }

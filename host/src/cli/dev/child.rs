@@ -7,7 +7,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::Context;
 use tokio::task::JoinHandle;
 
-/// `arete plugin build` in a process of its own. Dropping it ends the process and all that it started.
+/// `arete plugin build` in a process of its own. Dropping it ends the process and all that it
+/// started.
 pub(super) struct Build {
     #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere a build runs to its end"))]
     pid: u32,

@@ -27,8 +27,8 @@ pub(super) struct Server {
     serving: JoinHandle<()>,
 }
 
-/// The author's settings, and over them what makes the server this project's: its own folders, nobody else's door, and
-/// every question asked anew.
+/// The author's settings, and over them what makes the server this project's: its own folders,
+/// nobody else's door, and every question asked anew.
 pub(super) fn settings(vars: Vars, project: &Project, plugins: &Path, port: u16) -> Vars {
     let data = build::out(project).join("server");
     let own = [
@@ -76,7 +76,8 @@ impl Server {
         self.providers.changes()
     }
 
-    /// How a version is: answering, or refused for a reason. Nothing if the server has yet to look at it.
+    /// How a version is: answering, or refused for a reason. Nothing if the server has yet to look
+    /// at it.
     pub(super) fn state(&self, name: &str, digest: Sha256Digest) -> Option<Result<(), String>> {
         settled(&*self.providers.get(name)?, digest)
     }
@@ -94,7 +95,9 @@ impl Server {
                     Ok(change) if change.id != name => continue,
                     Ok(change) => change.slot,
                     Err(broadcast::error::RecvError::Lagged(_)) => self.providers.get(name),
-                    Err(broadcast::error::RecvError::Closed) => return Err("the server has ended".to_owned()),
+                    Err(broadcast::error::RecvError::Closed) => {
+                        return Err("the server has ended".to_owned());
+                    }
                 };
                 if let Some(settled) = slot.and_then(|slot| settled(&slot, digest)) {
                     return settled;

@@ -15,8 +15,10 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A project in which something is always written is told of all the same.
 const QUIET_MAX: Duration = Duration::from_secs(1);
 
-/// What is made from the sources, and what no component is made of. Names that begin with a dot are passed over too.
-const NO_SOURCES: [&str; 7] = ["build", "target", "node_modules", "cassettes", "dist", "__pycache__", "Cargo.lock"];
+/// What is made from the sources, and what no component is made of. Names that begin with a dot are
+/// passed over too.
+const NO_SOURCES: [&str; 7] =
+    ["build", "target", "node_modules", "cassettes", "dist", "__pycache__", "Cargo.lock"];
 
 /// A watched project.
 pub(super) struct Sources {
@@ -38,7 +40,8 @@ impl Sources {
             }
         })?;
         watcher.watch(root, RecursiveMode::NonRecursive)?;
-        let mut sources = Self { root: root.to_owned(), changed, watcher, watched: BTreeSet::new() };
+        let mut sources =
+            Self { root: root.to_owned(), changed, watcher, watched: BTreeSet::new() };
         sources.watch_folders();
         Ok(sources)
     }
@@ -63,7 +66,8 @@ impl Sources {
     pub(super) async fn changed(&mut self) {
         self.changed.notified().await;
         let began = Instant::now();
-        while began.elapsed() < QUIET_MAX && timeout(QUIET, self.changed.notified()).await.is_ok() {}
+        while began.elapsed() < QUIET_MAX && timeout(QUIET, self.changed.notified()).await.is_ok() {
+        }
         // There may be new ones.
         self.watch_folders();
     }
@@ -72,7 +76,11 @@ impl Sources {
 fn matters(event: &Event, root: &Path) -> bool {
     let written = match event.kind {
         EventKind::Access(_) => false,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
     };
     // Without a path: events were lost.
     written && (event.paths.is_empty() || event.paths.iter().any(|path| is_source(path, root)))
@@ -84,7 +92,8 @@ fn is_source(path: &Path, root: &Path) -> bool {
     // The folder itself only changes with something in it.
     names.peek().is_some()
         && names.all(|name| {
-            let of_an_editor = name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913";
+            let of_an_editor =
+                name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913";
             !of_an_editor && !NO_SOURCES.contains(&&*name)
         })
 }
@@ -96,7 +105,9 @@ mod tests {
     #[test]
     fn sources_are_what_an_author_writes() {
         let root = Path::new("/p");
-        for source in ["src/lib.rs", "Cargo.toml", "provider.toml", "src/deep/a.py", "wit/provider.wit"] {
+        for source in
+            ["src/lib.rs", "Cargo.toml", "provider.toml", "src/deep/a.py", "wit/provider.wit"]
+        {
             assert!(is_source(&root.join(source), root), "{source}");
         }
         let others = [

@@ -1,7 +1,7 @@
 //! Who plays the vendor as long as nobody has a key for the real one: the project's own cassettes.
 //!
-//! A question is answered with the response of the cassette whose request is most like it. What a plugin does with an
-//! answer can so be seen at once, without an account anywhere.
+//! A question is answered with the response of the cassette whose request is most like it. What a
+//! plugin does with an answer can so be seen at once, without an account anywhere.
 
 mod cassettes;
 
@@ -53,7 +53,8 @@ impl StandIn {
         if needs.keys.is_empty() || needs.addresses.is_empty() || !cassettes.is_dir() {
             return Ok(None);
         }
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("nobody can play the vendor")?;
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).await.context("nobody can play the vendor")?;
         let address = listener.local_addr()?;
         let router = Router::new().fallback(answer).with_state(cassettes);
         let serving = tokio::spawn(async move {
@@ -107,15 +108,23 @@ impl Needs {
     }
 
     fn collect_text(&mut self, text: &str, vars: &Vars) {
-        for inner in text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(inner, _)| inner) {
-            let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
+        for inner in
+            text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(inner, _)| inner)
+        {
+            let (name, default) = inner
+                .split_once(":-")
+                .map_or((inner, None), |(name, default)| (name, Some(default)));
             match (vars.get(name), default) {
-                (None, None) if !self.keys.iter().any(|key| key == name) => self.keys.push(name.to_owned()),
+                (None, None) if !self.keys.iter().any(|key| key == name) => {
+                    self.keys.push(name.to_owned())
+                }
                 (None, None) => {}
                 (given, default) => {
                     let url = given.or(default).and_then(|url| Url::parse(url).ok());
                     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-                    if let Some(url) = url.filter(|_| !self.addresses.iter().any(|(known, _)| known == name)) {
+                    if let Some(url) =
+                        url.filter(|_| !self.addresses.iter().any(|(known, _)| known == name))
+                    {
                         self.addresses.push((name.to_owned(), url));
                     }
                 }
@@ -130,7 +139,9 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response {
     let body = to_bytes(body, QUESTION_BYTES_MAX).await.unwrap_or_default();
     let method = head.method.to_string();
     // Read anew each time, so that a cassette that was just saved is played.
-    let played = tokio::task::spawn_blocking(move || Cassettes::read(&folder).play(&method, &target, &body)).await;
+    let played =
+        tokio::task::spawn_blocking(move || Cassettes::read(&folder).play(&method, &target, &body))
+            .await;
     match played {
         Ok(Ok(played)) => played.into_response(),
         Ok(Err(problem)) => refusal(problem),
@@ -149,8 +160,14 @@ impl Played {
     fn into_response(self) -> Response {
         let mut response = Response::builder().status(self.status);
         for (name, value) in self.headers {
-            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { continue };
-            if name != header::CONTENT_LENGTH && name != header::TRANSFER_ENCODING && name != header::CONNECTION {
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            else {
+                continue;
+            };
+            if name != header::CONTENT_LENGTH
+                && name != header::TRANSFER_ENCODING
+                && name != header::CONNECTION
+            {
                 response = response.header(name, value);
             }
         }
@@ -171,9 +188,15 @@ mod tests {
     fn what_a_provider_needs_is_found_in_its_file() {
         let url = |text: &str| ("URL".to_owned(), Url::parse(text).unwrap());
         let needs = Needs::of(PROVIDER, &Vars::default());
-        assert_eq!(needs, Needs { keys: vec!["KEY".into()], addresses: vec![url("https://api.example.com/v1")] });
+        assert_eq!(
+            needs,
+            Needs { keys: vec!["KEY".into()], addresses: vec![url("https://api.example.com/v1")] }
+        );
         let vars = Vars::from([("KEY", "k"), ("URL", "http://127.0.0.1:1")]);
-        assert_eq!(Needs::of(PROVIDER, &vars), Needs { keys: vec![], addresses: vec![url("http://127.0.0.1:1")] });
+        assert_eq!(
+            Needs::of(PROVIDER, &vars),
+            Needs { keys: vec![], addresses: vec![url("http://127.0.0.1:1")] }
+        );
         assert_eq!(Needs::of("not TOML ${KEY}", &Vars::default()), Needs::default());
     }
 
@@ -181,7 +204,10 @@ mod tests {
     async fn a_provider_without_a_key_asks_the_stand_in() {
         let project = tempfile::tempdir().unwrap();
         std::fs::write(project.path().join(super::PROVIDER), PROVIDER).unwrap();
-        assert!(StandIn::start(project.path(), &Vars::default()).await.unwrap().is_none(), "there are no cassettes");
+        assert!(
+            StandIn::start(project.path(), &Vars::default()).await.unwrap().is_none(),
+            "there are no cassettes"
+        );
         std::fs::create_dir(project.path().join("cassettes")).unwrap();
         let stand_in = StandIn::start(project.path(), &Vars::default()).await.unwrap().unwrap();
         let vars = stand_in.settings(Vars::default());

@@ -12,18 +12,25 @@ use super::super::stage::{Stage, mode, told_as, with_last};
 /// Places at which a stream is ended too early. More would show the same.
 const PLACES_MAX: usize = 48;
 
-const BROKEN: &str = "pass the host's http-error on as error-kind.connection, timeout or interrupted";
+const BROKEN: &str =
+    "pass the host's http-error on as error-kind.connection, timeout or interrupted";
 
 /// Nobody listens at the vendor's address. The last check: the vendor is gone after it.
 pub(in super::super) async fn refused(stage: Stage) -> (Service, Outcome) {
     let Stage { service, vendor, id, plain, streamed } = stage;
     vendor.stop().await;
-    let subjects: Vec<Cassette> =
-        plain.into_iter().chain(streamed).filter(|cassette| !cassette.exchanges.is_empty()).collect();
+    let subjects: Vec<Cassette> = plain
+        .into_iter()
+        .chain(streamed)
+        .filter(|cassette| !cassette.exchanges.is_empty())
+        .collect();
     let mut findings = Vec::new();
     for cassette in &subjects {
         let answer = service.ask(&id, &cassette.question).await;
-        findings.extend(told_as(&answer, &["provider-failed"], BROKEN).map(|finding| finding.in_case(mode(cassette))));
+        findings.extend(
+            told_as(&answer, &["provider-failed"], BROKEN)
+                .map(|finding| finding.in_case(mode(cassette))),
+        );
     }
     let outcome = match subjects.is_empty() {
         true => Outcome::not_applicable("the plugin asks no vendor in its cassettes"),
@@ -32,7 +39,8 @@ pub(in super::super) async fn refused(stage: Stage) -> (Service, Outcome) {
     (service, outcome)
 }
 
-/// The connection is reset: before the vendor's answer, behind its head, and in the middle of its body.
+/// The connection is reset: before the vendor's answer, behind its head, and in the middle of its
+/// body.
 pub(in super::super) async fn reset(stage: &Stage) -> Outcome {
     let breaks = |last: &Response| {
         let middle = last.body.len() / 2;
@@ -58,17 +66,21 @@ async fn failing(stage: &Stage, breaks: impl Fn(&Response) -> Vec<(String, Reply
         for (place, reply) in breaks(last) {
             let case = format!("{}, {place}", mode(cassette));
             let played = stage.play(&cassette.question, with_last(cassette, reply)).await;
-            findings
-                .extend(told_as(&played.answer, &["provider-failed"], BROKEN).map(|finding| finding.in_case(&case)));
+            findings.extend(
+                told_as(&played.answer, &["provider-failed"], BROKEN)
+                    .map(|finding| finding.in_case(&case)),
+            );
         }
     }
     Outcome::of(findings)
 }
 
-/// The stream ends in order, but before the vendor's end mark: the answer is the same whole one, because the mark was
-/// seen, or it is an error. Never is it less and yet done.
+/// The stream ends in order, but before the vendor's end mark: the answer is the same whole one,
+/// because the mark was seen, or it is an error. Never is it less and yet done.
 pub(in super::super) async fn cut_off(stage: &Stage) -> Outcome {
-    let Some(cassette) = &stage.streamed else { return Outcome::not_applicable("needs a streamed cassette") };
+    let Some(cassette) = &stage.streamed else {
+        return Outcome::not_applicable("needs a streamed cassette");
+    };
     let (Some(last), Some(whole)) = (cassette.last(), &cassette.answer) else {
         return Outcome::not_applicable(stage.nobody_asked());
     };
@@ -82,7 +94,10 @@ pub(in super::super) async fn cut_off(stage: &Stage) -> Outcome {
         }
         let case = format!("ended after {place} of {} bytes", last.body.len());
         let advice = "when the body ends before the vendor's own end mark, return error-kind.interrupted and no finish";
-        findings.extend(told_as(&played.answer, &["provider-failed"], advice).map(|finding| finding.in_case(&case)));
+        findings.extend(
+            told_as(&played.answer, &["provider-failed"], advice)
+                .map(|finding| finding.in_case(&case)),
+        );
     }
     Outcome::of(findings)
 }

@@ -1,4 +1,5 @@
-//! The author's own cassettes: the plugin sends what they say and makes of the vendor's answer what they say.
+//! The author's own cassettes: the plugin sends what they say and makes of the vendor's answer what
+//! they say.
 
 use upstream::Reply;
 
@@ -35,25 +36,36 @@ fn requests(cassette: &Cassette, played: &Played) -> Vec<Finding> {
         let advice = "write a response.http (response-2.http, …) for each request that the plugin makes, and no more";
         let seen = format!(
             "{seen}{}",
-            played
-                .requests
-                .last()
-                .map_or(String::new(), |request| { format!(", the last of them {} {}", request.method, request.path) })
+            played.requests.last().map_or(String::new(), |request| {
+                format!(", the last of them {} {}", request.method, request.path)
+            })
         );
         findings.push(Finding::new(format!("{expected} requests to the vendor"), seen, advice));
     }
-    for (number, (exchange, request)) in cassette.exchanges.iter().zip(&played.requests).enumerate() {
-        let file = if number == 0 { "request.http".to_owned() } else { format!("request-{}.http", number + 1) };
+    for (number, (exchange, request)) in cassette.exchanges.iter().zip(&played.requests).enumerate()
+    {
+        let file = if number == 0 {
+            "request.http".to_owned()
+        } else {
+            format!("request-{}.http", number + 1)
+        };
         let Some(wanted) = &exchange.wanted else {
             let seen = format!("no such file; the plugin sent {} {}", request.method, request.path);
-            findings.push(Finding::new(format!("{file} in the cassette"), seen, "run with --record and look it over"));
+            findings.push(Finding::new(
+                format!("{file} in the cassette"),
+                seen,
+                "run with --record and look it over",
+            ));
             continue;
         };
         let differences = compare::request(wanted, request);
         if !differences.is_empty() {
-            let advice =
-                "if what was sent is right by the vendor's documentation, run with --record; if not, mend the plugin";
-            findings.push(Finding::new(format!("a request as in {file}"), differences.join("\n"), advice));
+            let advice = "if what was sent is right by the vendor's documentation, run with --record; if not, mend the plugin";
+            findings.push(Finding::new(
+                format!("a request as in {file}"),
+                differences.join("\n"),
+                advice,
+            ));
         }
     }
     findings
@@ -71,15 +83,25 @@ fn answer(cassette: &Cassette, played: &Played) -> Option<Finding> {
     };
     let differences = compare::values(expected, &seen);
     let advice = match played.answer.problem() {
-        Some(("plugin-failed", _)) => "the plugin crashed or broke the contract: its own words are in the log below",
-        _ => "if the answer is right, run with --record; if not, mend how the plugin reads the vendor's response",
+        Some(("plugin-failed", _)) => {
+            "the plugin crashed or broke the contract: its own words are in the log below"
+        }
+        _ => {
+            "if the answer is right, run with --record; if not, mend how the plugin reads the vendor's response"
+        }
     };
-    (!differences.is_empty()).then(|| Finding::new("an answer as in answer.json", differences.join("\n"), advice))
+    (!differences.is_empty())
+        .then(|| Finding::new("an answer as in answer.json", differences.join("\n"), advice))
 }
 
 /// The cassette as it happened: what went to the vendor and what the caller got.
-pub(in super::super) async fn record(stage: &Stage, id: &str, cassette: &Cassette) -> anyhow::Result<Vec<String>> {
-    let replies: Vec<Reply> = cassette.exchanges.iter().map(|exchange| exchange.response.reply()).collect();
+pub(in super::super) async fn record(
+    stage: &Stage,
+    id: &str,
+    cassette: &Cassette,
+) -> anyhow::Result<Vec<String>> {
+    let replies: Vec<Reply> =
+        cassette.exchanges.iter().map(|exchange| exchange.response.reply()).collect();
     let played = stage.play_as(id, &cassette.question, replies).await;
     // What the plugin got wrong isn't what is wanted; the check will tell it.
     let failed = matches!(played.answer.problem(), Some(("plugin-failed" | "internal", _)));

@@ -1,4 +1,5 @@
-//! Callers who leave: the vendor's connection has to close, or the answer is paid for and nobody reads it.
+//! Callers who leave: the vendor's connection has to close, or the answer is paid for and nobody
+//! reads it.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use super::super::stage::{Stage, mode, with_last};
 /// How long anything is waited for. Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const ADVICE: &str =
-    "hold the reply for as long as the call reads it and no longer; nothing else keeps a connection open";
+const ADVICE: &str = "hold the reply for as long as the call reads it and no longer; nothing else keeps a connection open";
 
-/// The vendor falls silent, before its answer, behind its head and in its body, and the caller leaves.
+/// The vendor falls silent, before its answer, behind its head and in its body, and the caller
+/// leaves.
 pub(in super::super) async fn silence(stage: &Stage) -> Outcome {
     let subjects = stage.asking();
     if subjects.is_empty() {
@@ -31,7 +32,9 @@ pub(in super::super) async fn silence(stage: &Stage) -> Outcome {
             silent("in the body", |gate| last.reply().wait_at(middle, gate)),
         ] {
             let case = format!("{}, silent {place}", mode(cassette));
-            findings.extend(leave(stage, cassette, &gate, reply).await.map(|finding| finding.in_case(&case)));
+            findings.extend(
+                leave(stage, cassette, &gate, reply).await.map(|finding| finding.in_case(&case)),
+            );
         }
     }
     Outcome::of(findings)
@@ -74,10 +77,14 @@ async fn gone(stage: &Stage) -> Option<Finding> {
 
 /// The caller leaves in the middle of a stream, after its first words.
 pub(in super::super) async fn mid_stream(stage: &Stage) -> Outcome {
-    let Some(cassette) = &stage.streamed else { return Outcome::not_applicable("needs a streamed cassette") };
+    let Some(cassette) = &stage.streamed else {
+        return Outcome::not_applicable("needs a streamed cassette");
+    };
     let Some(last) = cassette.last() else { return Outcome::not_applicable(stage.nobody_asked()) };
     let Some(place) = last.boundaries().last().copied() else {
-        return Outcome::not_applicable("the streamed cassette has no events or lines to stop between");
+        return Outcome::not_applicable(
+            "the streamed cassette has no events or lines to stop between",
+        );
     };
     let gate = Gate::new();
     let reply = last.reply().wait_at(place, &gate);
@@ -91,8 +98,7 @@ pub(in super::super) async fn mid_stream(stage: &Stage) -> Outcome {
         }
         Ok(Err(problem)) => Some(Finding::new("the first events of the stream", problem, ADVICE)),
         Err(_) => {
-            let advice =
-                "hand on each delta when it comes; a plugin that waits for the end of the stream doesn't stream";
+            let advice = "hand on each delta when it comes; a plugin that waits for the end of the stream doesn't stream";
             Some(Finding::new(
                 "the first events of the stream",
                 "nothing, while the vendor waits with the rest",
@@ -105,7 +111,8 @@ pub(in super::super) async fn mid_stream(stage: &Stage) -> Outcome {
 
 /// Opens the stream and waits for its first bytes.
 async fn hear(stage: &Stage, question: &Value) -> Result<reqwest::Response, String> {
-    let mut response = stage.service.open(&stage.id, question).await.map_err(|error| error.to_string())?;
+    let mut response =
+        stage.service.open(&stage.id, question).await.map_err(|error| error.to_string())?;
     match response.chunk().await {
         Ok(Some(_)) if response.status().as_u16() == 200 => Ok(response),
         Ok(_) => Err(format!("status {}", response.status().as_u16())),

@@ -26,7 +26,9 @@ pub(in super::super) async fn at_once(stage: &Stage) -> Outcome {
     let exchanges = usize::from(!stage.asking().is_empty());
     subjects.retain(|it| it.exchanges.len() == exchanges && saying(&it.question, "").is_some());
     if subjects.is_empty() {
-        return Outcome::not_applicable("needs a cassette of one exchange whose last message of the user has text");
+        return Outcome::not_applicable(
+            "needs a cassette of one exchange whose last message of the user has text",
+        );
     }
     let mut kinds = Vec::new();
     for cassette in subjects {
@@ -42,12 +44,14 @@ pub(in super::super) async fn at_once(stage: &Stage) -> Outcome {
             let answer = stage.service.ask(&stage.id, &question).await;
             let text = answer.text();
             let expected = kind.expected(number);
-            let right = answer.is_done() && expected.as_ref().is_none_or(|expected| *expected == text);
+            let right =
+                answer.is_done() && expected.as_ref().is_none_or(|expected| *expected == text);
             let advice = "keep what belongs to a call in the call";
             (!right).then(|| {
                 let expected = expected.unwrap_or_else(|| "an answer".to_owned());
                 let seen = if answer.is_done() { text } else { answer.brief() };
-                Finding::new(expected, seen, advice).in_case(&format!("call {number}, {}", mode(kind.cassette)))
+                Finding::new(expected, seen, advice)
+                    .in_case(&format!("call {number}, {}", mode(kind.cassette)))
             })
         })
     });
@@ -63,7 +67,8 @@ struct Kind<'a> {
 }
 
 impl Kind<'_> {
-    /// The text that the caller of this number has to get; nothing where the cassette can't tell callers apart.
+    /// The text that the caller of this number has to get; nothing where the cassette can't tell
+    /// callers apart.
     fn expected(&self, number: usize) -> Option<String> {
         Some(self.swap.as_ref()?.place(&said(number))?.1)
     }
@@ -76,12 +81,15 @@ fn said(number: usize) -> String {
 
 /// Lets the vendor answer each request by the number in it.
 fn script(stage: &Stage, kinds: &[Kind<'_>]) {
-    let kinds: Vec<(Option<Swap>, Response)> =
-        kinds.iter().filter_map(|kind| Some((kind.swap.clone(), kind.cassette.last()?.clone()))).collect();
+    let kinds: Vec<(Option<Swap>, Response)> = kinds
+        .iter()
+        .filter_map(|kind| Some((kind.swap.clone(), kind.cassette.last()?.clone())))
+        .collect();
     stage.vendor.always_with(move |request| {
         // As the calls take turns: the n-th call is of the n-th kind.
         let number = number(request);
-        let kind = number.and_then(|number| kinds.get(number % kinds.len()).map(|kind| (number, kind)));
+        let kind =
+            number.and_then(|number| kinds.get(number % kinds.len()).map(|kind| (number, kind)));
         let Some((number, (swap, response))) = kind else { return Reply::status(500) };
         let own = swap.as_ref().and_then(|swap| swap.place(&said(number)));
         own.map_or_else(|| response.reply(), |(response, _)| response.reply())
@@ -113,8 +121,7 @@ pub(in super::super) async fn again(stage: &Stage) -> Outcome {
         for (case, played) in compared {
             let differences = differences(&first, &played);
             if !differences.is_empty() {
-                let advice =
-                    "let nothing of a question or an answer depend on the calls before it, on time or on chance";
+                let advice = "let nothing of a question or an answer depend on the calls before it, on time or on chance";
                 let expected = "the same request and the same answer as the first time";
                 let finding = Finding::new(expected, differences.join("\n"), advice);
                 findings.push(finding.in_case(&format!("{}, {case}", mode(cassette))));

@@ -1,4 +1,5 @@
-//! Vendors that refuse, and vendors whose words can't be understood. A plugin tells both as an error of the contract.
+//! Vendors that refuse, and vendors whose words can't be understood. A plugin tells both as an
+//! error of the contract.
 
 use upstream::Reply;
 
@@ -60,12 +61,19 @@ pub(in super::super) async fn refused(stage: &Stage, refusal: &Refusal) -> Outco
             }
             let case = format!("{} with {name}", mode(cassette));
             let played = stage.play(&cassette.question, with_last(cassette, reply)).await;
-            let advice = format!("tell a status {} as error-kind.{}, whatever the body", refusal.status, refusal.kind);
-            findings.extend(told_as(&played.answer, refusal.codes, &advice).map(|finding| finding.in_case(&case)));
+            let advice = format!(
+                "tell a status {} as error-kind.{}, whatever the body",
+                refusal.status, refusal.kind
+            );
+            findings.extend(
+                told_as(&played.answer, refusal.codes, &advice)
+                    .map(|finding| finding.in_case(&case)),
+            );
             if refusal.status == 429 && played.answer.retry_after != Some(WAIT) {
                 let seen = format!("retry-after {:?}", played.answer.retry_after);
                 let advice = "give the seconds of the vendor's retry-after header as provider-error.retry-after-ms";
-                findings.push(Finding::new(format!("retry-after {WAIT}"), seen, advice).in_case(&case));
+                findings
+                    .push(Finding::new(format!("retry-after {WAIT}"), seen, advice).in_case(&case));
             }
             let (asked, exchanges) = (played.requests.len(), cassette.exchanges.len());
             if asked != exchanges {
@@ -92,8 +100,10 @@ pub(in super::super) async fn nonsense(stage: &Stage) -> Outcome {
             let advice = "return error-kind.bad-response for what isn't the vendor's answer, and interrupted for a \
                           stream that ends without its end mark";
             let case = format!("{} with {name}", mode(cassette));
-            findings
-                .extend(told_as(&played.answer, &["provider-failed"], advice).map(|finding| finding.in_case(&case)));
+            findings.extend(
+                told_as(&played.answer, &["provider-failed"], advice)
+                    .map(|finding| finding.in_case(&case)),
+            );
         }
     }
     Outcome::of(findings)
@@ -101,10 +111,23 @@ pub(in super::super) async fn nonsense(stage: &Stage) -> Outcome {
 
 /// Broken in its own format, and of another one altogether.
 fn replies(last: &Response) -> Vec<(String, Reply)> {
-    let bodies =
-        ["", "{", "null", "[]", "{}", "\"text\"", "5", "\u{fffd}\u{1}", "data: {\n\n", "data: null\n\ndata: []\n\n"];
-    let own = bodies.into_iter().map(|body| (format!("{body:?} as its body"), last.with_body(body.into()).reply()));
+    let bodies = [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "\"text\"",
+        "5",
+        "\u{fffd}\u{1}",
+        "data: {\n\n",
+        "data: null\n\ndata: []\n\n",
+    ];
+    let own = bodies
+        .into_iter()
+        .map(|body| (format!("{body:?} as its body"), last.with_body(body.into()).reply()));
     let bytes = last.with_body(vec![0xFF, 0xFE, 0x00, b'\n', b'\n']).reply();
     let page = Reply::status(200).header("content-type", "text/html").body("<html></html>\n\n");
-    own.chain([("bytes that aren't UTF-8".to_owned(), bytes), ("an HTML page".to_owned(), page)]).collect()
+    own.chain([("bytes that aren't UTF-8".to_owned(), bytes), ("an HTML page".to_owned(), page)])
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! Texts that are large or strange, in the question and in the answer; and fields that the vendor will add one day.
+//! Texts that are large or strange, in the question and in the answer; and fields that the vendor
+//! will add one day.
 
 use serde_json::{Value, json};
 use upstream::Request;
@@ -11,7 +12,8 @@ use super::super::report::{Finding, Outcome};
 use super::super::stage::{Stage, mode, saying, with_last};
 use super::super::swap::{Swap, holds};
 
-/// Every plane, both directions, joiners, controls, what JSON and HTML escape, and what JavaScript calls line ends.
+/// Every plane, both directions, joiners, controls, what JSON and HTML escape, and what JavaScript
+/// calls line ends.
 const UNICODE: &str = "ASCII, Zürich, Ελληνικά, 漢字, עברית, العربية, \u{202e}right to left\u{202c}, e\u{301}, \
      👩\u{200d}👩\u{200d}👧, 🏳\u{fe0f}\u{200d}🌈, \u{1d11e}, \u{20bb7}, \u{30000}, \u{e0001}, \u{f0000}, \u{10fffd}, \
      \u{2028}\u{2029}\u{feff}\u{fffd}, \u{1}\u{8}\t\r\n\u{b}\u{1b}[31m\u{1f}\u{7f}\u{85}\u{9f}, \\ \" ' / </script> {{}} %s \
@@ -64,22 +66,28 @@ fn arrived(cassette: &Cassette, requests: &[Request], text: &str) -> Option<Find
         None => request.text().contains(text),
     });
     let seen = || match requests.last() {
-        Some(request) => compare::cut(format!("{} {}, {}", request.method, request.path, request.text())),
+        Some(request) => {
+            compare::cut(format!("{} {}, {}", request.method, request.path, request.text()))
+        }
         None => "no request".to_owned(),
     };
     let advice = "send texts as they are: whole, as UTF-8, escaped only as JSON wants it";
-    (!arrived).then(|| Finding::new(format!("{} in the request", compare::shown(text)), seen(), advice))
+    (!arrived)
+        .then(|| Finding::new(format!("{} in the request", compare::shown(text)), seen(), advice))
 }
 
 fn answered(cassette: &Cassette, answer: &Answer) -> Option<Finding> {
     // Who asks nobody makes the answer of the question, so it isn't the cassette's.
     if cassette.exchanges.is_empty() {
-        return (!answer.is_done()).then(|| Finding::new("an answer", answer.brief(), "answer whatever the text is"));
+        return (!answer.is_done())
+            .then(|| Finding::new("an answer", answer.brief(), "answer whatever the text is"));
     }
-    let differences = cassette.answer.iter().flat_map(|expected| compare::values(expected, &answer.to_value()));
+    let differences =
+        cassette.answer.iter().flat_map(|expected| compare::values(expected, &answer.to_value()));
     let differences: Vec<String> = differences.collect();
     let advice = "answer whatever the text of the question is";
-    (!differences.is_empty()).then(|| Finding::new("the cassette's answer", differences.join("\n"), advice))
+    (!differences.is_empty())
+        .then(|| Finding::new("the cassette's answer", differences.join("\n"), advice))
 }
 
 /// An answer in every script, also when it arrives byte by byte.
@@ -90,16 +98,22 @@ pub(in super::super) async fn unicode_out(stage: &Stage) -> Outcome {
     }
     let (mut findings, mut tried) = (Vec::new(), false);
     for cassette in subjects {
-        let Some((response, expected)) = swap(stage, cassette).await.and_then(|swap| swap.place(UNICODE)) else {
+        let Some((response, expected)) =
+            swap(stage, cassette).await.and_then(|swap| swap.place(UNICODE))
+        else {
             continue;
         };
         tried = true;
-        for (way, reply) in [("whole", response.reply()), ("one byte at a time", response.reply().cut_every(1))] {
+        for (way, reply) in
+            [("whole", response.reply()), ("one byte at a time", response.reply().cut_every(1))]
+        {
             let played = stage.play(&cassette.question, with_last(cassette, reply)).await;
             let case = format!("{}, {way}", mode(cassette));
             if !played.answer.is_done() || played.answer.text() != expected {
                 let seen = match played.answer.is_done() {
-                    true => compare::values(&json!(expected), &json!(played.answer.text())).join("\n"),
+                    true => {
+                        compare::values(&json!(expected), &json!(played.answer.text())).join("\n")
+                    }
                     false => played.answer.brief(),
                 };
                 let advice = "read the vendor's texts as they are; leave framing to next-event and next-line";
@@ -128,7 +142,9 @@ pub(in super::super) async fn unknown_fields(stage: &Stage) -> Outcome {
     }
     let (mut findings, mut tried) = (Vec::new(), false);
     for cassette in subjects {
-        let Some(response) = cassette.last().and_then(|last| last.map_json(add_field)) else { continue };
+        let Some(response) = cassette.last().and_then(|last| last.map_json(add_field)) else {
+            continue;
+        };
         tried = true;
         let played = stage.play(&cassette.question, with_last(cassette, response.reply())).await;
         // A plugin may hand on what it doesn't know as `extra`.
@@ -175,7 +191,10 @@ fn remove_field(value: &mut Value) {
         Value::Object(fields) => {
             fields.remove(NEW_FIELD);
             fields.values_mut().for_each(remove_field);
-            if fields.get("extra").is_some_and(|extra| extra.as_object().is_some_and(serde_json::Map::is_empty)) {
+            if fields
+                .get("extra")
+                .is_some_and(|extra| extra.as_object().is_some_and(serde_json::Map::is_empty))
+            {
                 fields.remove("extra");
             }
         }
@@ -185,8 +204,13 @@ fn remove_field(value: &mut Value) {
 
 /// Parts are given only when there is more to one of them than text.
 fn remove_plain_parts(answer: &mut Value) {
-    let is_plain = |part: &Value| part.get("type").is_some_and(|kind| kind == "text") && part.get("extra").is_none();
-    let plain = answer.get("parts").and_then(Value::as_array).is_some_and(|parts| parts.iter().all(is_plain));
+    let is_plain = |part: &Value| {
+        part.get("type").is_some_and(|kind| kind == "text") && part.get("extra").is_none()
+    };
+    let plain = answer
+        .get("parts")
+        .and_then(Value::as_array)
+        .is_some_and(|parts| parts.iter().all(is_plain));
     if let Some(fields) = answer.as_object_mut().filter(|_| plain) {
         fields.remove("parts");
     }
@@ -198,8 +222,7 @@ mod tests {
 
     #[test]
     fn an_added_field_can_be_taken_out_again() {
-        let answer =
-            json!({"content": "a", "parts": [{"type": "text", "text": "a"}, {"type": "thinking", "extra": {"x": 1}}]});
+        let answer = json!({"content": "a", "parts": [{"type": "text", "text": "a"}, {"type": "thinking", "extra": {"x": 1}}]});
         let mut changed = answer.clone();
         add_field(&mut changed);
         assert_eq!(changed["parts"][1]["extra"][NEW_FIELD]["since"][0], 1);

@@ -1,6 +1,7 @@
-//! The store's state of health. Answers don't depend on the disk: when it fails it is switched off with one warning, and
-//! tried again with each sweep. It counts as well again, with a line in the log, when it has held out until the next
-//! sweep; before that it may fail without another warning, so that a full disk doesn't fill the log as well.
+//! The store's state of health. Answers don't depend on the disk: when it fails it is switched off
+//! with one warning, and tried again with each sweep. It counts as well again, with a line in the
+//! log, when it has held out until the next sweep; before that it may fail without another warning,
+//! so that a full disk doesn't fill the log as well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,11 @@ enum State {
 impl Disk {
     pub(super) fn open(engine: Box<dyn CacheEngine>) -> Self {
         let opened = engine.open(false);
-        let disk = Self { engine, state: Mutex::new(State::Off { ours: false }), warnings: AtomicU64::new(0) };
+        let disk = Self {
+            engine,
+            state: Mutex::new(State::Off { ours: false }),
+            warnings: AtomicU64::new(0),
+        };
         match opened {
             Ok(store) => *disk.lock() = State::Well(store),
             Err(error) => disk.warn(&error),
@@ -58,7 +63,10 @@ impl Disk {
     }
 
     /// Does something with the store; nothing comes of it when there is none or it fails.
-    pub(super) fn with<T>(&self, run: impl FnOnce(&dyn CacheStore) -> Result<T, StoreError>) -> Option<T> {
+    pub(super) fn with<T>(
+        &self,
+        run: impl FnOnce(&dyn CacheStore) -> Result<T, StoreError>,
+    ) -> Option<T> {
         let store = self.store()?;
         run(&*store).map_err(|error| self.switch_off(&store, &error)).ok()
     }
@@ -80,12 +88,14 @@ impl Disk {
         }
     }
 
-    /// Empties the store. When it can't be used, what it left behind is deleted, so that it doesn't come back.
+    /// Empties the store. When it can't be used, what it left behind is deleted, so that it doesn't
+    /// come back.
     pub(super) fn clear(&self) -> Result<(), StoreError> {
         if self.store().is_none()
             && let Err(StoreError::Busy) = self.reopen()
         {
-            // What another process keeps in its file isn't ours to forget. If it was ours, it isn't forgotten yet.
+            // What another process keeps in its file isn't ours to forget. If it was ours, it isn't
+            // forgotten yet.
             return match *self.lock() {
                 State::Off { ours: false } => Ok(()),
                 _ => Err(StoreError::Busy),
@@ -106,8 +116,10 @@ impl Disk {
 
     /// Only ever called by one thread at a time.
     fn reopen(&self) -> Result<(), StoreError> {
-        let opened =
-            self.engine.open(true).inspect_err(|error| debug!(%error, "The cache can't be kept on disk yet"))?;
+        let opened = self
+            .engine
+            .open(true)
+            .inspect_err(|error| debug!(%error, "The cache can't be kept on disk yet"))?;
         let mut state = self.lock();
         if matches!(*state, State::Off { .. }) {
             *state = State::Trial(opened);

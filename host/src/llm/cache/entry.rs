@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::llm::key::Key;
 use crate::llm::{
-    Completion, FinishReason, Image, ImageData, ImageSource, NativeBody, OtherPart, Part, ResultPart, Text, Thinking,
-    ToolResult, ToolUse, Usage,
+    Completion, FinishReason, Image, ImageData, ImageSource, NativeBody, OtherPart, Part,
+    ResultPart, Text, Thinking, ToolResult, ToolUse, Usage,
 };
 
 /// How entries are written on disk. To be raised when that changes; others are misses.
@@ -15,7 +15,8 @@ const FORMAT: u8 = 1;
 /// Format, seal, and the two times.
 const HEAD_BYTES: usize = 1 + SEAL_BYTES + 8 + 8;
 const SEAL_BYTES: usize = 8;
-/// What an entry takes in memory beside its texts: itself, its key, and the cache's own records of both.
+/// What an entry takes in memory beside its texts: itself, its key, and the cache's own records of
+/// both.
 const ENTRY_BYTES: usize = 512;
 /// How far ahead of ours the clock may have been that an entry was stored by.
 const CLOCK_SKEW_MS: u64 = 60_000;
@@ -29,13 +30,14 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether it may be served. One that comes from the future was stored while the clock was wrong, so when it expires
-    /// isn't known.
+    /// Whether it may be served. One that comes from the future was stored while the clock was
+    /// wrong, so when it expires isn't known.
     pub(super) fn is_fresh(&self, now_ms: u64) -> bool {
         now_ms < self.expires_at && self.stored_at <= now_ms.saturating_add(CLOCK_SKEW_MS)
     }
 
-    /// As bytes for the disk. The answer is in JSON, by the same derives that the contract's types have.
+    /// As bytes for the disk. The answer is in JSON, by the same derives that the contract's types
+    /// have.
     pub(super) fn encode(&self, key: &Key) -> serde_json::Result<Vec<u8>> {
         let mut bytes = vec![0; HEAD_BYTES];
         serde_json::to_writer(&mut bytes, &*self.completion)?;
@@ -68,14 +70,15 @@ impl Entry {
 
 /// Holds content and name together.
 fn seal(key: &Key, content: &[u8]) -> [u8; SEAL_BYTES] {
-    let digest: [u8; 32] = Sha256::new().chain_update(key.as_bytes()).chain_update(content).finalize().into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(key.as_bytes()).chain_update(content).finalize().into();
     let mut seal = [0; SEAL_BYTES];
     seal.copy_from_slice(&digest[..SEAL_BYTES]);
     seal
 }
 
-/// The bytes that an entry takes in memory, roughly. Records are taken apart in full, so that a text that joins the
-/// contract can't be left out of the bound.
+/// The bytes that an entry takes in memory, roughly. Records are taken apart in full, so that a
+/// text that joins the contract can't be left out of the bound.
 pub(super) fn weight(completion: &Completion) -> usize {
     let Completion { id, model, parts, finish_reason, usage, native, extra } = completion;
     let finish_reason = match finish_reason {
@@ -96,21 +99,34 @@ pub(super) fn weight(completion: &Completion) -> usize {
         reasoning_tokens: _,
         extra: usage_extra,
     } = usage;
-    let native = native.as_ref().map_or(0, |NativeBody { dialect, body }| dialect.len() + body.len());
+    let native =
+        native.as_ref().map_or(0, |NativeBody { dialect, body }| dialect.len() + body.len());
     let parts: usize = parts.iter().map(|part| size_of::<Part>() + part_weight(part)).sum();
-    ENTRY_BYTES + id.len() + model.len() + parts + finish_reason + optional(usage_extra) + native + optional(extra)
+    ENTRY_BYTES
+        + id.len()
+        + model.len()
+        + parts
+        + finish_reason
+        + optional(usage_extra)
+        + native
+        + optional(extra)
 }
 
 fn part_weight(part: &Part) -> usize {
     match part {
         Part::Text(text) => text_weight(text),
         Part::Image(image) => image_weight(image),
-        Part::ToolUse(ToolUse { id, name, input, extra }) => id.len() + name.len() + input.len() + optional(extra),
+        Part::ToolUse(ToolUse { id, name, input, extra }) => {
+            id.len() + name.len() + input.len() + optional(extra)
+        }
         Part::ToolResult(ToolResult { tool_use_id, content, is_error: _, extra }) => {
-            let content: usize = content.iter().map(|part| size_of::<ResultPart>() + result_part_weight(part)).sum();
+            let content: usize =
+                content.iter().map(|part| size_of::<ResultPart>() + result_part_weight(part)).sum();
             tool_use_id.len() + content + optional(extra)
         }
-        Part::Thinking(Thinking { text, signature, extra }) => text.len() + optional(signature) + optional(extra),
+        Part::Thinking(Thinking { text, signature, extra }) => {
+            text.len() + optional(signature) + optional(extra)
+        }
         Part::Other(other) => other_weight(other),
     }
 }

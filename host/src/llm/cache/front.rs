@@ -1,5 +1,5 @@
-//! The answers in memory: a bound in bytes, the least recently used go first. What was just put can be had at once,
-//! which a policy that weighs newcomers against what is popular wouldn't promise.
+//! The answers in memory: a bound in bytes, the least recently used go first. What was just put can
+//! be had at once, which a policy that weighs newcomers against what is popular wouldn't promise.
 
 use moka::policy::EvictionPolicy;
 use moka::sync;
@@ -7,8 +7,8 @@ use moka::sync;
 use super::entry::{self, Entry};
 use crate::llm::key::Key;
 
-/// All that is kept in memory between two clears. Clearing puts a new one in its place, so what a slow read or a late
-/// write puts into the old one is gone with it.
+/// All that is kept in memory between two clears. Clearing puts a new one in its place, so what a
+/// slow read or a late write puts into the old one is gone with it.
 pub(super) struct Front {
     /// How many times the cache was cleared before.
     pub(super) generation: u64,
@@ -20,7 +20,9 @@ impl Front {
     pub(super) fn new(generation: u64, bytes_max: u64) -> Self {
         let entries = sync::Cache::builder()
             .max_capacity(bytes_max)
-            .weigher(|_, entry: &Entry| u32::try_from(entry::weight(&entry.completion)).unwrap_or(u32::MAX))
+            .weigher(|_, entry: &Entry| {
+                u32::try_from(entry::weight(&entry.completion)).unwrap_or(u32::MAX)
+            })
             .eviction_policy(EvictionPolicy::lru())
             .build();
         Self { generation, bytes_max, entries }
@@ -61,8 +63,9 @@ impl Front {
         self.entries.iter().map(|(_, entry)| entry::weight(&entry.completion)).sum()
     }
 
-    /// moka evicts some time after it was given too much: after 64 entries, or 0.3 s. Entries of which fewer than those
-    /// make up the whole bound have to make room at once, and those beyond it don't go in.
+    /// moka evicts some time after it was given too much: after 64 entries, or 0.3 s. Entries of
+    /// which fewer than those make up the whole bound have to make room at once, and those
+    /// beyond it don't go in.
     fn within_bounds(&self, entry: &Entry, insert: impl FnOnce(&sync::Cache<Key, Entry>, Entry)) {
         const PENDING_MAX: u64 = 64;
         let weight = entry::weight(&entry.completion) as u64;

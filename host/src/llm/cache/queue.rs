@@ -1,4 +1,5 @@
-//! What is on its way to the disk: bounded in number and bytes, since a slow disk must cost entries and not memory.
+//! What is on its way to the disk: bounded in number and bytes, since a slow disk must cost entries
+//! and not memory.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,12 +10,13 @@ use crate::llm::key::Key;
 
 /// How many entries wait at most.
 const ENTRIES_MAX: usize = 1_024;
-/// With this much waiting, no more is taken. One answer can be larger than this, so it bounds what waits already.
+/// With this much waiting, no more is taken. One answer can be larger than this, so it bounds what
+/// waits already.
 const BYTES_MAX: usize = 32 << 20;
 /// How many of them make a batch worth writing at once.
 const BATCH: usize = 256;
-/// How long the first of a batch waits for others. A commit takes some milliseconds of the disk's time, whatever its
-/// size; entries are to be on disk within a second.
+/// How long the first of a batch waits for others. A commit takes some milliseconds of the disk's
+/// time, whatever its size; entries are to be on disk within a second.
 const GATHER: Duration = Duration::from_millis(200);
 
 /// The queue.
@@ -122,7 +124,8 @@ impl Queue {
         enough: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
         let time = until.saturating_duration_since(Instant::now());
-        let waited = self.changed.wait_timeout_while(state, time, |state| !state.closed && !enough(state));
+        let waited =
+            self.changed.wait_timeout_while(state, time, |state| !state.closed && !enough(state));
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 

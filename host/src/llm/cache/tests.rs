@@ -1,5 +1,5 @@
-//! The whole cache, on real files and on stores that fail. The clock is the test's own, and what is queued is written
-//! when the test says so: nothing waits for time to pass.
+//! The whole cache, on real files and on stores that fail. The clock is the test's own, and what is
+//! queued is written when the test says so: nothing waits for time to pass.
 
 use std::sync::atomic::AtomicBool;
 
@@ -13,7 +13,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const START_MS: u64 = 1_800_000_000_000;
 
 fn config() -> CacheConfig {
-    CacheConfig { enabled: true, ttl: HOUR, memory_bytes: 1 << 20, max_entries: 1_000, max_bytes: 64 << 20 }
+    CacheConfig {
+        enabled: true,
+        ttl: HOUR,
+        memory_bytes: 1 << 20,
+        max_entries: 1_000,
+        max_bytes: 64 << 20,
+    }
 }
 
 fn key(number: u32) -> Key {
@@ -105,7 +111,10 @@ async fn what_was_put_is_a_hit_and_all_else_a_miss() {
     cache.count_coalesced();
     let stats = cache.stats();
     assert!(stats.enabled && stats.on_disk);
-    assert_eq!((stats.size, stats.hits, stats.misses, stats.coalesced, stats.dropped), (1, 1, 2, 1, 0));
+    assert_eq!(
+        (stats.size, stats.hits, stats.misses, stats.coalesced, stats.dropped),
+        (1, 1, 2, 1, 0)
+    );
     cache.kept().write();
     assert_eq!(cache.stats().size, 1);
     assert!(0 < cache.stats().bytes);
@@ -244,7 +253,11 @@ async fn a_put_or_a_read_from_before_a_clear_brings_nothing_back() {
     assert!(cache.kept().front.load().get(&key(1)).is_none());
     // A put that had begun.
     let entry = Entry { completion: answer("two"), stored_at: START_MS, expires_at: u64::MAX };
-    cache.kept().queue.push(Queued { generation: front.generation, key: key(2), entry: Some(entry) });
+    cache.kept().queue.push(Queued {
+        generation: front.generation,
+        key: key(2),
+        entry: Some(entry),
+    });
     cache.kept().write();
     assert!(!cache.has(2).await);
 }
@@ -340,7 +353,10 @@ async fn many_at_once_get_what_they_put() {
             }
         })
     });
-    futures_util::future::join_all(tasks.collect::<Vec<_>>()).await.into_iter().for_each(|task| task.unwrap());
+    futures_util::future::join_all(tasks.collect::<Vec<_>>())
+        .await
+        .into_iter()
+        .for_each(|task| task.unwrap());
     let cache = Arc::into_inner(cache).unwrap();
     cache.close().await;
     let cache = open(&dir, &time);
@@ -360,7 +376,11 @@ struct Faulty {
 
 impl Faulty {
     fn check(&self, fault: &AtomicBool) -> Result<(), StoreError> {
-        if fault.load(Ordering::SeqCst) { Err(StoreError::Failed("No space left on device".into())) } else { Ok(()) }
+        if fault.load(Ordering::SeqCst) {
+            Err(StoreError::Failed("No space left on device".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -387,7 +407,9 @@ impl CacheStore for Faulty {
         self.check(&self.full)?;
         for write in writes {
             match write {
-                Write::Put { key, value, .. } => self.entries.lock().unwrap().insert(*key, value.clone()),
+                Write::Put { key, value, .. } => {
+                    self.entries.lock().unwrap().insert(*key, value.clone())
+                }
                 Write::Remove { key } => self.entries.lock().unwrap().remove(key),
             };
         }

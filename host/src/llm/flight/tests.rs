@@ -78,7 +78,8 @@ async fn who_joins_late_is_told_what_was_said_before() {
         answer()
     });
     assert!(matches!(first.next().await, Step::Events(events) if events.len() == 2));
-    let (late, joined) = flights.board(key(), |_| async { unreachable!("there is a flight to join") });
+    let (late, joined) =
+        flights.board(key(), |_| async { unreachable!("there is a flight to join") });
     assert!(joined);
     go.send(()).unwrap();
     assert_eq!(told(late).await, ["a", "b", "c", "landed"]);

@@ -8,8 +8,12 @@ use super::*;
 
 const COMPONENT: Sha256Digest = Sha256Digest([1; 32]);
 const CONFIG: Sha256Digest = Sha256Digest([2; 32]);
-const PARTS: KeyParts<'static> =
-    KeyParts { provider: "claude", digest: &COMPONENT, config_digest: &CONFIG, tenant: Some("team") };
+const PARTS: KeyParts<'static> = KeyParts {
+    provider: "claude",
+    digest: &COMPONENT,
+    config_digest: &CONFIG,
+    tenant: Some("team"),
+};
 
 fn key(request: &Request) -> Key {
     Key::new(&PARTS, request)
@@ -26,7 +30,12 @@ fn full() -> Request {
         Part::Text(text()),
         Part::Image(image(ImageSource::Data(data()))),
         Part::Image(image(ImageSource::Url("https://example.com/a.png".into()))),
-        Part::ToolUse(ToolUse { id: "call".into(), name: "tool".into(), input: "{}".into(), extra: extra() }),
+        Part::ToolUse(ToolUse {
+            id: "call".into(),
+            name: "tool".into(),
+            input: "{}".into(),
+            extra: extra(),
+        }),
         Part::ToolResult(ToolResult {
             tool_use_id: "call".into(),
             content: vec![
@@ -37,14 +46,22 @@ fn full() -> Request {
             is_error: false,
             extra: extra(),
         }),
-        Part::Thinking(Thinking { text: "hm".into(), signature: Some("sig".into()), extra: extra() }),
+        Part::Thinking(Thinking {
+            text: "hm".into(),
+            signature: Some("sig".into()),
+            extra: extra(),
+        }),
         Part::Other(other()),
     ];
     Request {
         model: "model".into(),
         messages: vec![
             Message { role: Role::User, content, extra: extra() },
-            Message { role: Role::Other("tool".into()), content: vec![Part::Text(text())], extra: extra() },
+            Message {
+                role: Role::Other("tool".into()),
+                content: vec![Part::Text(text())],
+                extra: extra(),
+            },
         ],
         max_tokens: Some(100),
         temperature: Some(0.7),
@@ -71,7 +88,10 @@ fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
             fields.iter().for_each(|(name, value)| pointers(value, &format!("{at}/{name}"), into));
         }
         Value::Array(values) => {
-            values.iter().enumerate().for_each(|(index, value)| pointers(value, &format!("{at}/{index}"), into));
+            values
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| pointers(value, &format!("{at}/{index}"), into));
         }
         _ => {}
     }
@@ -84,7 +104,9 @@ fn others(value: &Value) -> Vec<Value> {
         Value::String(text) => {
             others.extend([json!(format!("{text} ")), json!("")]);
             // Where the string is the name of a case.
-            others.extend(["System", "User", "Assistant", "Auto", "Any", "None"].map(|case| json!(case)));
+            others.extend(
+                ["System", "User", "Assistant", "Auto", "Any", "None"].map(|case| json!(case)),
+            );
             others.extend([json!({"Other": text}), json!({"Tool": text})]);
         }
         Value::Number(number) => {
@@ -99,7 +121,11 @@ fn others(value: &Value) -> Vec<Value> {
         Value::Object(fields) => {
             // Where the object is a case with its content.
             for content in fields.values() {
-                others.extend([json!({"Other": content}), json!({"Tool": content}), json!({"Text": content})]);
+                others.extend([
+                    json!({"Other": content}),
+                    json!({"Tool": content}),
+                    json!({"Text": content}),
+                ]);
                 others.push(json!({"Url": "text"}));
             }
             others.extend([json!("User"), json!("Auto"), json!("None")]);
@@ -167,7 +193,8 @@ fn who_is_asked_and_for_whom_is_in_the_key() {
         KeyParts { tenant: Some(""), ..PARTS },
         KeyParts { tenant: None, ..PARTS },
     ];
-    let keys: std::collections::HashSet<Key> = all.iter().map(|parts| Key::new(parts, &request)).collect();
+    let keys: std::collections::HashSet<Key> =
+        all.iter().map(|parts| Key::new(parts, &request)).collect();
     assert_eq!(keys.len(), all.len());
 }
 
@@ -180,13 +207,17 @@ fn both_zeros_are_one_number() {
 
 #[test]
 fn a_key_is_the_same_in_every_run() {
-    // A new value here means that answers of earlier versions are not found again: then raise DOMAIN with it.
+    // A new value here means that answers of earlier versions are not found again: then raise
+    // DOMAIN with it.
     assert_eq!(key(&full()).to_string(), "d958253107f7d9a3");
 }
 
-/// Few and short, so that equal requests and texts that only differ in where they are cut come up often.
+/// Few and short, so that equal requests and texts that only differ in where they are cut come up
+/// often.
 fn text() -> BoxedStrategy<String> {
-    prop_oneof![Just(""), Just("a"), Just("b"), Just("ab"), Just("\0"), Just("{}")].prop_map(String::from).boxed()
+    prop_oneof![Just(""), Just("a"), Just("b"), Just("ab"), Just("\0"), Just("{}")]
+        .prop_map(String::from)
+        .boxed()
 }
 
 fn list<S: Strategy + 'static>(of: S) -> BoxedStrategy<Vec<S::Value>>
@@ -205,7 +236,8 @@ fn other_part() -> BoxedStrategy<OtherPart> {
 }
 
 fn image() -> BoxedStrategy<Image> {
-    let data = (text(), text()).prop_map(|(media_type, base64)| ImageSource::Data(ImageData { media_type, base64 }));
+    let data = (text(), text())
+        .prop_map(|(media_type, base64)| ImageSource::Data(ImageData { media_type, base64 }));
     (prop_oneof![data, text().prop_map(ImageSource::Url)], of(text()))
         .prop_map(|(source, extra)| Image { source, extra })
         .boxed()
@@ -217,12 +249,21 @@ fn part() -> BoxedStrategy<Part> {
         image().prop_map(ResultPart::Image),
         other_part().prop_map(ResultPart::Other),
     ];
-    let tool_use =
-        (text(), text(), text(), of(text())).prop_map(|(id, name, input, extra)| ToolUse { id, name, input, extra });
-    let tool_result = (text(), list(result_part), any::<bool>(), of(text()))
-        .prop_map(|(tool_use_id, content, is_error, extra)| ToolResult { tool_use_id, content, is_error, extra });
-    let thinking =
-        (text(), of(text()), of(text())).prop_map(|(text, signature, extra)| Thinking { text, signature, extra });
+    let tool_use = (text(), text(), text(), of(text()))
+        .prop_map(|(id, name, input, extra)| ToolUse { id, name, input, extra });
+    let tool_result = (text(), list(result_part), any::<bool>(), of(text())).prop_map(
+        |(tool_use_id, content, is_error, extra)| ToolResult {
+            tool_use_id,
+            content,
+            is_error,
+            extra,
+        },
+    );
+    let thinking = (text(), of(text()), of(text())).prop_map(|(text, signature, extra)| Thinking {
+        text,
+        signature,
+        extra,
+    });
     prop_oneof![
         text_part().prop_map(Part::Text),
         image().prop_map(Part::Image),
@@ -235,15 +276,27 @@ fn part() -> BoxedStrategy<Part> {
 }
 
 fn message() -> BoxedStrategy<Message> {
-    let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), text().prop_map(Role::Other),];
-    (role, list(part()), of(text())).prop_map(|(role, content, extra)| Message { role, content, extra }).boxed()
+    let role = prop_oneof![
+        Just(Role::System),
+        Just(Role::User),
+        Just(Role::Assistant),
+        text().prop_map(Role::Other),
+    ];
+    (role, list(part()), of(text()))
+        .prop_map(|(role, content, extra)| Message { role, content, extra })
+        .boxed()
 }
 
 fn request() -> BoxedStrategy<Request> {
     let number = || of(prop_oneof![Just(0.0), Just(-0.0), Just(0.5), Just(1.0)].boxed()).boxed();
     let count = || of(0_u32..3);
     let tool = (text(), of(text()), text(), of(text()))
-        .prop_map(|(name, description, input_schema, extra)| Tool { name, description, input_schema, extra })
+        .prop_map(|(name, description, input_schema, extra)| Tool {
+            name,
+            description,
+            input_schema,
+            extra,
+        })
         .boxed();
     let choice = prop_oneof![
         Just(ToolChoice::Auto),

@@ -1,7 +1,8 @@
 //! The folder of compiled code: what is in it, how it gets there, how much it may be.
 //!
-//! Several processes may share it. A file gets its name once it is whole and on the disk, is never written to again, and
-//! may be removed at any time: on Unix, whoever has mapped a file that is removed keeps it.
+//! Several processes may share it. A file gets its name once it is whole and on the disk, is never
+//! written to again, and may be removed at any time: on Unix, whoever has mapped a file that is
+//! removed keeps it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -83,7 +84,8 @@ impl Folder {
         ensure!(len <= self.max_bytes, "it is larger than the whole folder may be");
         let is_ours = |code: &[u8; 32]| self.key.file_name(id, code) == name;
         let component = machine_code::load_file(engine, &mut file, len, is_ours)?;
-        // When it was used last. Where that can't be noted, on a disk that is only read, nothing is removed either.
+        // When it was used last. Where that can't be noted, on a disk that is only read, nothing is
+        // removed either.
         if let Err(problem) = file.set_modified(SystemTime::now()) {
             debug!("That {name} is used can't be noted: {problem}");
         }
@@ -97,7 +99,10 @@ impl Folder {
     pub(super) fn store(&self, id: &CodeId, code: &MachineCode) -> anyhow::Result<()> {
         let bytes = code.as_bytes();
         let (len, max) = (bytes.len() as u64, self.max_bytes);
-        ensure!(len <= max, "{len} bytes of code are more than LLM_CODE_CACHE_MAX_BYTES allows ({max})");
+        ensure!(
+            len <= max,
+            "{len} bytes of code are more than LLM_CODE_CACHE_MAX_BYTES allows ({max})"
+        );
         let name = self.key.file_name(id, &code.digest());
         let mut file = unfinished(&self.path)?;
         file.write_all(bytes)?;
@@ -109,14 +114,18 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes what was used least recently until the rest is within the bound, and what was never finished. Code that
-    /// this process runs comes last: it would be missed at the next start, though not before.
+    /// Removes what was used least recently until the rest is within the bound, and what was never
+    /// finished. Code that this process runs comes last: it would be missed at the next start,
+    /// though not before.
     fn trim(&self) {
         let mut loaded = self.loaded();
         let mut files = Vec::new();
         for name in self.names() {
             let path = self.path.join(&name);
-            let Some(metadata) = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
+            let Some(metadata) = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)
+            else {
+                continue;
+            };
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             if is_code(&name) {
                 files.push((loaded.contains(&name), used, metadata.len(), name));
@@ -136,8 +145,10 @@ impl Folder {
 
     /// The names of all that is in the folder now.
     fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.path).inspect_err(|problem| debug!("The folder can't be listed: {problem}"));
-        let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name().into_string());
+        let entries = fs::read_dir(&self.path)
+            .inspect_err(|problem| debug!("The folder can't be listed: {problem}"));
+        let names =
+            entries.into_iter().flatten().flatten().map(|entry| entry.file_name().into_string());
         names.flatten().collect()
     }
 

@@ -17,8 +17,8 @@ pub(super) enum Others {
     Nothing,
 }
 
-/// Opens a file that only this process's user can write to, and says how many bytes it has. Links aren't followed, and
-/// what isn't a file, a pipe for one, isn't waited for.
+/// Opens a file that only this process's user can write to, and says how many bytes it has. Links
+/// aren't followed, and what isn't a file, a pipe for one, isn't waited for.
 ///
 /// # Errors
 /// An [`io::Error`](std::io::Error) when it can't be opened; else why it isn't trusted.

@@ -1,8 +1,9 @@
 //! What compiled code is called, and how it is known to be ours.
 //!
-//! A file is called `<component>-<engine>-<seal>.cwasm`. The component's SHA-256 and the hash of everything in the engine
-//! that decides about its code say what the file is for. The seal is a hash over both, over the code and over a key that
-//! only this installation has: a file that was cut off, changed, renamed or made elsewhere doesn't have the right one.
+//! A file is called `<component>-<engine>-<seal>.cwasm`. The component's SHA-256 and the hash of
+//! everything in the engine that decides about its code say what the file is for. The seal is a
+//! hash over both, over the code and over a key that only this installation has: a file that was
+//! cut off, changed, renamed or made elsewhere doesn't have the right one.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,7 +15,8 @@ use super::super::definition::Sha256Digest;
 
 /// Comes first in each seal. To be raised when what a file holds changes its meaning.
 const DOMAIN: &[u8] = b"arete code 1";
-/// How many bytes of the engine's hash are in a name. It needn't withstand anybody: the seal holds all of it.
+/// How many bytes of the engine's hash are in a name. It needn't withstand anybody: the seal holds
+/// all of it.
 const ENGINE_BYTES: usize = 8;
 const EXTENSION: &str = ".cwasm";
 
@@ -26,7 +28,8 @@ pub(super) struct CodeId {
 }
 
 impl CodeId {
-    /// The code of a component for this engine: its version, its settings and this machine's processor.
+    /// The code of a component for this engine: its version, its settings and this machine's
+    /// processor.
     pub(super) fn new(engine: &Engine, component: &Sha256Digest) -> Self {
         let mut hash = Collect(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hash);
@@ -46,7 +49,8 @@ pub(super) struct SealKey(pub(super) [u8; 32]);
 impl SealKey {
     /// The name of the file that holds this code, given the code's SHA-256.
     ///
-    /// Everything hashed has a fixed length, so a hash that begins with the key is as good as an HMAC.
+    /// Everything hashed has a fixed length, so a hash that begins with the key is as good as an
+    /// HMAC.
     pub(super) fn file_name(&self, id: &CodeId, code: &[u8; 32]) -> String {
         let mut seal = Sha256::new();
         for part in [DOMAIN, &self.0, &id.component, &id.engine, code] {
@@ -59,8 +63,11 @@ impl SealKey {
 
 /// Whether a file is called as code is. Others in the folder are nobody's business.
 pub(super) fn is_code(name: &str) -> bool {
-    let hex = |part: &str, bytes: usize| part.len() == 2 * bytes && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts: Option<Vec<&str>> = name.strip_suffix(EXTENSION).map(|name| name.split('-').collect());
+    let hex = |part: &str, bytes: usize| {
+        part.len() == 2 * bytes && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let parts: Option<Vec<&str>> =
+        name.strip_suffix(EXTENSION).map(|name| name.split('-').collect());
     matches!(parts.as_deref(), Some([component, engine, seal])
         if hex(component, 32) && hex(engine, ENGINE_BYTES) && hex(seal, 32))
 }

@@ -1,4 +1,5 @@
-//! What holds the cache to its promises. What can't be trusted is never run, and nothing keeps a component from loading.
+//! What holds the cache to its promises. What can't be trusted is never run, and nothing keeps a
+//! component from loading.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -58,7 +59,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Fails unless what was done to the file is noticed, the component loaded all the same, and its code kept again.
+/// Fails unless what was done to the file is noticed, the component loaded all the same, and its
+/// code kept again.
 #[track_caller]
 fn assert_replaced(dir: &Path, file: &Path) {
     assert_eq!(origin(dir, 1), Origin::Compiled, "what was done to the file wasn't noticed");
@@ -236,7 +238,10 @@ fn where_nothing_can_be_kept_components_load_all_the_same() {
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().from, Origin::Compiled);
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().from, Origin::Compiled);
     // The operator wants none.
-    assert_eq!(load(&CodeCache::open(&dir, 0), &engine, &component(1)).unwrap().from, Origin::Compiled);
+    assert_eq!(
+        load(&CodeCache::open(&dir, 0), &engine, &component(1)).unwrap().from,
+        Origin::Compiled
+    );
     assert!(!dir.exists());
 }
 
@@ -307,13 +312,19 @@ fn code_that_was_removed_while_it_is_used_goes_on() {
 #[test]
 fn what_was_never_finished_is_removed_and_the_rest_left_alone() {
     let (_data, dir, file) = kept();
-    let (old, new, foreign) = (dir.join("new-old.tmp"), dir.join("new-new.tmp"), dir.join("README"));
+    let (old, new, foreign) =
+        (dir.join("new-old.tmp"), dir.join("new-new.tmp"), dir.join("README"));
     for path in [&old, &new, &foreign] {
         fs::write(path, "x").unwrap();
     }
     for path in [&old, &foreign] {
         let day = Duration::from_secs(86_400);
-        fs::File::options().append(true).open(path).unwrap().set_modified(SystemTime::now() - day).unwrap();
+        fs::File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .set_modified(SystemTime::now() - day)
+            .unwrap();
     }
     assert_eq!(origin(&dir, 1), Origin::Disk);
     assert!(!old.exists() && new.exists() && foreign.exists() && file.exists());
@@ -324,9 +335,14 @@ fn many_at_once_compile_each_component_once() {
     let data = TempDir::new().unwrap();
     let (cache, engine) = (CodeCache::open(&data.path().join("code"), ROOM), Engine::default());
     let origins: Vec<Origin> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| load(&cache, &engine, &component(1)).unwrap().from)).collect();
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| load(&cache, &engine, &component(1)).unwrap().from))
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(origins.iter().filter(|origin| **origin == Origin::Compiled).count(), 1, "{origins:?}");
+    assert_eq!(
+        origins.iter().filter(|origin| **origin == Origin::Compiled).count(),
+        1,
+        "{origins:?}"
+    );
 }

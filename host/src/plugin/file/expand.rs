@@ -14,7 +14,8 @@ pub(super) struct Expanded {
 
 /// Fills in a text's variables. `$$` is a dollar sign; so is one that no brace follows.
 pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, String> {
-    let mut expanded = Expanded { text: String::with_capacity(text.len()), missing: vec![], names: vec![] };
+    let mut expanded =
+        Expanded { text: String::with_capacity(text.len()), missing: vec![], names: vec![] };
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.text.push_str(before);

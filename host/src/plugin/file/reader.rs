@@ -1,4 +1,5 @@
-//! Values of a TOML document, read one by one; every mistake is kept with its line, and all are told in the end.
+//! Values of a TOML document, read one by one; every mistake is kept with its line, and all are
+//! told in the end.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +12,8 @@ use crate::config::Vars;
 /// A value and where it stands.
 pub(super) type Spanned<'i> = toml::Spanned<DeValue<'i>>;
 
-/// How far from a known key an unknown one may be to be taken for a slip of the pen: 0 is nothing alike, 1 the same.
+/// How far from a known key an unknown one may be to be taken for a slip of the pen: 0 is nothing
+/// alike, 1 the same.
 const ALIKE: f64 = 0.75;
 
 /// Everything that is wrong with a file.
@@ -64,7 +66,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let nearest = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-            let nearest = nearest.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| ALIKE <= *alike);
+            let nearest =
+                nearest.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| ALIKE <= *alike);
             let advice = match nearest {
                 Some((_, nearest)) => format!("did you mean {nearest:?}?"),
                 None => format!("it may have: {}", known.join(", ")),
@@ -87,7 +90,9 @@ impl<'a> Reader<'a> {
             self.complain(value, format!("{place} must be text in quotes"));
             return None;
         }
-        self.scalar(value, place).filter(|expanded| expanded.missing.is_empty()).map(|expanded| expanded.text)
+        self.scalar(value, place)
+            .filter(|expanded| expanded.missing.is_empty())
+            .map(|expanded| expanded.text)
     }
 
     /// Text, a number or a switch, as text, its variables filled in.
@@ -122,7 +127,9 @@ impl<'a> Reader<'a> {
     ) -> Vec<(&'t str, &'t Spanned<'i>)> {
         match value.map(|value| (value, value.get_ref())) {
             None => vec![],
-            Some((_, DeValue::Table(table))) => table.iter().map(|(key, value)| (&**key.get_ref(), value)).collect(),
+            Some((_, DeValue::Table(table))) => {
+                table.iter().map(|(key, value)| (&**key.get_ref(), value)).collect()
+            }
             Some((value, _)) => {
                 self.complain(value, format!("{place} must be a table of keys and values"));
                 vec![]
@@ -159,7 +166,9 @@ impl<'a> Reader<'a> {
         }
         let mut problems = self.problems;
         problems.sort();
-        Err(Problems(problems.into_iter().map(|(line, problem)| format!("line {line}: {problem}")).collect()))
+        Err(Problems(
+            problems.into_iter().map(|(line, problem)| format!("line {line}: {problem}")).collect(),
+        ))
     }
 }
 

@@ -74,7 +74,10 @@ fn a_variable_without_a_value_leaves_the_provider_unconfigured() {
         "[config]\nregion = \"${REGION}\"\n[[outbound]]\norigin = \"https://a.example\"\nheaders = { x-a = \"${A_KEY}\" }",
     );
     let missing = definition.missing.unwrap();
-    assert!(missing.starts_with("provider groq lacks A_KEY and REGION: set them in .env"), "{missing}");
+    assert!(
+        missing.starts_with("provider groq lacks A_KEY and REGION: set them in .env"),
+        "{missing}"
+    );
     assert!(definition.config.is_empty() && definition.grants[0].headers.is_empty());
 }
 
@@ -90,28 +93,52 @@ fn every_mistake_is_told_with_its_line() {
         ("component = \"../a.wasm\"", "line 1: component must be a .wasm file in the same folder"),
         ("component = \"bundled:clode\"", "no component \"clode\" is bundled; there are: "),
         ("\n\nsha256 = \"abc\"", "line 3: sha256 must be 64 hexadecimal digits"),
-        ("compnent = \"a.wasm\"", "line 1: a provider's file has no key \"compnent\"; did you mean \"component\"?"),
+        (
+            "compnent = \"a.wasm\"",
+            "line 1: a provider's file has no key \"compnent\"; did you mean \"component\"?",
+        ),
         ("zzz = 1", "it may have: enabled, component, "),
-        ("[[outbound]]\norgin = \"https://a\"", "line 2: [[outbound]] has no key \"orgin\"; did you mean \"origin\"?"),
+        (
+            "[[outbound]]\norgin = \"https://a\"",
+            "line 2: [[outbound]] has no key \"orgin\"; did you mean \"origin\"?",
+        ),
         ("[[outbound]]\nheaders = {}", "line 1: [[outbound]] needs an origin"),
         ("[outbound]\norigin = \"https://a\"", "outbound is written as [[outbound]]"),
         ("outbound = [1]", "outbound is written as [[outbound]]"),
-        ("[[outbound]]\norigin = \"ftp://a\"", "line 2: outbound.origin must begin with http:// or https://"),
+        (
+            "[[outbound]]\norigin = \"ftp://a\"",
+            "line 2: outbound.origin must begin with http:// or https://",
+        ),
         ("[[outbound]]\norigin = \"https://u:p@a\"", "must not hold a user name or password"),
         ("[[outbound]]\norigin = \"https://*.a.example\"", "line 2: outbound.origin "),
         (
             "[[outbound]]\norigin = \"https://a\"\n[[outbound]]\norigin = \"https://a/v1\"",
             "line 4: https://a is granted twice",
         ),
-        ("[[outbound]]\norigin = \"https://a\"\nheaders = { host = \"b\" }", "the connection's own"),
-        ("[[outbound]]\norigin = \"https://a\"\nheaders = { \"a b\" = \"b\" }", "can't be the name of an HTTP header"),
-        ("[[outbound]]\norigin = \"https://a\"\nheaders = { a = \"b\\nc\" }", "can't stand in an HTTP header"),
+        (
+            "[[outbound]]\norigin = \"https://a\"\nheaders = { host = \"b\" }",
+            "the connection's own",
+        ),
+        (
+            "[[outbound]]\norigin = \"https://a\"\nheaders = { \"a b\" = \"b\" }",
+            "can't be the name of an HTTP header",
+        ),
+        (
+            "[[outbound]]\norigin = \"https://a\"\nheaders = { a = \"b\\nc\" }",
+            "can't stand in an HTTP header",
+        ),
         ("[config]\nkey = \"${GROQ_API_KEY}\"", "must see no secret"),
         ("[config]\na = []", "line 2: config.a must be text, a number, true or false"),
         ("[config]\na = \"${\"", "line 2: config.a has a ${ without its }"),
-        ("[limits]\nmemroy = 1", "line 2: [limits] has no key \"memroy\"; did you mean \"memory\"?"),
+        (
+            "[limits]\nmemroy = 1",
+            "line 2: [limits] has no key \"memroy\"; did you mean \"memory\"?",
+        ),
         ("[limits]\nmemory = \"1 TiB\"", "line 2: limits.memory must be a size"),
-        ("[limits]\nmemory = \"1 GiB\"", "limits.memory can't be above LLM_PLUGIN_MEMORY (256 MiB); raise that first"),
+        (
+            "[limits]\nmemory = \"1 GiB\"",
+            "limits.memory can't be above LLM_PLUGIN_MEMORY (256 MiB); raise that first",
+        ),
         ("limits = 3", "limits must be a table"),
         ("a = = b", "line 1: "),
         ("enabled = \"no\"", "enabled must be true or false"),
@@ -124,8 +151,10 @@ fn every_mistake_is_told_with_its_line() {
 
 #[test]
 fn all_mistakes_are_told_at_once_and_no_secret_is() {
-    let problems =
-        read("enabled = 1\n[[outbound]]\norigin = \"x\"\nheaders = { \"a b\" = \"${GROQ_API_KEY}\" }").unwrap_err();
+    let problems = read(
+        "enabled = 1\n[[outbound]]\norigin = \"x\"\nheaders = { \"a b\" = \"${GROQ_API_KEY}\" }",
+    )
+    .unwrap_err();
     assert_eq!(problems.matches("line ").count(), 3, "{problems}");
     assert!(!problems.contains("gsk-1"), "{problems}");
 }
@@ -167,7 +196,8 @@ fn every_providers_file_that_is_shipped_can_be_used() {
     for file in files {
         let id = file.file_stem().unwrap().to_str().unwrap();
         let (vars, limits) = (Vars::default(), Limits::default());
-        let around = Surroundings { id, folder: Some(Path::new("plugins.d")), vars: &vars, limits: &limits };
+        let around =
+            Surroundings { id, folder: Some(Path::new("plugins.d")), vars: &vars, limits: &limits };
         let parsed = parse(&std::fs::read_to_string(&file).unwrap(), &around);
         assert!(matches!(&parsed, Ok(Parsed::Enabled(_))), "{}: {parsed:?}", file.display());
     }

@@ -1,20 +1,23 @@
-//! Which addresses a provider may be connected to. Names are resolved by whoever owns them, so a grant of a name alone
-//! would let its owner point it into the operator's network, behind the check of the origin: DNS rebinding. Therefore
-//! every address is checked when a connection is made.
+//! Which addresses a provider may be connected to. Names are resolved by whoever owns them, so a
+//! grant of a name alone would let its owner point it into the operator's network, behind the check
+//! of the origin: DNS rebinding. Therefore every address is checked when a connection is made.
 //!
-//! An address inside the network is refused "unless the operator granted that very origin by address or name". Taken
-//! so, because only what an operator plainly meant should open the way in:
+//! An address inside the network is refused "unless the operator granted that very origin by
+//! address or name". Taken so, because only what an operator plainly meant should open the way in:
 //!
-//! - A grant whose host is an address allows exactly this address, of whatever kind. Nobody writes one by mistake.
-//! - A grant whose host names an inside host by its form (`localhost`, `ollama`, `gpu.lan`, see [`names_inside`])
-//!   allows private and loopback addresses. Such names have no owner outside: they mean nothing in public DNS, and a
-//!   model server beside Arete is what they are written for.
-//! - Any other name is taken for a public one and may not lead inside, unless the grant says `private = true`. Where
-//!   grants of one provider differ on the same host, all of them have to say so: the name is resolved for the host, and
-//!   nothing says for which grant.
-//! - Link-local addresses, those of metadata services among them, hand out the credentials of the machine to whoever
-//!   asks. No name and no `private` opens them; only a grant of the address itself does.
-//! - What no host can have (unspecified, multicast, broadcast, documentation, reserved) opens to nothing else either.
+//! - A grant whose host is an address allows exactly this address, of whatever kind. Nobody writes
+//!   one by mistake.
+//! - A grant whose host names an inside host by its form (`localhost`, `ollama`, `gpu.lan`, see
+//!   [`names_inside`]) allows private and loopback addresses. Such names have no owner outside:
+//!   they mean nothing in public DNS, and a model server beside Arete is what they are written for.
+//! - Any other name is taken for a public one and may not lead inside, unless the grant says
+//!   `private = true`. Where grants of one provider differ on the same host, all of them have to
+//!   say so: the name is resolved for the host, and nothing says for which grant.
+//! - Link-local addresses, those of metadata services among them, hand out the credentials of the
+//!   machine to whoever asks. No name and no `private` opens them; only a grant of the address
+//!   itself does.
+//! - What no host can have (unspecified, multicast, broadcast, documentation, reserved) opens to
+//!   nothing else either.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -85,8 +88,8 @@ pub(super) fn literal(host: &Host) -> Option<IpAddr> {
     }
 }
 
-/// Whether a name is by its form one of this machine or network: `localhost`, a name without a dot as containers have,
-/// or one below a top-level domain that is kept for such use.
+/// Whether a name is by its form one of this machine or network: `localhost`, a name without a dot
+/// as containers have, or one below a top-level domain that is kept for such use.
 fn names_inside(name: &str) -> bool {
     const INSIDE: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
@@ -94,9 +97,13 @@ fn names_inside(name: &str) -> bool {
 }
 
 /// Metadata services that aren't at a link-local address: Alibaba's, Azure's and Oracle's first.
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
-/// Those of Amazon (a prefix of which it uses several), Google and Scaleway: unique-local addresses.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+/// Those of Amazon (a prefix of which it uses several), Google and Scaleway: unique-local
+/// addresses.
 const METADATA_V6: [([u16; 8], u8); 3] = [
     ([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32),
     ([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128),
@@ -112,10 +119,14 @@ fn of_v4(address: Ipv4Addr) -> Class {
         [127 | 10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Class::Inside,
         // For benchmarks by the book; in life, what proxies on this machine give out for names.
         [198, 18..=19, ..] => Class::Inside,
-        // This network, protocol assignments, documentation, a relay that is no more, multicast, reserved, broadcast.
-        [0, ..] | [192, 0, 0 | 2, _] | [198, 51, 100, _] | [203, 0, 113, _] | [192, 88, 99, _] | [224..=255, ..] => {
-            Class::Nowhere
-        }
+        // This network, protocol assignments, documentation, a relay that is no more, multicast,
+        // reserved, broadcast.
+        [0, ..]
+        | [192, 0, 0 | 2, _]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [192, 88, 99, _]
+        | [224..=255, ..] => Class::Nowhere,
         _ => Class::Public,
     }
 }
@@ -131,7 +142,8 @@ fn of_v6(address: Ipv6Addr) -> Class {
         [0, 0, 0, 0, 0, 0, 0, 1] => Class::Inside,
         [0xfe80..=0xfebf, ..] => Class::Link,
         [0xfc00..=0xfdff, ..] => Class::Inside,
-        // A NAT64 of the operator's own: it leads to whatever IPv4 address it embeds, and where depends on its length.
+        // A NAT64 of the operator's own: it leads to whatever IPv4 address it embeds, and where
+        // depends on its length.
         [0x0064, 0xff9b, 0x0001, ..] => Class::Inside,
         // Protocol assignments (Teredo among them) and documentation.
         [0x2001, 0x0000..=0x01ff | 0x0db8, ..] | [0x3fff, 0x0000..=0x0fff, ..] => Class::Nowhere,
@@ -141,7 +153,8 @@ fn of_v6(address: Ipv6Addr) -> Class {
     }
 }
 
-/// The IPv4 address that packets to this IPv6 address are sent to: mapped, compatible, NAT64 and 6to4.
+/// The IPv4 address that packets to this IPv6 address are sent to: mapped, compatible, NAT64 and
+/// 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];

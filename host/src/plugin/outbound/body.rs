@@ -1,8 +1,8 @@
 //! The body of a vendor's answer, on its way in.
 //!
-//! A streamed answer is many small pieces, and hyper hands them over one at a time, each time waking whoever waits. So
-//! that the guest is woken once for all that came together, a small task takes them first. It looks a bounded way ahead,
-//! and ends with the answer it reads for.
+//! A streamed answer is many small pieces, and hyper hands them over one at a time, each time
+//! waking whoever waits. So that the guest is woken once for all that came together, a small task
+//! takes them first. It looks a bounded way ahead, and ends with the answer it reads for.
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -50,7 +50,8 @@ impl Body {
     }
 }
 
-/// The task that reads a body. Dropping it ends the task, and the connection if the body isn't at its end.
+/// The task that reads a body. Dropping it ends the task, and the connection if the body isn't at
+/// its end.
 struct Pump {
     groups: mpsc::Receiver<hyper::Result<Pieces>>,
     task: AbortHandle,
@@ -96,8 +97,8 @@ async fn read(mut body: Incoming, groups: mpsc::Sender<hyper::Result<Pieces>>) {
     }
 }
 
-/// What is right behind the last piece. A connection hands over a piece once the one before is taken, and needs a turn
-/// for that.
+/// What is right behind the last piece. A connection hands over a piece once the one before is
+/// taken, and needs a turn for that.
 async fn at_hand(body: &mut Incoming) -> Option<hyper::Result<Option<Bytes>>> {
     tokio::task::yield_now().await;
     piece(body).now_or_never()

@@ -1,5 +1,6 @@
-//! One provider's connections: HTTP/1.1, or HTTP/2 where TLS agrees on it. This is hyper's own client, which knows no
-//! cookies, redirects, proxies and compression, so none of them has to be turned off, or costs anything.
+//! One provider's connections: HTTP/1.1, or HTTP/2 where TLS agrees on it. This is hyper's own
+//! client, which knows no cookies, redirects, proxies and compression, so none of them has to be
+//! turned off, or costs anything.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,7 +21,8 @@ use tower_service::Service;
 use super::OutboundLimits;
 use super::resolve::Resolver;
 
-/// How long an unused connection is kept. Less than the minute after which servers and balancers commonly close theirs.
+/// How long an unused connection is kept. Less than the minute after which servers and balancers
+/// commonly close theirs.
 const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// How long a connection is silent before the system asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,13 +35,16 @@ impl Client {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_keepalive(Some(KEEP_ALIVE));
-        // Deltas are small: without this they wait some 40 ms for the one before to be acknowledged.
+        // Deltas are small: without this they wait some 40 ms for the one before to be
+        // acknowledged.
         tcp.set_nodelay(true);
-        let tls = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
+        let tls =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
         let connector = Connector { inner: tls.wrap_connector(tcp), timeout: limits.connect };
-        // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the limit is refused by
-        // the limit's name; what is beyond this, by HTTP/2 itself.
-        let header_list = limits.header_bytes.saturating_add(limits.headers.saturating_mul(32)).saturating_mul(2);
+        // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the
+        // limit is refused by the limit's name; what is beyond this, by HTTP/2 itself.
+        let header_list =
+            limits.header_bytes.saturating_add(limits.headers.saturating_mul(32)).saturating_mul(2);
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -51,7 +56,10 @@ impl Client {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Error> {
         self.0.request(request).await
     }
 }

@@ -1,5 +1,5 @@
-//! What is said of a request that isn't allowed: to the guest a value, to the operator a line of the log with the very
-//! lines of TOML that would allow it.
+//! What is said of a request that isn't allowed: to the guest a value, to the operator a line of
+//! the log with the very lines of TOML that would allow it.
 
 use std::fmt::Write;
 
@@ -35,7 +35,11 @@ impl Denials {
         self.0 = self.0.saturating_add(1);
         if self.0 <= LINES_MAX {
             let line = denial.for_operator(provider, url);
-            let more = if self.0 == LINES_MAX { "\nThis call's further denials aren't logged." } else { "" };
+            let more = if self.0 == LINES_MAX {
+                "\nThis call's further denials aren't logged."
+            } else {
+                ""
+            };
             warn!(provider, %origin, file = file(provider), "{line}{more}");
         }
         HttpError::Denied(denial.for_guest(provider, &origin))
@@ -46,7 +50,9 @@ impl Denial {
     /// Without the address that was found: where inside names lead is the operator's business.
     fn for_guest(self, provider: &str, origin: &str) -> String {
         match self {
-            Self::Describing => format!("provider {provider} may reach nobody while it describes itself"),
+            Self::Describing => {
+                format!("provider {provider} may reach nobody while it describes itself")
+            }
             Self::NotGranted => format!(
                 "provider {provider} has no grant for {origin}: the operator may add one, [[outbound]] with origin = {}, \
                  to {}",
@@ -67,8 +73,10 @@ impl Denial {
         match self {
             Self::Describing => "Refused a provider's request: it only describes itself".into(),
             Self::NotGranted => {
-                let mut line = "Refused a provider's request to an origin it has no grant for".to_owned();
-                let class = url.host().and_then(|host| address::literal(&host.to_owned())).map(Class::of);
+                let mut line =
+                    "Refused a provider's request to an origin it has no grant for".to_owned();
+                let class =
+                    url.host().and_then(|host| address::literal(&host.to_owned())).map(Class::of);
                 if let Some(class) = class.filter(|class| *class != Class::Public) {
                     let _ = write!(line, ". Mind that this is {}", class.name());
                 }
@@ -140,7 +148,12 @@ mod tests {
         let refused = Refused { address: [10, 0, 0, 7].into(), class: Class::Inside };
         let line = operator("https://api.openai.com:8443/", Denial::Refused(refused));
         assert!(line.contains("10.0.0.7"), "{line}");
-        assert!(line.ends_with("[[outbound]]\norigin = \"https://api.openai.com:8443\"\nprivate = true"), "{line}");
+        assert!(
+            line.ends_with(
+                "[[outbound]]\norigin = \"https://api.openai.com:8443\"\nprivate = true"
+            ),
+            "{line}"
+        );
     }
 
     #[test]
@@ -156,7 +169,10 @@ mod tests {
     fn a_guest_is_told_no_address() {
         let refused = Refused { address: [10, 0, 0, 7].into(), class: Class::Inside };
         let text = Denial::Refused(refused).for_guest("openai", "https://api.openai.com");
-        assert!(text.contains("an address inside this network") && !text.contains("10.0.0.7"), "{text}");
+        assert!(
+            text.contains("an address inside this network") && !text.contains("10.0.0.7"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -184,16 +200,24 @@ mod tests {
     fn a_call_logs_a_few_denials_and_answers_all() {
         let log = Log::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        let subscriber =
+            tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             let url = Url::parse("https://api.openai.com").unwrap();
             let mut denials = Denials::default();
             for _ in 0..10 {
-                assert!(matches!(denials.deny("openai", &url, Denial::NotGranted), HttpError::Denied(_)));
+                assert!(matches!(
+                    denials.deny("openai", &url, Denial::NotGranted),
+                    HttpError::Denied(_)
+                ));
             }
         });
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         assert_eq!(log.lines().count(), 3, "{log}");
-        assert_eq!(log.lines().filter(|line| line.contains("further denials aren't logged")).count(), 1, "{log}");
+        assert_eq!(
+            log.lines().filter(|line| line.contains("further denials aren't logged")).count(),
+            1,
+            "{log}"
+        );
     }
 }

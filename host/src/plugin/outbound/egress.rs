@@ -1,6 +1,7 @@
-//! A provider's way out, made once when it is admitted: what it was granted, its limits, its secrets, and connections of
-//! its own. Nothing of it is shared with another provider but the roots of trust: no connection, no TLS session and no
-//! resolved name tells one provider, or its vendor, of another's calls.
+//! A provider's way out, made once when it is admitted: what it was granted, its limits, its
+//! secrets, and connections of its own. Nothing of it is shared with another provider but the roots
+//! of trust: no connection, no TLS session and no resolved name tells one provider, or its vendor,
+//! of another's calls.
 
 use std::sync::Arc;
 
@@ -30,12 +31,14 @@ pub struct Grant {
     pub origin: Origin,
     /// Headers the host attaches, credentials as a rule. They replace the guest's.
     pub headers: Vec<(HeaderName, SecretString)>,
-    /// Whether a name that looks public may lead to an address inside the operator's network. Names that are inside by
-    /// their form, such as `localhost` and `gpu.lan`, and addresses need no such word.
+    /// Whether a name that looks public may lead to an address inside the operator's network.
+    /// Names that are inside by their form, such as `localhost` and `gpu.lan`, and addresses
+    /// need no such word.
     pub private: bool,
 }
 
-/// What all providers' TLS has in common: the roots of trust, which take long to read and much memory.
+/// What all providers' TLS has in common: the roots of trust, which take long to read and much
+/// memory.
 pub(crate) struct Tls(ClientConfig);
 
 impl Tls {
@@ -57,7 +60,8 @@ impl Tls {
     /// The same roots, and sessions of its own.
     fn of_one_provider(&self, origins: usize) -> ClientConfig {
         let mut config = self.0.clone();
-        config.resumption = Resumption::in_memory_sessions(origins.saturating_mul(SESSIONS_PER_ORIGIN));
+        config.resumption =
+            Resumption::in_memory_sessions(origins.saturating_mul(SESSIONS_PER_ORIGIN));
         config
     }
 }
@@ -68,7 +72,8 @@ pub(in crate::plugin) struct Egress {
     pub(super) client: Client,
     pub(super) limits: OutboundLimits,
     pub(super) secrets: Arc<Secrets>,
-    /// The names of all headers in which any grant may attach a secret: the guest sets none of them, wherever it asks.
+    /// The names of all headers in which any grant may attach a secret: the guest sets none of
+    /// them, wherever it asks.
     pub(super) secret_headers: Vec<HeaderName>,
     pub(super) granted: Vec<Arc<Granted>>,
     pub(super) targets: Targets,
@@ -100,13 +105,17 @@ impl Egress {
         lookup: resolve::Lookup,
     ) -> anyhow::Result<Self> {
         let names = grants.iter().filter_map(|grant| match &grant.origin {
-            Origin::Tuple(_, Host::Domain(name), _) => Some((name.clone(), Reach::of(name, grant.private))),
-            // The check of the origin is that of the address, and the connector asks no resolver for it.
+            Origin::Tuple(_, Host::Domain(name), _) => {
+                Some((name.clone(), Reach::of(name, grant.private)))
+            }
+            // The check of the origin is that of the address, and the connector asks no resolver
+            // for it.
             Origin::Tuple(..) | Origin::Opaque(_) => None,
         });
         let resolver = Resolver::new(names, lookup);
         let names = grants.iter().flat_map(|grant| grant.headers.iter().map(|(name, _)| name));
-        let mut secret_headers: Vec<_> = names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
+        let mut secret_headers: Vec<_> =
+            names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
         secret_headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         secret_headers.dedup();
         Ok(Self {
@@ -115,7 +124,10 @@ impl Egress {
             limits,
             secrets: Arc::new(Secrets::new(grants)),
             secret_headers,
-            granted: grants.iter().map(|grant| Granted::new(grant).map(Arc::new)).collect::<anyhow::Result<_>>()?,
+            granted: grants
+                .iter()
+                .map(|grant| Granted::new(grant).map(Arc::new))
+                .collect::<anyhow::Result<_>>()?,
             targets: Targets::default(),
         })
     }

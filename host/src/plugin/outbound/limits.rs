@@ -1,19 +1,20 @@
-//! How much of everything one call may use on its way out, and how the sentence of a breach tells its reader what to
-//! raise.
+//! How much of everything one call may use on its way out, and how the sentence of a breach tells
+//! its reader what to raise.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use crate::config::{Limit, Limits};
 
-/// Bounds on one call's exchanges with a vendor. An operator sets them under `[limits]` of a provider's file, by the
-/// keys named here.
+/// Bounds on one call's exchanges with a vendor. An operator sets them under `[limits]` of a
+/// provider's file, by the keys named here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutboundLimits {
-    /// `connect-timeout`: how long connecting may take, from the name's resolution to the end of the TLS handshake.
+    /// `connect-timeout`: how long connecting may take, from the name's resolution to the end of
+    /// the TLS handshake.
     pub connect: Duration,
-    /// `first-byte-timeout`: how long the vendor may take until the head of its answer has come, connecting and sending
-    /// included.
+    /// `first-byte-timeout`: how long the vendor may take until the head of its answer has come,
+    /// connecting and sending included.
     pub first_byte: Duration,
     /// `idle-timeout`: how long the vendor may be silent between two pieces of its answer.
     pub idle: Duration,
@@ -25,8 +26,9 @@ pub(crate) struct OutboundLimits {
     pub event_bytes: usize,
     /// `headers`: how many headers a request or an answer may have.
     pub headers: usize,
-    /// `header-bytes`: how many bytes the names and values of all headers may have together, in a request with its
-    /// method and URL. Over HTTP/1 no answer's head may be larger than 400 KiB, whatever is set here.
+    /// `header-bytes`: how many bytes the names and values of all headers may have together, in a
+    /// request with its method and URL. Over HTTP/1 no answer's head may be larger than 400
+    /// KiB, whatever is set here.
     pub header_bytes: usize,
     /// `requests`: how many requests one call may send.
     pub requests: u32,

@@ -1,4 +1,5 @@
-//! A vendor's answer as the guest reads it: bounded in size, in time between pieces, and free of the host's secrets.
+//! A vendor's answer as the guest reads it: bounded in size, in time between pieces, and free of
+//! the host's secrets.
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ use super::secrets::Redactor;
 /// The most events that are handed over at once.
 const EVENTS_MAX: usize = 256;
 
-/// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its end.
+/// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its
+/// end.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reply {
     head: Parts,
@@ -35,21 +37,43 @@ pub struct Reply {
 
 impl Reply {
     /// Of an answer whose head has come.
-    pub(super) fn new(response: Response<Incoming>, egress: Arc<Egress>, meter: Meter) -> Result<Self, HttpError> {
+    pub(super) fn new(
+        response: Response<Incoming>,
+        egress: Arc<Egress>,
+        meter: Meter,
+    ) -> Result<Self, HttpError> {
         let limits = &egress.limits;
         let headers = response.headers();
         if limits.headers < headers.len() {
-            let what = format!("the vendor's answer has {} headers, more than {}", headers.len(), limits.headers);
+            let what = format!(
+                "the vendor's answer has {} headers, more than {}",
+                headers.len(),
+                limits.headers
+            );
             return Err(HttpError::TooLarge(beyond(what, "headers")));
         }
-        if limits.header_bytes < headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum() {
-            let what = format!("the headers of the vendor's answer are larger than {} bytes", limits.header_bytes);
+        if limits.header_bytes
+            < headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+        {
+            let what = format!(
+                "the headers of the vendor's answer are larger than {} bytes",
+                limits.header_bytes
+            );
             return Err(HttpError::TooLarge(beyond(what, "header-bytes")));
         }
         let redactor = Redactor::new(egress.secrets.clone());
         let framer = Framer::new(limits.event_bytes);
         let (head, body) = response.into_parts();
-        Ok(Self { head, body: Body::new(body), redactor, framer, egress, failed: None, received: 0, meter })
+        Ok(Self {
+            head,
+            body: Body::new(body),
+            redactor,
+            framer,
+            egress,
+            failed: None,
+            received: 0,
+            meter,
+        })
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -86,8 +110,9 @@ impl Reply {
 
     /// The rest of the body, all at once, as text.
     pub(crate) async fn text(&mut self) -> Result<String, HttpError> {
-        String::from_utf8(self.bytes().await?)
-            .map_err(|error| HttpError::NotText(format!("the vendor's answer isn't UTF-8: {}", error.utf8_error())))
+        String::from_utf8(self.bytes().await?).map_err(|error| {
+            HttpError::NotText(format!("the vendor's answer isn't UTF-8: {}", error.utf8_error()))
+        })
     }
 
     /// At most `max` bytes; none at the end.
@@ -143,7 +168,9 @@ impl Reply {
     pub(crate) async fn next_line(&mut self) -> Result<Option<String>, HttpError> {
         self.body.stream();
         loop {
-            if let Some(line) = self.framer.next_line().map_err(|TooLarge| self.frame_too_large("line"))? {
+            if let Some(line) =
+                self.framer.next_line().map_err(|TooLarge| self.frame_too_large("line"))?
+            {
                 return Ok(Some(line));
             }
             if self.framer.ended() {
@@ -168,7 +195,10 @@ impl Reply {
                 for piece in pieces {
                     self.received = self.received.saturating_add(piece.len());
                     if limits.response_bytes < self.received {
-                        let what = format!("the vendor's answer is larger than {} bytes", limits.response_bytes);
+                        let what = format!(
+                            "the vendor's answer is larger than {} bytes",
+                            limits.response_bytes
+                        );
                         return Err(HttpError::TooLarge(beyond(what, "response-bytes")));
                     }
                     self.redactor.feed(&piece, |bytes| self.framer.feed(bytes));

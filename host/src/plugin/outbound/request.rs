@@ -31,14 +31,18 @@ pub(super) fn target(text: &str, limits: &OutboundLimits) -> Result<Url, HttpErr
     Ok(url)
 }
 
-/// The method of a request, if it asks a vendor for something. `CONNECT` would make a tunnel, through which a guest
-/// could say what it likes; `TRACE` asks for the request to be repeated, with the headers that the host attached.
+/// The method of a request, if it asks a vendor for something. `CONNECT` would make a tunnel,
+/// through which a guest could say what it likes; `TRACE` asks for the request to be repeated, with
+/// the headers that the host attached.
 pub(super) fn method(text: &str) -> Result<Method, HttpError> {
-    if METHOD_MAX < text.len() || ["CONNECT", "TRACE"].iter().any(|method| text.eq_ignore_ascii_case(method)) {
+    if METHOD_MAX < text.len()
+        || ["CONNECT", "TRACE"].iter().any(|method| text.eq_ignore_ascii_case(method))
+    {
         let start: String = text.chars().take(METHOD_MAX).collect();
         return Err(HttpError::Invalid(format!("{start:?} is no method that a provider may use")));
     }
-    Method::from_bytes(text.as_bytes()).map_err(|_| HttpError::Invalid(format!("{text:?} is not an HTTP method")))
+    Method::from_bytes(text.as_bytes())
+        .map_err(|_| HttpError::Invalid(format!("{text:?} is not an HTTP method")))
 }
 
 /// The body's length, if it may be sent.
@@ -51,7 +55,10 @@ pub(super) fn check_body(body: Option<&Body>, limits: &OutboundLimits) -> Result
     if length <= limits.request_bytes {
         return Ok(());
     }
-    let what = format!("the request's body of {length} bytes is larger than {} bytes", limits.request_bytes);
+    let what = format!(
+        "the request's body of {length} bytes is larger than {} bytes",
+        limits.request_bytes
+    );
     Err(HttpError::Invalid(beyond(what, "request-bytes")))
 }
 
@@ -79,7 +86,8 @@ pub(in crate::plugin) fn is_of_the_host(name: &HeaderName) -> bool {
     OF_THE_HOST.contains(name)
 }
 
-/// Headers by which a guest could pass a credential of its own making, where the name's end doesn't tell.
+/// Headers by which a guest could pass a credential of its own making, where the name's end doesn't
+/// tell.
 const CREDENTIALS: [&str; 14] = [
     "api-key",
     "apikey",
@@ -96,7 +104,8 @@ const CREDENTIALS: [&str; 14] = [
     "x-key",
     "x-rapidapi-key",
 ];
-/// How the names of such headers end, as in `x-goog-api-key`, `xi-api-key`, `x-access-token` and `helicone-auth`.
+/// How the names of such headers end, as in `x-goog-api-key`, `xi-api-key`, `x-access-token` and
+/// `helicone-auth`.
 const CREDENTIAL_ENDS: [&str; 10] = [
     "-access-key",
     "-api-key",
@@ -120,15 +129,17 @@ pub(super) fn is_credential(name: &HeaderName) -> bool {
         || name.starts_with(CREDENTIAL_START)
 }
 
-/// The guest's headers, without those that aren't its to set: the host's, credentials, and whatever may hold a secret of
-/// the operator's for this provider, be it elsewhere. What is granted here and no secret replaces the guest's.
+/// The guest's headers, without those that aren't its to set: the host's, credentials, and whatever
+/// may hold a secret of the operator's for this provider, be it elsewhere. What is granted here and
+/// no secret replaces the guest's.
 pub(super) fn guest_headers(
     headers: Vec<Header>,
     secret: &[HeaderName],
     limits: &OutboundLimits,
 ) -> Result<HeaderMap, HttpError> {
     if limits.headers < headers.len() {
-        let what = format!("{} headers of a request are more than {}", headers.len(), limits.headers);
+        let what =
+            format!("{} headers of a request are more than {}", headers.len(), limits.headers);
         return Err(HttpError::Invalid(beyond(what, "headers")));
     }
     let bytes: usize = headers.iter().map(|header| header.name.len() + header.value.len()).sum();
@@ -136,11 +147,15 @@ pub(super) fn guest_headers(
         return Err(HttpError::Invalid(too_many_bytes("the request's headers are", limits)));
     }
     let mut map = HeaderMap::with_capacity(headers.len() + secret.len() + OF_OURS);
-    map.insert(header::USER_AGENT, HeaderValue::from_static(concat!("arete/", env!("CARGO_PKG_VERSION"))));
+    map.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("arete/", env!("CARGO_PKG_VERSION"))),
+    );
     // A compressed answer couldn't be searched for secrets.
     map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for Header { name, value } in headers {
-        let invalid = |what| HttpError::Invalid(format!("the {what} of header {name:?} isn't valid in HTTP"));
+        let invalid =
+            |what| HttpError::Invalid(format!("the {what} of header {name:?} isn't valid in HTTP"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("name"))?;
         let value = HeaderValue::from_str(&value).map_err(|_| invalid("value"))?;
         if !secret.contains(&key) && !OF_THE_HOST.contains(&key) && !is_credential(&key) {
@@ -168,15 +183,23 @@ mod tests {
         let headers = headers.iter().map(|name| header(name, "1")).collect();
         let kept = guest_headers(headers, secret, &OutboundLimits::default()).unwrap();
         assert_eq!(kept[header::ACCEPT_ENCODING], "identity");
-        let names =
-            kept.keys().filter(|name| ![header::USER_AGENT, header::ACCEPT_ENCODING, header::ACCEPT].contains(name));
+        let names = kept.keys().filter(|name| {
+            ![header::USER_AGENT, header::ACCEPT_ENCODING, header::ACCEPT].contains(name)
+        });
         names.map(ToString::to_string).collect()
     }
 
     #[test]
     fn urls_that_hide_their_host_are_invalid() {
         let long = format!("https://{}.example.com", "a.".repeat(130));
-        for url in ["https://api.example.com@evil.example/", "file:///etc/passwd", "/v1", "", "data:,x", &long] {
+        for url in [
+            "https://api.example.com@evil.example/",
+            "file:///etc/passwd",
+            "/v1",
+            "",
+            "data:,x",
+            &long,
+        ] {
             let error = target(url, &OutboundLimits::default()).unwrap_err();
             assert!(matches!(error, HttpError::Invalid(_)), "{url}: {error:?}");
         }
@@ -212,14 +235,26 @@ mod tests {
             "x-forwarded-authorization",
         ];
         assert!(kept(&credentials, &[]).is_empty());
-        let harmless = ["content-type", "anthropic-version", "idempotency-key", "x-request-id", "openai-organization"];
+        let harmless = [
+            "content-type",
+            "anthropic-version",
+            "idempotency-key",
+            "x-request-id",
+            "openai-organization",
+        ];
         assert_eq!(kept(&harmless, &[]), harmless);
     }
 
     #[test]
     fn a_guest_sets_nothing_of_the_hosts_and_nothing_that_is_secret() {
-        let of_the_host =
-            ["Host", "content-length", "Transfer-Encoding", "connection", "accept-encoding", "user-agent"];
+        let of_the_host = [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "connection",
+            "accept-encoding",
+            "user-agent",
+        ];
         assert!(kept(&of_the_host, &[]).is_empty());
         assert_eq!(kept(&["X-Team", "x-other"], &[HeaderName::from_static("x-team")]), ["x-other"]);
     }
@@ -227,12 +262,20 @@ mod tests {
     #[test]
     fn headers_that_would_split_the_request_are_invalid() {
         let sent = vec![header("x-a", "1\r\nx-b: 2")];
-        assert!(matches!(guest_headers(sent, &[], &OutboundLimits::default()), Err(HttpError::Invalid(_))));
+        assert!(matches!(
+            guest_headers(sent, &[], &OutboundLimits::default()),
+            Err(HttpError::Invalid(_))
+        ));
     }
 
     #[test]
     fn what_is_larger_than_its_limit_is_refused_by_its_key() {
-        let limits = OutboundLimits { headers: 2, header_bytes: 40, request_bytes: 3, ..OutboundLimits::default() };
+        let limits = OutboundLimits {
+            headers: 2,
+            header_bytes: 40,
+            request_bytes: 3,
+            ..OutboundLimits::default()
+        };
         let problem = |error| match error {
             HttpError::Invalid(problem) => problem,
             other => panic!("{other:?}"),
@@ -240,9 +283,12 @@ mod tests {
         let many = vec![header("a", ""), header("b", ""), header("c", "")];
         let many = problem(guest_headers(many, &[], &limits).unwrap_err());
         assert!(many.contains("more than 2 (`headers`"), "{many}");
-        let large = problem(guest_headers(vec![header("a", &"1".repeat(40))], &[], &limits).unwrap_err());
+        let large =
+            problem(guest_headers(vec![header("a", &"1".repeat(40))], &[], &limits).unwrap_err());
         assert!(large.contains("larger than 40 bytes (`header-bytes`"), "{large}");
-        let url = problem(target(&format!("https://example.com/{}", "a".repeat(40)), &limits).unwrap_err());
+        let url = problem(
+            target(&format!("https://example.com/{}", "a".repeat(40)), &limits).unwrap_err(),
+        );
         assert!(url.contains("larger than 40 bytes (`header-bytes`"), "{url}");
         let body = problem(check_body(Some(&Body::Bytes(vec![0; 4])), &limits).unwrap_err());
         assert!(body.contains("larger than 3 bytes (`request-bytes`"), "{body}");

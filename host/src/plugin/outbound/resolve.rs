@@ -1,5 +1,6 @@
-//! Resolves the granted names for the connections of one provider, and lets through only addresses that the grant
-//! reaches. What is returned is what is connected to: no second resolution comes between the check and its use.
+//! Resolves the granted names for the connections of one provider, and lets through only addresses
+//! that the grant reaches. What is returned is what is connected to: no second resolution comes
+//! between the check and its use.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -24,7 +25,8 @@ pub(super) fn system(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
-/// All addresses of a name are out of the grant's reach. Comes back out of the client as a source of its error.
+/// All addresses of a name are out of the grant's reach. Comes back out of the client as a source
+/// of its error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the name leads to {}", class.name())]
 pub(super) struct Refused {
@@ -47,9 +49,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 struct Granted {
     name: String,
     reach: Reach,
-    /// What the lookup under way will have found. However many connections are made at once, a name is looked up by
-    /// one thread at a time; and as a thread that waits for a name server can't be called back, this also bounds those
-    /// that nobody waits for any more. Nothing is kept once it has ended: caching is the system's business.
+    /// What the lookup under way will have found. However many connections are made at once, a
+    /// name is looked up by one thread at a time; and as a thread that waits for a name server
+    /// can't be called back, this also bounds those that nobody waits for any more. Nothing is
+    /// kept once it has ended: caching is the system's business.
     under_way: Mutex<Option<watch::Receiver<Found>>>,
 }
 
@@ -85,7 +88,11 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let granted = self.names.iter().find(|granted| granted.name.eq_ignore_ascii_case(name.as_str())).cloned();
+        let granted = self
+            .names
+            .iter()
+            .find(|granted| granted.name.eq_ignore_ascii_case(name.as_str()))
+            .cloned();
         let lookup = self.lookup;
         Box::pin(async move {
             // The origin was checked before; a name that comes here all the same isn't looked up.
@@ -103,14 +110,22 @@ impl Granted {
             Ok(Some(Ok(addresses))) => addresses,
             Ok(Some(Err(problem))) => return Err(problem.as_ref().into()),
             // The thread has panicked.
-            Ok(None) | Err(_) => return Err("the lookup of the name ended without an answer".into()),
+            Ok(None) | Err(_) => {
+                return Err("the lookup of the name ended without an answer".into());
+            }
         };
         let (mut allowed, refused): (Vec<_>, Vec<_>) =
             addresses.into_iter().partition(|address| self.reach.allows(Class::of(*address)));
         allowed.truncate(ADDRESSES_MAX);
         match (allowed.first(), refused.first()) {
-            (Some(_), _) => Ok(allowed.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect::<Vec<_>>().into_iter()),
-            (None, Some(address)) => Err(Refused { address: *address, class: Class::of(*address) }.into()),
+            (Some(_), _) => Ok(allowed
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, 0))
+                .collect::<Vec<_>>()
+                .into_iter()),
+            (None, Some(address)) => {
+                Err(Refused { address: *address, class: Class::of(*address) }.into())
+            }
             (None, None) => Err("the name has no address".into()),
         }
     }
@@ -145,7 +160,9 @@ mod tests {
         match name.strip_suffix(".example.com") {
             Some("nowhere") => Ok(vec![]),
             Some("broken") => Err(io::Error::other("no such name")),
-            Some("mixed") => Ok(vec![[10, 0, 0, 1].into(), [1, 1, 1, 1].into(), [169, 254, 169, 254].into()]),
+            Some("mixed") => {
+                Ok(vec![[10, 0, 0, 1].into(), [1, 1, 1, 1].into(), [169, 254, 169, 254].into()])
+            }
             Some("inside") => Ok(vec![[127, 0, 0, 1].into(), [10, 0, 0, 1].into()]),
             Some("metadata") => Ok(vec![[169, 254, 169, 254].into()]),
             _ => Ok(vec![[1, 1, 1, 1].into()]),
@@ -165,7 +182,10 @@ mod tests {
         assert_eq!(resolve("api.example.com", false).await.unwrap(), ["1.1.1.1:0"]);
         assert_eq!(resolve("mixed.example.com", false).await.unwrap(), ["1.1.1.1:0"]);
         assert_eq!(resolve("mixed.example.com", true).await.unwrap(), ["10.0.0.1:0", "1.1.1.1:0"]);
-        assert_eq!(resolve("inside.example.com", true).await.unwrap(), ["127.0.0.1:0", "10.0.0.1:0"]);
+        assert_eq!(
+            resolve("inside.example.com", true).await.unwrap(),
+            ["127.0.0.1:0", "10.0.0.1:0"]
+        );
         let inside = resolve("inside.example.com", false).await.unwrap_err();
         assert_eq!(inside, "the name leads to an address inside this network");
         for private in [false, true] {
@@ -176,16 +196,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_without_addresses_and_one_that_fails_are_told_apart_from_a_refusal() {
-        assert_eq!(resolve("nowhere.example.com", false).await.unwrap_err(), "the name has no address");
+        assert_eq!(
+            resolve("nowhere.example.com", false).await.unwrap_err(),
+            "the name has no address"
+        );
         assert_eq!(resolve("broken.example.com", false).await.unwrap_err(), "no such name");
     }
 
     #[tokio::test]
     async fn a_host_granted_twice_has_the_lesser_reach() {
-        let twice = [Reach::Inside, Reach::Public].map(|reach| ("inside.example.com".to_owned(), reach));
+        let twice =
+            [Reach::Inside, Reach::Public].map(|reach| ("inside.example.com".to_owned(), reach));
         let mut resolver = Resolver::new(twice, addresses);
         assert!(resolver.call("INSIDE.example.com".parse().unwrap()).await.is_err());
-        assert!(resolver.call("api.example.com".parse().unwrap()).await.is_err(), "nobody granted it");
+        assert!(
+            resolver.call("api.example.com".parse().unwrap()).await.is_err(),
+            "nobody granted it"
+        );
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! Where a request goes, if it may go there. A provider asks few URLs over and over, so what was found out about the last
-//! ones is kept.
+//! Where a request goes, if it may go there. A provider asks few URLs over and over, so what was
+//! found out about the last ones is kept.
 
 use std::sync::Arc;
 
@@ -48,14 +48,16 @@ impl Targets {
         }
         let url = request::target(text, limits)?;
         let uri = url.as_str().parse();
-        let uri = uri.map_err(|error| HttpError::Invalid(format!("the URL can't be sent: {error}")))?;
+        let uri =
+            uri.map_err(|error| HttpError::Invalid(format!("the URL can't be sent: {error}")))?;
         let origin = url.origin();
         let granted = grants.iter().find(|granted| granted.origin == origin).cloned();
         let target = Arc::new(Target { text: text.to_owned(), url, uri, granted });
         if target.granted.is_some() && text.len() <= LENGTH_MAX {
             // Two at once may each forget what the other found: it is found again.
             let others = self.0.load();
-            let kept = std::iter::once(&target).chain(others.iter()).take(KEPT_MAX).cloned().collect();
+            let kept =
+                std::iter::once(&target).chain(others.iter()).take(KEPT_MAX).cloned().collect();
             self.0.store(Arc::new(kept));
         }
         Ok(target)

@@ -26,7 +26,10 @@ fn grant(origin: &str) -> Grant {
 }
 
 fn egress_of(grant: Grant, limits: OutboundLimits, lookup: resolve::Lookup) -> Arc<Egress> {
-    Arc::new(Egress::with_lookup(&Tls::load().unwrap(), "test".into(), &[grant], limits, lookup).unwrap())
+    Arc::new(
+        Egress::with_lookup(&Tls::load().unwrap(), "test".into(), &[grant], limits, lookup)
+            .unwrap(),
+    )
 }
 
 fn egress(grant: Grant) -> Arc<Egress> {
@@ -77,7 +80,9 @@ async fn only_the_very_origin_that_was_granted_is_reached() {
 async fn a_public_name_that_leads_inside_is_denied_and_nobody_is_connected_to() {
     let vendor = Upstream::start().await;
     let url = public(&vendor);
-    let HttpError::Denied(reason) = refused(&egress(grant(&url)), &url).await else { panic!("not denied") };
+    let HttpError::Denied(reason) = refused(&egress(grant(&url)), &url).await else {
+        panic!("not denied")
+    };
     assert!(reason.contains("leads to an address inside this network"), "{reason}");
     assert_eq!(vendor.connections_total(), 0);
 }
@@ -131,7 +136,11 @@ async fn providers_share_no_connection_and_calls_of_one_do() {
 async fn the_granted_key_is_sent_and_the_guests_own_is_not() {
     let vendor = Upstream::start().await;
     let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
-    let headers = vec![header("X-API-Key", "forged"), header("authorization", "forged"), header("x-other", "kept")];
+    let headers = vec![
+        header("X-API-Key", "forged"),
+        header("authorization", "forged"),
+        header("x-other", "kept"),
+    ];
     let sent = HttpRequest { headers, ..get(vendor.url()) };
     outbound(&egress(grant(vendor.url()))).send(sent).await.unwrap();
     let seen = vendor.next_request().await;
@@ -149,7 +158,9 @@ async fn a_header_granted_elsewhere_is_not_the_guests_unless_it_is_plain() {
     let elsewhere = Grant { headers: elsewhere, ..grant("https://api.example.com") };
     let here = Grant { headers: vec![set("anthropic-version")], ..grant(vendor.url()) };
     let grants = [elsewhere, here];
-    let egress = Egress::new(&Tls::load().unwrap(), "test".into(), &grants, OutboundLimits::default()).unwrap();
+    let egress =
+        Egress::new(&Tls::load().unwrap(), "test".into(), &grants, OutboundLimits::default())
+            .unwrap();
     let headers = ["x-team", "content-type", "anthropic-version"];
     let headers = headers.map(|name| Header { name: name.into(), value: "guest".into() });
     let sent = HttpRequest { headers: headers.into(), ..get(vendor.url()) };
@@ -174,7 +185,12 @@ async fn a_key_that_comes_back_is_taken_out_of_every_piece() {
     let vendor = Upstream::start().await;
     let said = format!("a {KEY}\n{KEY} sk-ant-gra");
     let clean = "a [redacted]\n[redacted] sk-ant-gra";
-    vendor.always(upstream::Reply::status(200).body(said.clone()).header("x-echo", format!("<{KEY}>")).cut_every(3));
+    vendor.always(
+        upstream::Reply::status(200)
+            .body(said.clone())
+            .header("x-echo", format!("<{KEY}>"))
+            .cut_every(3),
+    );
     let egress = egress(grant(vendor.url()));
     for max in [1, 7, 1_000] {
         let mut reply = outbound(&egress).send(get(vendor.url())).await.unwrap();
@@ -235,14 +251,29 @@ async fn a_name_that_is_never_resolved_meets_the_limit_for_connecting() {
 async fn large_answers_and_heads_meet_their_limits() {
     let vendor = Upstream::start().await;
     let base = OutboundLimits::default();
-    vendor.always(upstream::Reply::status(200).body("x".repeat(200)).header("x-long", "y".repeat(300)));
+    vendor.always(
+        upstream::Reply::status(200).body("x".repeat(200)).header("x-long", "y".repeat(300)),
+    );
     let limits = OutboundLimits { response_bytes: 100, ..base };
-    assert_beyond(within(&vendor, limits).await.unwrap().bytes().await, "100 bytes", "response-bytes");
+    assert_beyond(
+        within(&vendor, limits).await.unwrap().bytes().await,
+        "100 bytes",
+        "response-bytes",
+    );
     let limits = OutboundLimits { event_bytes: 100, ..base };
-    assert_beyond(within(&vendor, limits).await.unwrap().next_line().await, "100 bytes", "event-bytes");
-    assert_beyond(within(&vendor, OutboundLimits { header_bytes: 300, ..base }).await, "300 bytes", "header-bytes");
+    assert_beyond(
+        within(&vendor, limits).await.unwrap().next_line().await,
+        "100 bytes",
+        "event-bytes",
+    );
+    assert_beyond(
+        within(&vendor, OutboundLimits { header_bytes: 300, ..base }).await,
+        "300 bytes",
+        "header-bytes",
+    );
 
-    let many = (0..30).fold(upstream::Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    let many =
+        (0..30).fold(upstream::Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "1"));
     vendor.always(many);
     assert!(within(&vendor, base).await.is_ok());
     assert_beyond(within(&vendor, OutboundLimits { headers: 20, ..base }).await, "20", "headers");
@@ -252,7 +283,11 @@ async fn large_answers_and_heads_meet_their_limits() {
 async fn one_call_sends_so_many_requests_and_the_next_begins_anew() {
     let vendor = Upstream::start().await;
     vendor.always(upstream::Reply::status(204));
-    let egress = egress_of(grant(vendor.url()), OutboundLimits { requests: 2, ..OutboundLimits::default() }, loopback);
+    let egress = egress_of(
+        grant(vendor.url()),
+        OutboundLimits { requests: 2, ..OutboundLimits::default() },
+        loopback,
+    );
     for _ in 0..2 {
         let mut outbound = outbound(&egress);
         for _ in 0..2 {
@@ -268,7 +303,9 @@ async fn errors_do_not_quote_the_url() {
     let vendor = Upstream::start().await;
     let url = vendor.url().to_owned();
     vendor.stop().await;
-    let HttpError::Connection(text) = refused(&egress(grant(&url)), &format!("{url}/v1/private")).await else {
+    let HttpError::Connection(text) =
+        refused(&egress(grant(&url)), &format!("{url}/v1/private")).await
+    else {
         panic!("not a failed connection")
     };
     assert!(!text.contains("private"), "{text}");
@@ -278,7 +315,8 @@ async fn errors_do_not_quote_the_url() {
 fn a_granted_header_that_is_not_valid_is_found_when_the_provider_is_loaded() {
     let wrong = vec![(HeaderName::from_static("x-api-key"), SecretString::from("a\nb"))];
     let wrong = Grant { headers: wrong, ..grant("https://api.example.com") };
-    let made = Egress::new(&Tls::load().unwrap(), "test".into(), &[wrong], OutboundLimits::default());
+    let made =
+        Egress::new(&Tls::load().unwrap(), "test".into(), &[wrong], OutboundLimits::default());
     let problem = made.err().unwrap().to_string();
     assert!(problem.contains("x-api-key") && !problem.contains("a\n"), "{problem}");
 }

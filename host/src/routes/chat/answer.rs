@@ -173,7 +173,11 @@ impl<'a> DeltaBody<'a> {
                 name: delta.name.as_deref(),
                 input: &delta.input,
             }),
-            Event::Start(_) | Event::Part(_) | Event::Usage(_) | Event::Finish(_) | Event::Other(_) => None,
+            Event::Start(_)
+            | Event::Part(_)
+            | Event::Usage(_)
+            | Event::Finish(_)
+            | Event::Other(_) => None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Pieces of content as JSON, in requests and answers alike: what came in an answer can be sent back as it is.
+//! Pieces of content as JSON, in requests and answers alike: what came in an answer can be sent
+//! back as it is.
 
 use std::fmt;
 
@@ -144,12 +145,20 @@ impl<'de> Deserialize<'de> for ContentBody {
 
 impl ContentBody {
     /// As the contract has it; what isn't right is noted under `place`.
-    pub(super) fn into_parts(self, place: fmt::Arguments<'_>, errors: &mut Errors) -> Vec<llm::Part> {
+    pub(super) fn into_parts(
+        self,
+        place: fmt::Arguments<'_>,
+        errors: &mut Errors,
+    ) -> Vec<llm::Part> {
         let parts = match self {
             Self::Text(text) => vec![llm::Part::Text(llm::Text { text, extra: None })],
             Self::Parts(parts) => {
                 let numbered = parts.into_iter().enumerate();
-                numbered.filter_map(|(index, part)| part.into_part(format_args!("{place}[{index}]"), errors)).collect()
+                numbered
+                    .filter_map(|(index, part)| {
+                        part.into_part(format_args!("{place}[{index}]"), errors)
+                    })
+                    .collect()
             }
         };
         if parts.is_empty() {
@@ -175,7 +184,12 @@ impl PartBody {
             }),
             Self::ToolResult { tool_use_id, content, is_error, extra } => {
                 let content = result_parts(content, format_args!("{place}.content"), errors);
-                llm::Part::ToolResult(llm::ToolResult { tool_use_id, content, is_error, extra: json(extra) })
+                llm::Part::ToolResult(llm::ToolResult {
+                    tool_use_id,
+                    content,
+                    is_error,
+                    extra: json(extra),
+                })
             }
             Self::Thinking { text, signature, extra } => {
                 llm::Part::Thinking(llm::Thinking { text, signature, extra: json(extra) })
@@ -189,7 +203,9 @@ impl PartBody {
     /// A piece of an answer. Its JSON was checked at the plugin's edge, so nothing is lost here.
     pub(super) fn from_part(part: &llm::Part) -> Self {
         match part {
-            llm::Part::Text(text) => Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) },
+            llm::Part::Text(text) => {
+                Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) }
+            }
             llm::Part::Image(image) => Self::from_image(image),
             llm::Part::ToolUse(tool_use) => Self::ToolUse {
                 id: tool_use.id.clone(),
@@ -199,7 +215,9 @@ impl PartBody {
             },
             llm::Part::ToolResult(result) => Self::ToolResult {
                 tool_use_id: result.tool_use_id.clone(),
-                content: ContentBody::Parts(result.content.iter().map(Self::from_result_part).collect()),
+                content: ContentBody::Parts(
+                    result.content.iter().map(Self::from_result_part).collect(),
+                ),
                 is_error: result.is_error,
                 extra: object(result.extra.as_ref()),
             },
@@ -214,7 +232,9 @@ impl PartBody {
 
     fn from_result_part(part: &llm::ResultPart) -> Self {
         match part {
-            llm::ResultPart::Text(text) => Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) },
+            llm::ResultPart::Text(text) => {
+                Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) }
+            }
             llm::ResultPart::Image(image) => Self::from_image(image),
             llm::ResultPart::Other(other) => Self::from_other(other),
         }
@@ -222,19 +242,28 @@ impl PartBody {
 
     fn from_image(image: &llm::Image) -> Self {
         let (media_type, data, url) = match &image.source {
-            llm::ImageSource::Data(data) => (Some(data.media_type.clone()), Some(data.base64.clone()), None),
+            llm::ImageSource::Data(data) => {
+                (Some(data.media_type.clone()), Some(data.base64.clone()), None)
+            }
             llm::ImageSource::Url(url) => (None, None, Some(url.clone())),
         };
         Self::Image { media_type, data, url, extra: object(image.extra.as_ref()) }
     }
 
     fn from_other(other: &llm::OtherPart) -> Self {
-        Self::Other { kind: other.kind.clone(), json: object(Some(&other.json)).unwrap_or_default() }
+        Self::Other {
+            kind: other.kind.clone(),
+            json: object(Some(&other.json)).unwrap_or_default(),
+        }
     }
 }
 
 /// What can stand inside a tool's result.
-fn result_parts(content: ContentBody, place: fmt::Arguments<'_>, errors: &mut Errors) -> Vec<llm::ResultPart> {
+fn result_parts(
+    content: ContentBody,
+    place: fmt::Arguments<'_>,
+    errors: &mut Errors,
+) -> Vec<llm::ResultPart> {
     if matches!(&content, ContentBody::Parts(parts) if parts.is_empty()) {
         return vec![];
     }
@@ -244,7 +273,10 @@ fn result_parts(content: ContentBody, place: fmt::Arguments<'_>, errors: &mut Er
         llm::Part::Image(image) => Some(llm::ResultPart::Image(image)),
         llm::Part::Other(other) => Some(llm::ResultPart::Other(other)),
         llm::Part::ToolUse(_) | llm::Part::ToolResult(_) | llm::Part::Thinking(_) => {
-            errors.add(format!("{place}[{index}].type"), "must be text, image or other inside a tool's result");
+            errors.add(
+                format!("{place}[{index}].type"),
+                "must be text, image or other inside a tool's result",
+            );
             None
         }
     });
@@ -263,7 +295,10 @@ fn image_source(
         (Some(media_type), Some(base64), None) => {
             // Checked here, so that the vendor isn't asked for nothing; passed on as it came.
             if !is_base64(base64.as_bytes()) {
-                errors.add(format!("{place}.data"), "must be base64 with padding (RFC 4648 section 4)");
+                errors.add(
+                    format!("{place}.data"),
+                    "must be base64 with padding (RFC 4648 section 4)",
+                );
             }
             Some(llm::ImageSource::Data(llm::ImageData { media_type, base64 }))
         }
@@ -282,7 +317,8 @@ fn is_base64(text: &[u8]) -> bool {
     let mut pieces = text.chunks(PIECE).enumerate();
     // Padding only stands at the end of all.
     pieces.all(|(index, piece)| {
-        (index == last || !piece.ends_with(b"=")) && BASE64.decode_slice(piece, &mut decoded).is_ok()
+        (index == last || !piece.ends_with(b"="))
+            && BASE64.decode_slice(piece, &mut decoded).is_ok()
     })
 }
 
@@ -311,8 +347,10 @@ mod tests {
                 text
             };
             let ends = [length.wrapping_sub(1), length.wrapping_sub(2), 4_095, 4_094, 4_096, 0, 5];
-            let strange = ends.iter().flat_map(|end| [at(*end, b'='), at(*end, b'?'), at(*end, b'B')]);
-            for text in strange.chain([text.clone().into_bytes(), format!("{text}==").into_bytes()]) {
+            let strange =
+                ends.iter().flat_map(|end| [at(*end, b'='), at(*end, b'?'), at(*end, b'B')]);
+            for text in strange.chain([text.clone().into_bytes(), format!("{text}==").into_bytes()])
+            {
                 assert_eq!(is_base64(&text), BASE64.decode(&text).is_ok(), "{length}");
             }
         }

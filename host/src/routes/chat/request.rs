@@ -91,7 +91,11 @@ pub(crate) struct ChatBody {
 
 /// A message of the conversation.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object with role and content")]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "an object with role and content"
+)]
 #[schema(as = Message)]
 pub(crate) struct MessageBody {
     /// Who speaks.
@@ -120,7 +124,11 @@ pub(crate) enum RoleBody {
 
 /// A tool the model may call.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object with name and inputSchema")]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "an object with name and inputSchema"
+)]
 #[schema(as = Tool)]
 pub(crate) struct ToolBody {
     /// Its name.
@@ -191,7 +199,8 @@ impl<'de> Deserialize<'de> for ToolChoiceBody {
                     }
                     name = Some(map.next_value()?);
                 }
-                name.map(|name| ToolChoiceBody::Named { name }).ok_or_else(|| de::Error::missing_field("name"))
+                name.map(|name| ToolChoiceBody::Named { name })
+                    .ok_or_else(|| de::Error::missing_field("name"))
             }
         }
         deserializer.deserialize_any(Choice)
@@ -217,19 +226,29 @@ impl ChatBody {
     /// Checks everything before saying anything.
     pub(crate) fn validate(self) -> Result<ChatRequest, Problem> {
         let mut errors = Errors::default();
-        let messages = errors.required("messages", self.messages).map(|all| messages(all, &mut errors));
+        let messages =
+            errors.required("messages", self.messages).map(|all| messages(all, &mut errors));
         let model = name("model", self.model, &mut errors);
         let provider = name("provider", self.provider, &mut errors);
         let max_tokens = errors.whole("maxTokens", self.max_tokens, 1..=u32::MAX.into());
         let temperature = errors.decimal("temperature", self.temperature, 0.0..=2.0);
         let top_p = errors.decimal("topP", self.top_p, 0.0..=1.0);
         let top_k = errors.whole("topK", self.top_k, 1..=u32::MAX.into());
-        let stop_sequences = errors.optional("stopSequences", self.stop_sequences).unwrap_or_default();
-        let tools = errors.optional("tools", self.tools).map(|all| tools(all, &mut errors)).unwrap_or_default();
-        let tool_choice = errors.optional("toolChoice", self.tool_choice).map(ToolChoiceBody::into_choice);
+        let stop_sequences =
+            errors.optional("stopSequences", self.stop_sequences).unwrap_or_default();
+        let tools = errors
+            .optional("tools", self.tools)
+            .map(|all| tools(all, &mut errors))
+            .unwrap_or_default();
+        let tool_choice =
+            errors.optional("toolChoice", self.tool_choice).map(ToolChoiceBody::into_choice);
         let use_cache = errors.optional("useCache", self.use_cache).unwrap_or(true);
         let ttl_ms = |ttl: &Duration| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let cache_ttl = errors.whole("cacheTTL", self.cache_ttl, ttl_ms(CACHE_TTL.start())..=ttl_ms(CACHE_TTL.end()));
+        let cache_ttl = errors.whole(
+            "cacheTTL",
+            self.cache_ttl,
+            ttl_ms(CACHE_TTL.start())..=ttl_ms(CACHE_TTL.end()),
+        );
         let stream = errors.optional("stream", self.stream).unwrap_or(false);
         let extra = errors.optional("extra", self.extra);
         errors.unknown(self.unknown);
@@ -249,7 +268,13 @@ impl ChatBody {
             extra: json(extra),
         });
         let request = errors.finish(request)?;
-        Ok(ChatRequest { provider, request, use_cache, cache_ttl: cache_ttl.map(Duration::from_millis), stream })
+        Ok(ChatRequest {
+            provider,
+            request,
+            use_cache,
+            cache_ttl: cache_ttl.map(Duration::from_millis),
+            stream,
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! A streamed answer: `start`, then `delta`s, then `done`, or `error` when it breaks off.
 //!
-//! The status is sent with the first event, so that a failure before it is an ordinary response. After a heartbeat's
-//! time of silence it is sent anyway, with a comment, and failures are events from then on.
+//! The status is sent with the first event, so that a failure before it is an ordinary response.
+//! After a heartbeat's time of silence it is sent anyway, with a comment, and failures are events
+//! from then on.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,8 +32,15 @@ pub(super) async fn answer(app: &App, call: Call, log: RequestLog) -> Result<Res
     let vendor = call.provider.info.vendor.clone();
     let ticket = app.llm.call(call, Mode::Stream);
     log.cache(ticket.state(None));
-    let mut answer =
-        Answer { ticket, vendor, cut: app.cut.subscribe(), log, ready: BytesMut::new(), begun: false, over: false };
+    let mut answer = Answer {
+        ticket,
+        vendor,
+        cut: app.cut.subscribe(),
+        log,
+        ready: BytesMut::new(),
+        begun: false,
+        over: false,
+    };
 
     match tokio::time::timeout(app.heartbeat, answer.advance()).await {
         Ok(Some(Ended::Failed(problem))) => {
@@ -68,13 +76,19 @@ struct Alive {
     heartbeat: Duration,
     /// When something was last sent.
     said: Instant,
-    /// When to look whether it was too long ago. Runs on while events come, so that none of them has to set it anew.
+    /// When to look whether it was too long ago. Runs on while events come, so that none of them
+    /// has to set it anew.
     look: Pin<Box<Sleep>>,
 }
 
 impl Alive {
     fn new(answer: Answer, heartbeat: Duration) -> Self {
-        Self { answer, heartbeat, said: Instant::now(), look: Box::pin(tokio::time::sleep(heartbeat)) }
+        Self {
+            answer,
+            heartbeat,
+            said: Instant::now(),
+            look: Box::pin(tokio::time::sleep(heartbeat)),
+        }
     }
 
     /// All that is to be sent by now; nothing after the last.

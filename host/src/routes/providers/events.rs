@@ -26,8 +26,9 @@ pub(crate) struct ProviderGone {
 
 /// Tells changes of the providers as they happen
 ///
-/// Begins with an event `provider` for each provider there is; from then on one for each change, and `gone` for a
-/// provider that was taken away. Comments keep the connection while nothing changes. Ends when the server stops.
+/// Begins with an event `provider` for each provider there is; from then on one for each change,
+/// and `gone` for a provider that was taken away. Comments keep the connection while nothing
+/// changes. Ends when the server stops.
 #[utoipa::path(
     get,
     path = "/api/llm/providers/events",
@@ -52,7 +53,8 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Response {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
     });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(app.heartbeat)).into_response();
+    let mut response =
+        Sse::new(events).keep_alive(KeepAlive::new().interval(app.heartbeat)).into_response();
     // Proxies that buffer would hold back what is meant to be seen at once.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     response

@@ -121,8 +121,14 @@ mod tests {
             (r#"{"email": "a@b", "name": " "}"#, BAD_NAME),
             (r#"{"email": "a@b", "name": []}"#, "name is an array, must be a string"),
             (r#"{"email": "a@b"}"#, "name is required"),
-            (r#"{"email": "a@b", "name": "A", "role": "root"}"#, "role is `root`, must be `admin` or `user`"),
-            (r#"{"email": "a@b", "name": "A", "role": {"admin": null}}"#, "role is an object, must be a string"),
+            (
+                r#"{"email": "a@b", "name": "A", "role": "root"}"#,
+                "role is `root`, must be `admin` or `user`",
+            ),
+            (
+                r#"{"email": "a@b", "name": "A", "role": {"admin": null}}"#,
+                "role is an object, must be a string",
+            ),
             (r#"{"email": "a@b", "name": "A", "id": "x"}"#, "id is not a field of this request"),
         ] {
             assert_eq!(create(json), [said], "{json}");
@@ -140,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_role_is_user_unless_said() {
-        for json in [r#"{"email": "a@b", "name": "A"}"#, r#"{"email": "a@b", "name": "A", "role": null}"#] {
+        for json in
+            [r#"{"email": "a@b", "name": "A"}"#, r#"{"email": "a@b", "name": "A", "role": null}"#]
+        {
             let new = serde_json::from_str::<CreateBody>(json).unwrap().validate().unwrap();
             assert_eq!(new.role, Role::User, "{json}");
         }

@@ -21,9 +21,9 @@ pub(crate) enum IfMatch {
 }
 
 impl IfMatch {
-    /// Does `write` if the user has a version that is demanded. The store compares and writes in one step, and takes
-    /// one version at a time: it says which one there is, and if that is another of those demanded, it is asked
-    /// again. Versions only grow, so that ends.
+    /// Does `write` if the user has a version that is demanded. The store compares and writes in
+    /// one step, and takes one version at a time: it says which one there is, and if that is
+    /// another of those demanded, it is asked again. Versions only grow, so that ends.
     pub(super) async fn attempt<T, F: Future<Output = Result<T, StoreError>>>(
         self,
         write: impl Fn(Option<u64>) -> F,
@@ -34,7 +34,9 @@ impl IfMatch {
         let mut expected = versions.first().copied().unwrap_or(NOBODYS);
         loop {
             match write(Some(expected)).await {
-                Err(StoreError::Stale { current }) if current != expected && versions.contains(&current) => {
+                Err(StoreError::Stale { current })
+                    if current != expected && versions.contains(&current) =>
+                {
                     expected = current;
                 }
                 answer => return answer,
@@ -56,13 +58,14 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let values = parts.headers.get_all(header::IF_MATCH).iter();
         // Bytes that aren't text are in no tag of ours.
-        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        let values: Vec<_> =
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
         Ok(Self::parse(&values))
     }
 }
 
-/// The versions in a list of tags; `None` if it isn't one. Weak tags don't match here, as the RFC has it. A tag may
-/// hold commas, so they don't tell tags apart by themselves.
+/// The versions in a list of tags; `None` if it isn't one. Weak tags don't match here, as the RFC
+/// has it. A tag may hold commas, so they don't tell tags apart by themselves.
 fn strong_tags(mut list: &str) -> Option<Vec<u64>> {
     let space_or_comma = |c: char| matches!(c, ' ' | '\t' | ',');
     let mut versions = vec![];

@@ -8,7 +8,8 @@ use crate::body::Errors;
 use crate::error::Problem;
 use crate::store::users::{ListQuery, PageLimit};
 
-/// Reads a query string. A parameter that nobody knows is a mistake: a filter misspelt would list everybody.
+/// Reads a query string. A parameter that nobody knows is a mistake: a filter misspelt would list
+/// everybody.
 pub(super) fn parse(query: &str) -> Result<ListQuery, Problem> {
     let mut errors = Errors::default();
     let mut list = ListQuery::default();
@@ -21,7 +22,8 @@ pub(super) fn parse(query: &str) -> Result<ListQuery, Problem> {
         match &*name {
             "limit" => match limit(&value) {
                 Some(limit) => list.limit = limit,
-                None => errors.add("limit", format!("must be a whole number from 1 to {}", PageLimit::MAX)),
+                None => errors
+                    .add("limit", format!("must be a whole number from 1 to {}", PageLimit::MAX)),
             },
             "cursor" => match value.parse() {
                 Ok(cursor) => list.cursor = Some(cursor),
@@ -56,16 +58,24 @@ mod tests {
     fn parameters_are_read_as_they_are_encoded() {
         assert_eq!(parse("").unwrap(), ListQuery::default());
         let cursor = Cursor::after(Uuid::now_v7());
-        let list = parse(&format!("limit=200&email=ada%2Bx%40example.com&cursor={cursor}")).unwrap();
+        let list =
+            parse(&format!("limit=200&email=ada%2Bx%40example.com&cursor={cursor}")).unwrap();
         assert_eq!((list.limit.get(), list.cursor), (200, Some(cursor)));
         assert_eq!(list.email.as_deref(), Some("ada+x@example.com"));
     }
 
     #[test]
     fn each_mistake_names_its_parameter() {
-        for query in
-            ["limit=0", "limit=201", "limit=%2B5", "limit=-1", "limit=5.0", "limit=", "limit", "limit=1&limit=1"]
-        {
+        for query in [
+            "limit=0",
+            "limit=201",
+            "limit=%2B5",
+            "limit=-1",
+            "limit=5.0",
+            "limit=",
+            "limit",
+            "limit=1&limit=1",
+        ] {
             assert_eq!(mistakes(query), ["limit"], "{query}");
         }
         for query in ["cursor=", "cursor=x", "cursor=%FF"] {
@@ -76,6 +86,9 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_named_at_once() {
-        assert_eq!(mistakes("emial=a&limit=0&cursor=x&email=a&email=b"), ["emial", "limit", "cursor", "email"]);
+        assert_eq!(
+            mistakes("emial=a&limit=0&cursor=x&email=a&email=b"),
+            ["emial", "limit", "cursor", "email"]
+        );
     }
 }

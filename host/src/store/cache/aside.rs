@@ -1,12 +1,13 @@
-//! A damaged file is kept beside the fresh one, for whoever wants to know what happened. Only the latest: each may be as
-//! large as the cache itself.
+//! A damaged file is kept beside the fresh one, for whoever wants to know what happened. Only the
+//! latest: each may be as large as the cache itself.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Renames the file to `<name>.damaged-<seconds since 1970>` and deletes those that were put aside before.
+/// Renames the file to `<name>.damaged-<seconds since 1970>` and deletes those that were put aside
+/// before.
 ///
 /// # Errors
 /// The file can't be renamed.

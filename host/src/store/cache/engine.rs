@@ -1,12 +1,13 @@
-//! The store in one file of this machine, on redb: no server to run, and a commit is whole or not there at all.
+//! The store in one file of this machine, on redb: no server to run, and a commit is whole or not
+//! there at all.
 //!
-//! Beside the entries lies an index by expiry, so that sweeping and evicting touch only what they remove. Eviction takes
-//! what is the soonest to expire: it has the least use left in it.
+//! Beside the entries lies an index by expiry, so that sweeping and evicting touch only what they
+//! remove. Eviction takes what is the soonest to expire: it has the least use left in it.
 //!
-//! Each commit reaches the disk before it returns. redb's lesser durability keeps a commit in memory until the next
-//! greater one, which would lose it with the process; commits are batched and off the request path, so waiting for the
-//! disk costs nobody anything. Commits also record which pages are free, so that opening after a kill takes no walk
-//! through the file.
+//! Each commit reaches the disk before it returns. redb's lesser durability keeps a commit in
+//! memory until the next greater one, which would lose it with the process; commits are batched and
+//! off the request path, so waiting for the disk costs nobody anything. Commits also record which
+//! pages are free, so that opening after a kill takes no walk through the file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io};
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, TableHandle,
-    WriteTransaction,
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    TableHandle, WriteTransaction,
 };
 use tracing::{info, warn};
 
@@ -32,10 +33,12 @@ const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
 
 const FORMAT: &str = "format";
 const BYTES: &str = "bytes";
-/// Which tables there are and what they mean. To be raised when that changes; files of another format are put aside.
+/// Which tables there are and what they mean. To be raised when that changes; files of another
+/// format are put aside.
 const FORMAT_NOW: u64 = 1;
 
-/// redb's own cache of pages. Its default is 1 GiB; answers that are asked for again are in our memory already.
+/// redb's own cache of pages. Its default is 1 GiB; answers that are asked for again are in our
+/// memory already.
 const PAGE_CACHE_BYTES: usize = 16 << 20;
 /// redb's pages. A value that doesn't fit into one gets a power of two of them.
 const PAGE_BYTES: u64 = 4_096;
@@ -62,7 +65,9 @@ impl CacheEngine for Redb {
         let opened = match Opened::open(&self.path, self.limits, verify) {
             Err(StoreError::Damaged(problem)) => {
                 let aside = aside::put(&self.path).map_err(|error| {
-                    StoreError::Failed(format!("it is damaged ({problem}) and can't be renamed: {error}"))
+                    StoreError::Failed(format!(
+                        "it is damaged ({problem}) and can't be renamed: {error}"
+                    ))
                 })?;
                 warn!(
                     file = %self.path.display(), kept_as = %aside.display(), problem,
@@ -77,7 +82,9 @@ impl CacheEngine for Redb {
 
     fn discard(&self) -> Result<(), StoreError> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Failed(error.to_string())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Failed(error.to_string()))
+            }
             _ => Ok(()),
         }
     }
@@ -106,7 +113,10 @@ impl Opened {
     }
 
     /// Changes the file in one transaction.
-    fn change<T>(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
         guarded(|| {
             let txn = begin(&self.db)?;
             let mut tables = Tables::open(&txn)?;
@@ -170,7 +180,9 @@ impl CacheStore for Opened {
     fn sweep(&self, now_ms: u64) -> Result<u64, StoreError> {
         self.change(|tables| {
             let mut removed = 0;
-            while removed < SWEEP_MAX && tables.first_expiry()?.is_some_and(|expires_at| expires_at <= now_ms) {
+            while removed < SWEEP_MAX
+                && tables.first_expiry()?.is_some_and(|expires_at| expires_at <= now_ms)
+            {
                 tables.pop()?;
                 removed += 1;
             }
@@ -194,7 +206,10 @@ impl CacheStore for Opened {
     }
 
     fn usage(&self) -> Usage {
-        Usage { entries: self.entries.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+        Usage {
+            entries: self.entries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -255,7 +270,9 @@ impl<'txn> Tables<'txn> {
     }
 
     fn evict(&mut self, limits: Limits) -> Result<(), redb::Error> {
-        while limits.entries < self.expiries.len()? || limits.bytes < self.bytes && !self.expiries.is_empty()? {
+        while limits.entries < self.expiries.len()?
+            || limits.bytes < self.bytes && !self.expiries.is_empty()?
+        {
             self.pop()?;
         }
         Ok(())
@@ -267,7 +284,8 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-/// Makes the directory and an empty file that only this user can read: answers are nobody else's business.
+/// Makes the directory and an empty file that only this user can read: answers are nobody else's
+/// business.
 fn create(path: &Path) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
@@ -279,8 +297,8 @@ fn create(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// Makes the tables in a new file. In any other, makes sure that it is one of ours, and goes through the roots of its
-/// tables.
+/// Makes the tables in a new file. In any other, makes sure that it is one of ours, and goes
+/// through the roots of its tables.
 fn prepare(db: &Database) -> Result<Usage, redb::Error> {
     let txn = begin(db)?;
     let names: Vec<String> = txn.list_tables()?.map(|table| table.name().to_owned()).collect();
@@ -315,12 +333,17 @@ fn create_tables(txn: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Gives disk back when little of a large file is in use: redb fills free pages again, but seldom shortens its file.
+/// Gives disk back when little of a large file is in use: redb fills free pages again, but seldom
+/// shortens its file.
 fn compact(db: &mut Database, path: &Path, usage: Usage) -> Result<(), redb::Error> {
     let bytes_before = fs::metadata(path)?.len();
     if COMPACT_MIN <= bytes_before && usage.bytes < bytes_before / 4 {
         db.compact()?;
-        info!(bytes_before, bytes_after = fs::metadata(path)?.len(), "The cache file was compacted");
+        info!(
+            bytes_before,
+            bytes_after = fs::metadata(path)?.len(),
+            "The cache file was compacted"
+        );
     }
     Ok(())
 }
@@ -331,13 +354,19 @@ fn begin(db: &Database) -> Result<WriteTransaction, redb::Error> {
     Ok(txn)
 }
 
-/// The room on disk that a value takes. Small ones share pages, of which keys in random order fill two thirds.
+/// The room on disk that a value takes. Small ones share pages, of which keys in random order fill
+/// two thirds.
 fn room(value_bytes: usize) -> u64 {
     let bytes = (value_bytes as u64).saturating_add(ROW_BYTES);
-    if bytes <= PAGE_BYTES / 2 { bytes + bytes / 2 } else { bytes.checked_next_power_of_two().unwrap_or(u64::MAX) }
+    if bytes <= PAGE_BYTES / 2 {
+        bytes + bytes / 2
+    } else {
+        bytes.checked_next_power_of_two().unwrap_or(u64::MAX)
+    }
 }
 
-/// Runs something of redb's. On a file that was damaged by others, redb may panic; that is no reason for ours to die.
+/// Runs something of redb's. On a file that was damaged by others, redb may panic; that is no
+/// reason for ours to die.
 fn guarded<T>(run: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => Ok(value),

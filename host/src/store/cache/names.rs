@@ -1,5 +1,5 @@
-//! Which entries there are, in memory: to look into the file takes a thread that may block, and most questions that
-//! aren't answered from memory are new.
+//! Which entries there are, in memory: to look into the file takes a thread that may block, and
+//! most questions that aren't answered from memory are new.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -65,7 +65,8 @@ impl Names {
     }
 }
 
-/// Keys are hashes already; a part of one tells it from all others. Were two to share a name, one would be missed.
+/// Keys are hashes already; a part of one tells it from all others. Were two to share a name, one
+/// would be missed.
 pub(super) fn name(key: &[u8; 32]) -> u64 {
     key.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }

@@ -79,7 +79,9 @@ fn a_second_write_takes_the_place_of_the_first() {
 fn removing_is_for_good_and_harmless_twice() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());
-    store.write(&[put(1, 9, 10), Write::Remove { key: key(1) }, Write::Remove { key: key(1) }]).unwrap();
+    store
+        .write(&[put(1, 9, 10), Write::Remove { key: key(1) }, Write::Remove { key: key(1) }])
+        .unwrap();
     assert!(!has(&*store, 1));
     assert_eq!(store.usage(), Usage::default());
 }
@@ -98,8 +100,13 @@ fn a_sweep_takes_what_has_expired_and_nothing_else() {
 fn beyond_the_entries_the_soonest_to_expire_go() {
     let dir = TempDir::new().unwrap();
     let store = Redb::new(dir.path(), Limits { entries: 3, ..LIMITS }).open(false).unwrap();
-    store.write(&[put(1, 50, 10), put(2, 10, 10), put(3, 30, 10), put(4, 20, 10), put(5, 40, 10)]).unwrap();
-    assert_eq!([1, 2, 3, 4, 5].map(|number| has(&*store, number)), [true, false, true, false, true]);
+    store
+        .write(&[put(1, 50, 10), put(2, 10, 10), put(3, 30, 10), put(4, 20, 10), put(5, 40, 10)])
+        .unwrap();
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(|number| has(&*store, number)),
+        [true, false, true, false, true]
+    );
     assert_eq!(store.usage().entries, 3);
 }
 
@@ -171,7 +178,10 @@ fn a_database_of_something_else_is_put_aside() {
         fs::remove_file(path).unwrap();
         let db = Database::create(path).unwrap();
         let txn = db.begin_write().unwrap();
-        txn.open_table(TableDefinition::<u64, &str>::new("users")).unwrap().insert(1, "somebody").unwrap();
+        txn.open_table(TableDefinition::<u64, &str>::new("users"))
+            .unwrap()
+            .insert(1, "somebody")
+            .unwrap();
         txn.commit().unwrap();
     });
 }
@@ -182,7 +192,10 @@ fn a_database_with_other_types_in_its_tables_is_put_aside() {
         fs::remove_file(path).unwrap();
         let db = Database::create(path).unwrap();
         let txn = db.begin_write().unwrap();
-        txn.open_table(TableDefinition::<&str, u64>::new("totals")).unwrap().insert("format", 1).unwrap();
+        txn.open_table(TableDefinition::<&str, u64>::new("totals"))
+            .unwrap()
+            .insert("format", 1)
+            .unwrap();
         txn.open_table(TableDefinition::<u64, u64>::new("entries")).unwrap().insert(1, 1).unwrap();
         txn.commit().unwrap();
     });
@@ -235,7 +248,11 @@ fn a_large_file_with_little_in_it_is_compacted() {
     let store = open(dir.path());
     for round in 0..10 {
         store
-            .write(&(0..10).map(|n| put(round * 10 + n, (round * 10 + n).into(), 1 << 20)).collect::<Vec<_>>())
+            .write(
+                &(0..10)
+                    .map(|n| put(round * 10 + n, (round * 10 + n).into(), 1 << 20))
+                    .collect::<Vec<_>>(),
+            )
             .unwrap();
     }
     store.sweep(90).unwrap();
@@ -255,7 +272,10 @@ fn the_file_is_for_nobody_else_to_read() {
 
     let dir = TempDir::new().unwrap();
     open(dir.path());
-    assert_eq!(fs::metadata(dir.path().join("cache.redb")).unwrap().permissions().mode() & 0o077, 0);
+    assert_eq!(
+        fs::metadata(dir.path().join("cache.redb")).unwrap().permissions().mode() & 0o077,
+        0
+    );
 }
 
 #[test]
@@ -265,7 +285,9 @@ fn what_may_be_there_is_known_once_learned_and_kept_in_step() {
     store.write(&(0..10).map(|n| put(n, u64::from(n), 10)).collect::<Vec<_>>()).unwrap();
     assert!(store.may_hold(&key(99)), "nothing is known yet");
 
-    let known = |store: &dyn CacheStore| (0..2_000).filter(|n| store.may_hold(&key(*n))).collect::<Vec<_>>();
+    let known = |store: &dyn CacheStore| {
+        (0..2_000).filter(|n| store.may_hold(&key(*n))).collect::<Vec<_>>()
+    };
     store.learn().unwrap();
     assert_eq!(known(&*store), (0..10).collect::<Vec<_>>());
     store.write(&[put(20, 99, 10), put(5, 99, 10), Write::Remove { key: key(0) }]).unwrap();

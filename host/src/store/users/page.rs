@@ -1,7 +1,7 @@
 //! The list of users, a page at a time.
 //!
-//! A page starts after an id rather than at a number, so users created or deleted meanwhile neither repeat nor hide
-//! others, and the thousandth page costs what the first one does.
+//! A page starts after an id rather than at a number, so users created or deleted meanwhile neither
+//! repeat nor hide others, and the thousandth page costs what the first one does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,8 @@ use super::{Invalid, User};
 /// Which users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Only the user with this email, whatever its case. Any text: what can't be an email matches no one.
+    /// Only the user with this email, whatever its case. Any text: what can't be an email matches
+    /// no one.
     pub email: Option<String>,
     /// From where the page before ended; from the first user if absent.
     pub cursor: Option<Cursor>,
@@ -69,8 +70,8 @@ impl TryFrom<u64> for PageLimit {
     }
 }
 
-/// A place in the list: after the user with this id. Clients get it as text and give it back; what the text is made of
-/// is ours to change, so it starts with a number that says which kind it is.
+/// A place in the list: after the user with this id. Clients get it as text and give it back; what
+/// the text is made of is ours to change, so it starts with a number that says which kind it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Cursor {
@@ -104,9 +105,15 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Cursor, Invalid> {
         // 17 bytes are 23 characters: anything longer isn't worth decoding.
-        let bytes = if text.len() == 23 { URL_SAFE_NO_PAD.decode(text).unwrap_or_default() } else { Vec::new() };
+        let bytes = if text.len() == 23 {
+            URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         match bytes.split_first() {
-            Some((&Cursor::KIND, id)) if let Ok(after) = Uuid::from_slice(id) => Ok(Cursor { after }),
+            Some((&Cursor::KIND, id)) if let Ok(after) = Uuid::from_slice(id) => {
+                Ok(Cursor { after })
+            }
             _ => Err(Invalid("must be the `nextCursor` of an earlier page")),
         }
     }

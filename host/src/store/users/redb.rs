@@ -1,12 +1,13 @@
-//! Users in one redb file: what is in its tables, and how reads and writes get to it without blocking async threads.
+//! Users in one redb file: what is in its tables, and how reads and writes get to it without
+//! blocking async threads.
 //!
-//! redb blocks and has one writer. Reads run on tokio's blocking threads, a few at a time; writes go to a thread of
-//! their own (`writer`), which commits all that is waiting at once. What can go wrong with the file as a whole is in
-//! `file`.
+//! redb blocks and has one writer. Reads run on tokio's blocking threads, a few at a time; writes
+//! go to a thread of their own (`writer`), which commits all that is waiting at once. What can go
+//! wrong with the file as a whole is in `file`.
 //!
-//! A record is JSON, so that a field can be added without rewriting the file. Fields this version doesn't know are kept
-//! when a record is rewritten: after a step back to an older version nothing a newer one stored is lost. Whatever an
-//! older version would misread raises `SCHEMA`.
+//! A record is JSON, so that a field can be added without rewriting the file. Fields this version
+//! doesn't know are kept when a record is rewritten: after a step back to an older version nothing
+//! a newer one stored is lost. Whatever an older version would misread raises `SCHEMA`.
 
 mod file;
 #[cfg(test)]
@@ -17,7 +18,9 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::redb::{Error, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use ::redb::{
+    Error, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,7 +31,9 @@ use uuid::Uuid;
 pub use self::file::OpenError;
 use self::file::UsersFile;
 use self::writer::{Write, Writer};
-use super::{Cursor, ListQuery, NewUser, Page, Role, StoreError, User, UserChanges, UserStore, email_key};
+use super::{
+    Cursor, ListQuery, NewUser, Page, Role, StoreError, User, UserChanges, UserStore, email_key,
+};
 
 /// Every user's record, by id. The order of ids is the order of creation.
 const USERS: TableDefinition<u128, &[u8]> = TableDefinition::new("users");
@@ -44,15 +49,15 @@ const SCHEMA_KEY: &str = "schema";
 /// How these tables are to be read. A file of a higher one isn't opened.
 const SCHEMA: u64 = 1;
 
-/// Reads that run at once. Each takes microseconds on a cached page and a blocking thread while it lasts; that pool has
-/// other users.
+/// Reads that run at once. Each takes microseconds on a cached page and a blocking thread while it
+/// lasts; that pool has other users.
 const READS_RUNNING_MAX: usize = 16;
 
 /// Reads that run or wait. What comes on top is answered with [`StoreError::Busy`].
 const READS_WAITING_MAX: usize = 4096;
 
-/// Users in `users.redb`. The thread that writes ends, and the file closes, when this is dropped: dropping waits for
-/// what is queued.
+/// Users in `users.redb`. The thread that writes ends, and the file closes, when this is dropped:
+/// dropping waits for what is queued.
 pub struct RedbUsers {
     file: Arc<UsersFile>,
     writer: Writer,
@@ -61,22 +66,30 @@ pub struct RedbUsers {
 }
 
 impl RedbUsers {
-    /// Opens `users.redb` in `data_dir`, or creates it if there is none. Checks the whole file, so it blocks: call it
-    /// while starting.
+    /// Opens `users.redb` in `data_dir`, or creates it if there is none. Checks the whole file, so
+    /// it blocks: call it while starting.
     ///
     /// `clock` says what time it is; `Timestamp::now` unless a test wants otherwise.
-    pub fn open(data_dir: &Path, clock: impl Fn() -> Timestamp + Send + 'static) -> Result<RedbUsers, OpenError> {
+    pub fn open(
+        data_dir: &Path,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<RedbUsers, OpenError> {
         RedbUsers::start(UsersFile::open(data_dir, file::connect)?, clock)
     }
 
-    /// Whether the tables agree: each user is found by its email and each email leads to a user who has it.
+    /// Whether the tables agree: each user is found by its email and each email leads to a user who
+    /// has it.
     ///
-    /// Reads everything. Opening compares the counts only, since checksums already tell damage from what was written.
+    /// Reads everything. Opening compares the counts only, since checksums already tell damage from
+    /// what was written.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.read(check).await
     }
 
-    fn start(file: UsersFile, clock: impl Fn() -> Timestamp + Send + 'static) -> Result<RedbUsers, OpenError> {
+    fn start(
+        file: UsersFile,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<RedbUsers, OpenError> {
         let file = Arc::new(file);
         let writer = Writer::start(file.clone(), clock)?;
         Ok(RedbUsers {
@@ -99,7 +112,9 @@ impl RedbUsers {
             let _permit = permit;
             file.with(|db| work(&db.begin_read()?))
         });
-        task.await.unwrap_or_else(|error| Err(StoreError::Engine(format!("reading users ended early: {error}"))))
+        task.await.unwrap_or_else(|error| {
+            Err(StoreError::Engine(format!("reading users ended early: {error}")))
+        })
     }
 }
 
@@ -110,7 +125,8 @@ impl UserStore for RedbUsers {
 
     fn get(&self, id: Uuid) -> BoxFuture<'_, Result<User, StoreError>> {
         Box::pin(self.read(move |txn| {
-            let record = txn.open_table(USERS)?.get(id.as_u128())?.ok_or(StoreError::NotFound(id))?;
+            let record =
+                txn.open_table(USERS)?.get(id.as_u128())?.ok_or(StoreError::NotFound(id))?;
             Ok(Record::decode(id, record.value())?.into_user(id))
         }))
     }
@@ -122,7 +138,12 @@ impl UserStore for RedbUsers {
         }))
     }
 
-    fn update(&self, id: Uuid, changes: UserChanges, expected: Option<u64>) -> BoxFuture<'_, Result<User, StoreError>> {
+    fn update(
+        &self,
+        id: Uuid,
+        changes: UserChanges,
+        expected: Option<u64>,
+    ) -> BoxFuture<'_, Result<User, StoreError>> {
         Box::pin(self.writer.write(Write::Update { id, changes, expected }))
     }
 
@@ -168,12 +189,20 @@ fn check(txn: &ReadTransaction) -> Result<(), Failure> {
             return Err(disagree(&key).into());
         }
     }
-    // Each user has an email of its own in the table; with as many of one as of the other, none is left over.
-    if users.len()? != emails.len()? { Err(disagree("one that no user has").into()) } else { Ok(()) }
+    // Each user has an email of its own in the table; with as many of one as of the other, none is
+    // left over.
+    if users.len()? != emails.len()? {
+        Err(disagree("one that no user has").into())
+    } else {
+        Ok(())
+    }
 }
 
 fn disagree(key: &str) -> StoreError {
-    StoreError::Engine(format!("the tables of users and of emails disagree about an email ({} bytes long)", key.len()))
+    StoreError::Engine(format!(
+        "the tables of users and of emails disagree about an email ({} bytes long)",
+        key.len()
+    ))
 }
 
 /// A user as it is written to the file. Its id is the key.
@@ -193,12 +222,14 @@ struct Record {
 
 impl Record {
     fn decode(id: Uuid, bytes: &[u8]) -> Result<Record, StoreError> {
-        serde_json::from_slice(bytes)
-            .map_err(|error| StoreError::Engine(format!("the record of user {id} can't be read: {error}")))
+        serde_json::from_slice(bytes).map_err(|error| {
+            StoreError::Engine(format!("the record of user {id} can't be read: {error}"))
+        })
     }
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        serde_json::to_vec(self).map_err(|error| StoreError::Engine(format!("a user can't be written: {error}")))
+        serde_json::to_vec(self)
+            .map_err(|error| StoreError::Engine(format!("a user can't be written: {error}")))
     }
 
     fn into_user(self, id: Uuid) -> User {
@@ -231,4 +262,11 @@ macro_rules! engine_failures {
     )+};
 }
 
-engine_failures!(CommitError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
+engine_failures!(
+    CommitError,
+    DatabaseError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);

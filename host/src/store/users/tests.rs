@@ -37,14 +37,25 @@ fn a_user_is_shown_with_three_digits_of_a_second_and_without_its_version() {
 
 #[test]
 fn only_our_own_spelling_of_an_entity_tag_is_a_version() {
-    for tag in ["", "\"", "7", "\"7", "\"07\"", "\"+7\"", "W/\"7\"", "\"seven\"", "\"18446744073709551616\""] {
+    for tag in [
+        "",
+        "\"",
+        "7",
+        "\"7",
+        "\"07\"",
+        "\"+7\"",
+        "W/\"7\"",
+        "\"seven\"",
+        "\"18446744073709551616\"",
+    ] {
         assert_eq!(etag_version(tag), None, "{tag}");
     }
 }
 
 #[test]
 fn an_email_has_two_sides_no_spaces_and_at_most_254_characters() {
-    for text in ["a@b", "Ada.Lovelace+x@example.com", "\"a@b\"@c", "ädä@exämple.com", "a@[::1]"] {
+    for text in ["a@b", "Ada.Lovelace+x@example.com", "\"a@b\"@c", "ädä@exämple.com", "a@[::1]"]
+    {
         assert!(email(text).is_ok(), "{text}");
     }
     for text in ["", "@", "a", "a@", "@b", "a b@c", " a@b", "a@b\n", "a\0@b"] {
@@ -81,8 +92,14 @@ fn a_body_says_what_is_wrong_with_which_field() {
     assert_eq!(new.role, Role::User);
     let wrong = |body| serde_json::from_value::<NewUser>(body).unwrap_err().to_string();
     assert!(wrong(json!({"email": "a", "name": "A"})).contains("must be an email address"));
-    assert!(wrong(json!({"email": "a@b", "name": "A", "admin": true})).contains("unknown field `admin`"));
-    assert!(wrong(json!({"email": "a@b", "name": "A", "role": "root"})).contains("unknown variant `root`"));
+    assert!(
+        wrong(json!({"email": "a@b", "name": "A", "admin": true}))
+            .contains("unknown field `admin`")
+    );
+    assert!(
+        wrong(json!({"email": "a@b", "name": "A", "role": "root"}))
+            .contains("unknown variant `root`")
+    );
     assert_eq!(serde_json::from_value::<UserChanges>(json!({})).unwrap(), UserChanges::default());
 }
 
@@ -96,7 +113,16 @@ fn a_text_that_no_page_gave_out_is_no_cursor() {
     let ours = Cursor::after(Uuid::now_v7()).to_string();
     let other_kind = URL_SAFE_NO_PAD.encode([2; 17]);
     let id = Uuid::now_v7().to_string();
-    for text in ["", "x", &id, &other_kind, &ours[1..], &format!("{ours}="), &format!("{ours}A"), &"é".repeat(12)] {
+    for text in [
+        "",
+        "x",
+        &id,
+        &other_kind,
+        &ours[1..],
+        &format!("{ours}="),
+        &format!("{ours}A"),
+        &"é".repeat(12),
+    ] {
         assert!(text.parse::<Cursor>().is_err(), "{text}");
     }
 }

@@ -21,7 +21,9 @@ fn the_type_decides_with_a_status_and_without() {
         ("timeout_error", ErrorKind::Timeout),
         ("overloaded_error", ErrorKind::Overloaded),
     ] {
-        let body = format!(r#"{{"type":"error","error":{{"type":"{code}","message":"m"}},"request_id":"req_1"}}"#);
+        let body = format!(
+            r#"{{"type":"error","error":{{"type":"{code}","message":"m"}},"request_id":"req_1"}}"#
+        );
         let expected = ProviderError {
             code: Some(code.into()),
             request_id: Some("req_1".into()),
@@ -35,7 +37,9 @@ fn the_type_decides_with_a_status_and_without() {
 
 #[test]
 fn the_status_decides_where_there_is_no_type() {
-    for (status, kind) in [(404, ErrorKind::NotFound), (529, ErrorKind::Overloaded), (999, ErrorKind::BadResponse)] {
+    for (status, kind) in
+        [(404, ErrorKind::NotFound), (529, ErrorKind::Overloaded), (999, ErrorKind::BadResponse)]
+    {
         let error = refusal(status, &[], "<html>");
         assert_eq!((error.kind, error.status, error.code), (kind, Some(status), None));
         assert!(error.message.contains(&status.to_string()), "{}", error.message);
@@ -47,8 +51,15 @@ fn the_status_decides_where_there_is_no_type() {
 fn what_is_not_a_stream_is_named_and_not_repeated() {
     let html = not_a_stream("text/html", "<p>secret</p>");
     assert_eq!(html.kind, ErrorKind::BadResponse);
-    assert!(html.message.contains("text/html") && !html.message.contains("secret"), "{}", html.message);
-    let error = not_a_stream("application/json", r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#);
+    assert!(
+        html.message.contains("text/html") && !html.message.contains("secret"),
+        "{}",
+        html.message
+    );
+    let error = not_a_stream(
+        "application/json",
+        r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
+    );
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
 }
 

@@ -1,4 +1,5 @@
-//! What the golden files can't show: exact digits, numbers that JSON can't say, and texts that aren't JSON at all.
+//! What the golden files can't show: exact digits, numbers that JSON can't say, and texts that
+//! aren't JSON at all.
 
 use arete_plugin::llm::{ErrorKind, OtherPart, Part, ToolChoice};
 use proptest::prelude::*;

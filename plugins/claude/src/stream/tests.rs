@@ -7,11 +7,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-const START: &str = r#"{"type":"message_start","message":{"type":"message","id":"m","model":"c","content":[]}}"#;
-const TEXT: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
-const MORE: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#;
+const START: &str =
+    r#"{"type":"message_start","message":{"type":"message","id":"m","model":"c","content":[]}}"#;
+const TEXT: &str =
+    r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
+const MORE: &str =
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#;
 const BLOCK_STOP: &str = r#"{"type":"content_block_stop","index":0}"#;
-const REASON: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}"#;
+const REASON: &str =
+    r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}"#;
 const STOP: &str = r#"{"type":"message_stop"}"#;
 
 /// Feeds events of which the last one has to fail.
@@ -22,7 +26,10 @@ fn check_broken(events: &[&str], says: &str) {
     first.iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
     let error = stream.take(&said("named", last)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadResponse);
-    assert_eq!(error.message, format!("The vendor's answer isn't what its API promises: in the event `{says}."));
+    assert_eq!(
+        error.message,
+        format!("The vendor's answer isn't what its API promises: in the event `{says}.")
+    );
     assert!(!stream.is_finished());
 }
 
@@ -34,14 +41,20 @@ fn an_impossible_order_is_refused() {
         check_broken(&[event], &format!("{kind}`, something comes before `message_start`"));
     }
     check_broken(&[START, START], "message_start`, a second answer starts");
-    check_broken(&[START, TEXT, &later], "content_block_start`, block 1 starts before block 0 has ended");
+    check_broken(
+        &[START, TEXT, &later],
+        "content_block_start`, block 1 starts before block 0 has ended",
+    );
     let twice = "content_block_start`, block 0 starts after a block of the same or a higher index";
     check_broken(&[START, TEXT, BLOCK_STOP, TEXT], twice);
     check_broken(&[START, MORE], "content_block_delta`, block 0 isn't open");
     check_broken(&[START, TEXT, BLOCK_STOP, MORE], "content_block_delta`, block 0 isn't open");
     check_broken(&[START, &later, MORE], "content_block_delta`, block 0 isn't open");
     check_broken(&[START, BLOCK_STOP], "content_block_stop`, block 0 isn't open");
-    check_broken(&[START, TEXT, REASON, STOP], "message_stop`, the answer ends before block 0 has ended");
+    check_broken(
+        &[START, TEXT, REASON, STOP],
+        "message_stop`, the answer ends before block 0 has ended",
+    );
     check_broken(&[START, STOP], "message_stop`, the answer ends without a `stop_reason`");
 }
 
@@ -49,12 +62,18 @@ fn an_impossible_order_is_refused() {
 fn text_is_told_the_same_whichever_way_it_is_read() {
     let tool = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"i","name":"n"}}"#;
     let thinking = r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}"#;
-    let unknown = r#"{"type":"content_block_start","index":0,"content_block":{"type":"x","text":"b"}}"#;
-    for before in [&[][..], &[START], &[START, TEXT], &[START, tool], &[START, thinking], &[START, unknown]] {
-        for text in [r#""a""#, r#""""#, r#""\u00e4\n""#, "null", "1", r#""a","text":"b""#, r#""a","x":1"#] {
+    let unknown =
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"x","text":"b"}}"#;
+    for before in
+        [&[][..], &[START], &[START, TEXT], &[START, tool], &[START, thinking], &[START, unknown]]
+    {
+        for text in
+            [r#""a""#, r#""""#, r#""\u00e4\n""#, "null", "1", r#""a","text":"b""#, r#""a","x":1"#]
+        {
             for index in ["0", "1", "-1", "0.0"] {
                 let told = |more: &str| {
-                    let event = MORE.replace(r#""a""#, text).replace(":0", &format!(":{index}{more}"));
+                    let event =
+                        MORE.replace(r#""a""#, text).replace(":0", &format!(":{index}{more}"));
                     let mut stream = Stream::new(false);
                     before.iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
                     let told = stream.take(&said("", &event));
@@ -65,7 +84,11 @@ fn text_is_told_the_same_whichever_way_it_is_read() {
                     (told.map_err(|error| error.message), end)
                 };
                 // A field that nobody knows leads to the long way.
-                assert_eq!(told(""), told(r#","unknown":true"#), "{text} at {index} after {before:?}");
+                assert_eq!(
+                    told(""),
+                    told(r#","unknown":true"#),
+                    "{text} at {index} after {before:?}"
+                );
             }
         }
     }
@@ -76,7 +99,10 @@ fn an_event_that_lacks_what_it_promises_is_refused() {
     check_broken(&["not json"], "named`, it should be an object, but is not JSON");
     check_broken(&[""], "named`, it should be an object, but is empty");
     check_broken(&["[]"], "named`, it should be an object, but is a list");
-    check_broken(&[r#"{"type":"message_start"}"#], "message_start`, `message` should be an object, but is missing");
+    check_broken(
+        &[r#"{"type":"message_start"}"#],
+        "message_start`, `message` should be an object, but is missing",
+    );
     check_broken(
         &[r#"{"type":"message_start","message":{"type":"message","model":"c"}}"#],
         "message_start`, `message.id` should be a string, but is missing",
@@ -115,15 +141,25 @@ fn a_delta_has_to_fit_its_block() {
         let start = format!(
             r#"{{"type":"content_block_start","index":0,"content_block":{{"type":"{block}","id":"i","name":"n","data":"d"}}}}"#
         );
-        for delta in ["text_delta", "citations_delta", "thinking_delta", "signature_delta", "input_json_delta"] {
+        for delta in [
+            "text_delta",
+            "citations_delta",
+            "thinking_delta",
+            "signature_delta",
+            "input_json_delta",
+        ] {
             let event = format!(
                 r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"{delta}","text":"","citation":{{}},"thinking":"","signature":"","partial_json":""}}}}"#
             );
             if fitting.contains(delta) {
                 let mut stream = Stream::new(false);
-                [START, &start, &event].iter().for_each(|event| drop(stream.take(&said("", event)).unwrap()));
+                [START, &start, &event]
+                    .iter()
+                    .for_each(|event| drop(stream.take(&said("", event)).unwrap()));
             } else {
-                let says = format!("content_block_delta`, a `{delta}` doesn't fit a block of type `{block}`");
+                let says = format!(
+                    "content_block_delta`, a `{delta}` doesn't fit a block of type `{block}`"
+                );
                 check_broken(&[START, &start, &event], &says);
             }
         }
@@ -146,10 +182,13 @@ fn every_error_in_a_stream_ends_it_wherever_it_comes() {
 #[test]
 fn the_name_stands_in_for_a_type_that_is_missing() {
     let mut stream = Stream::new(false);
-    let deltas = stream.take(&said("message_start", &START.replace(r#""type":"message_start","#, ""))).unwrap();
+    let deltas = stream
+        .take(&said("message_start", &START.replace(r#""type":"message_start","#, "")))
+        .unwrap();
     assert!(matches!(deltas[0].event, Event::Start(_)));
     assert_eq!(stream.take(&said("ping", "{}")).unwrap(), []);
-    let error = stream.take(&said("error", r#"{"error":{"type":"api_error","message":"m"}}"#)).unwrap_err();
+    let error =
+        stream.take(&said("error", r#"{"error":{"type":"api_error","message":"m"}}"#)).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
 }
 
@@ -169,13 +208,20 @@ fn words_of_the_vendor_are_bounded_in_messages() {
     drop(stream.take(&said("", START)).unwrap());
     let error = stream.take(&said(&long, "nonsense")).unwrap_err();
     assert!(error.message.len() < 400);
-    drop(stream.take(&said("", &TEXT.replace(r#""type":"text""#, &format!(r#""type":"{long}""#)))).unwrap());
-    let error =
-        stream.take(&said("", &MORE.replace("text_delta", "thinking_delta").replace(r#""text":"#, r#""thinking":"#)));
+    drop(
+        stream
+            .take(&said("", &TEXT.replace(r#""type":"text""#, &format!(r#""type":"{long}""#))))
+            .unwrap(),
+    );
+    let error = stream.take(&said(
+        "",
+        &MORE.replace("text_delta", "thinking_delta").replace(r#""text":"#, r#""thinking":"#),
+    ));
     assert!(error.unwrap_err().message.len() < 400);
 }
 
-/// An event of the right words in any order, now and then with a field that isn't what it should be.
+/// An event of the right words in any order, now and then with a field that isn't what it should
+/// be.
 fn event() -> impl Strategy<Value = (String, String)> {
     let kind = prop::sample::select(vec![
         "message_start",
@@ -190,7 +236,14 @@ fn event() -> impl Strategy<Value = (String, String)> {
         "error",
         "new_event",
     ]);
-    let block = prop::sample::select(vec!["text", "thinking", "tool_use", "server_tool_use", "poem", "image"]);
+    let block = prop::sample::select(vec![
+        "text",
+        "thinking",
+        "tool_use",
+        "server_tool_use",
+        "poem",
+        "image",
+    ]);
     let delta = prop::sample::select(vec![
         "text_delta",
         "thinking_delta",

@@ -30,14 +30,19 @@ fn every_reason_to_stop_has_its_word() {
         ("abort", ErrorKind::VendorFailed),
         ("insufficient_system_resource", ErrorKind::Overloaded),
     ] {
-        assert_eq!(read(&ANSWER.replace("\"stop\"", &json::text(&word)), "", false).unwrap_err().kind, kind);
+        assert_eq!(
+            read(&ANSWER.replace("\"stop\"", &json::text(&word)), "", false).unwrap_err().kind,
+            kind
+        );
     }
 }
 
 #[test]
 fn what_is_said_beside_it_makes_a_stop_more_exact() {
-    let reason = |from: &str, to: &str| read(&ANSWER.replace(from, to), "", false).unwrap().finish_reason;
-    let call = r#""tool_calls":[{"id":"t","type":"function","function":{"name":"n","arguments":"{}"}}]"#;
+    let reason =
+        |from: &str, to: &str| read(&ANSWER.replace(from, to), "", false).unwrap().finish_reason;
+    let call =
+        r#""tool_calls":[{"id":"t","type":"function","function":{"name":"n","arguments":"{}"}}]"#;
     assert_eq!(reason(r#""tool_calls":null"#, call), FinishReason::ToolUse);
     assert_eq!(reason(r#""tool_calls":null"#, r#""refusal":"No.""#), FinishReason::Refusal);
     assert_eq!(reason(r#""tool_calls":null"#, r#""refusal":"""#), FinishReason::EndTurn);
@@ -55,7 +60,10 @@ fn a_native_caller_gets_the_answer_as_it_came() {
 #[test]
 fn what_is_missing_is_named_unless_it_may_be_missing() {
     for (gone, says) in [
-        (r#","finish_reason":"stop""#, Some("`choices[0].finish_reason` should be a string, but is missing")),
+        (
+            r#","finish_reason":"stop""#,
+            Some("`choices[0].finish_reason` should be a string, but is missing"),
+        ),
         (
             r#""message":{"role":"assistant","content":"Hi","tool_calls":null},"#,
             Some("`choices[0].message` should be an object, but is missing"),
@@ -68,8 +76,10 @@ fn what_is_missing_is_named_unless_it_may_be_missing() {
         (r#""role":"assistant","#, None),
         (r#""content":"Hi","#, None),
     ] {
-        let found = read(&ANSWER.replace(gone, ""), "asked", false).err().map(|error| error.message);
-        let says = says.map(|says| format!("The vendor's answer isn't what its API promises: {says}."));
+        let found =
+            read(&ANSWER.replace(gone, ""), "asked", false).err().map(|error| error.message);
+        let says =
+            says.map(|says| format!("The vendor's answer isn't what its API promises: {says}."));
         assert_eq!(found, says);
     }
 }

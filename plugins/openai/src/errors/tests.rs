@@ -23,7 +23,11 @@ fn a_few_words_say_more_than_the_status() {
         (401, "429", "null", ErrorKind::Credentials),
     ] {
         let refused = refusal(status, &[], &error(code, class));
-        assert_eq!((refused.kind, refused.status, &*refused.message), (kind, Some(status), "m"), "{status} {code}");
+        assert_eq!(
+            (refused.kind, refused.status, &*refused.message),
+            (kind, Some(status), "m"),
+            "{status} {code}"
+        );
     }
 }
 
@@ -60,8 +64,13 @@ fn an_error_holds_nothing_of_the_answer() {
 
 #[test]
 fn nothing_is_no_error() {
-    for body in ["{}", r#"{"error":null}"#, r#"{"error":false}"#, r#"{"error":""}"#, r#"{"object":"chat.completion"}"#]
-    {
+    for body in [
+        "{}",
+        r#"{"error":null}"#,
+        r#"{"error":false}"#,
+        r#"{"error":""}"#,
+        r#"{"object":"chat.completion"}"#,
+    ] {
         assert!(!is_error(&Object::parse(body).unwrap()), "{body}");
     }
 }
@@ -70,7 +79,11 @@ fn nothing_is_no_error() {
 fn what_is_not_a_stream_is_named_and_not_repeated() {
     let html = not_a_stream("text/html", "<p>secret</p>");
     assert_eq!(html.kind, ErrorKind::BadResponse);
-    assert!(html.message.contains("text/html") && !html.message.contains("secret"), "{}", html.message);
+    assert!(
+        html.message.contains("text/html") && !html.message.contains("secret"),
+        "{}",
+        html.message
+    );
     let error = not_a_stream("application/json", r#"{"error":"m"}"#);
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
 }

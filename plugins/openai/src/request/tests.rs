@@ -1,4 +1,5 @@
-//! What the golden files can't show: settings, exact digits, numbers that JSON can't say, and texts that aren't JSON.
+//! What the golden files can't show: settings, exact digits, numbers that JSON can't say, and texts
+//! that aren't JSON.
 
 use arete_plugin::golden::question;
 use arete_plugin::json;
@@ -18,8 +19,10 @@ fn openai(request: &Request, stream: bool) -> Result<String, ProviderError> {
 #[test]
 fn servers_have_their_habits() {
     let mut request = Request { max_tokens: Some(5), top_k: Some(40), ..plain() };
-    let thinking = |text: &str| Part::Thinking(Thinking { text: text.into(), signature: None, extra: None });
-    let content = vec![thinking("2 + "), Part::Text(Text { text: "4".into(), extra: None }), thinking("2")];
+    let thinking =
+        |text: &str| Part::Thinking(Thinking { text: text.into(), signature: None, extra: None });
+    let content =
+        vec![thinking("2 + "), Part::Text(Text { text: "4".into(), extra: None }), thinking("2")];
     request.messages.insert(0, Message { role: Role::Assistant, content, extra: None });
 
     let habits = Habits {
@@ -31,7 +34,10 @@ fn servers_have_their_habits() {
     let expected = r#"{"model":"m","messages":[{"role":"assistant","content":"4","reasoning_content":"2 + 2"},{"role":"user","content":"Hi"}],"stream":true,"max_tokens":5,"top_k":40}"#;
     assert_eq!(body(&request, true, &habits).unwrap(), expected);
     request.extra = Some(r#"{"max_completion_tokens":6}"#.into());
-    assert_eq!(body(&request, true, &habits).unwrap_err().field.as_deref(), Some("extra.max_completion_tokens"));
+    assert_eq!(
+        body(&request, true, &habits).unwrap_err().field.as_deref(),
+        Some("extra.max_completion_tokens")
+    );
     request.extra = Some(r#"{"top_k":6}"#.into());
     assert_eq!(body(&request, true, &habits).unwrap_err().field.as_deref(), Some("extra.top_k"));
     request.extra = Some(r#"{"stream_options":{"include_usage":true}}"#.into());
@@ -44,7 +50,8 @@ fn numbers_and_raw_json_keep_their_digits() {
     request.temperature = Some(0.7);
     request.top_p = Some(0.1 + 0.2);
     let json = r#"{"type":"x", "n": 1.10, "big":123456789012345678901234567890}"#;
-    request.messages[0].content = vec![Part::Other(OtherPart { kind: "x".into(), json: json.into() })];
+    request.messages[0].content =
+        vec![Part::Other(OtherPart { kind: "x".into(), json: json.into() })];
     request.extra = Some(r#"{"e":1E5}"#.into());
     let expected = format!(
         r#"{{"model":"m","messages":[{{"role":"user","content":[{json}]}}],"temperature":0.7,"top_p":0.30000000000000004,"e":1E5}}"#
@@ -56,7 +63,10 @@ fn numbers_and_raw_json_keep_their_digits() {
 fn a_number_that_json_has_no_word_for_is_refused() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = openai(&Request { temperature: Some(number), ..plain() }, false).unwrap_err();
-        assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::InvalidRequest, Some("temperature")));
+        assert_eq!(
+            (error.kind, error.field.as_deref()),
+            (ErrorKind::InvalidRequest, Some("temperature"))
+        );
     }
 }
 
@@ -69,13 +79,18 @@ fn every_key_that_the_request_sets_is_refused_in_extra() {
         let mut request = question::read(Object::parse(asked).unwrap());
         request.extra = Some(format!(r#"{{"metadata":{{}},"{key}":null}}"#));
         let error = openai(&request, true).unwrap_err();
-        assert_eq!((error.kind, error.field), (ErrorKind::InvalidRequest, Some(format!("extra.{key}"))));
+        assert_eq!(
+            (error.kind, error.field),
+            (ErrorKind::InvalidRequest, Some(format!("extra.{key}")))
+        );
     }
 }
 
 #[test]
 fn one_answer_may_be_asked_for_by_number() {
-    for (n, allowed) in [("1", true), ("null", true), ("2", false), ("1.0", false), ("\"3\"", false)] {
+    for (n, allowed) in
+        [("1", true), ("null", true), ("2", false), ("1.0", false), ("\"3\"", false)]
+    {
         let request = Request { extra: Some(format!(r#"{{"n":{n}}}"#)), ..plain() };
         assert_eq!(openai(&request, false).is_ok(), allowed, "{n}");
     }

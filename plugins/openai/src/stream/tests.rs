@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::*;
 
 const TEXT: &str = r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
-const STOP: &str = r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const STOP: &str =
+    r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
 fn stream() -> Stream {
     Stream::new("asked".into(), false)
@@ -18,7 +19,9 @@ fn stream() -> Stream {
 fn check_broken(chunk: &str, says: &str) {
     let error = stream().take(&said("", chunk)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadResponse);
-    let expected = format!("The vendor's answer isn't what its API promises: in a chunk of the stream, {says}.");
+    let expected = format!(
+        "The vendor's answer isn't what its API promises: in a chunk of the stream, {says}."
+    );
     assert_eq!(error.message, expected);
 }
 
@@ -29,7 +32,10 @@ fn a_chunk_that_isnt_what_it_promises_is_refused() {
     check_broken("[]", "it should be an object, but is a list");
     check_broken(r#"{"choices":7}"#, "`choices` should be a list, but is a number");
     check_broken(r#"{"choices":[7]}"#, "`choices[0]` should be an object, but is a number");
-    check_broken(r#"{"choices":[{"delta":"secret"}]}"#, "`choices[0].delta` should be an object, but is a string");
+    check_broken(
+        r#"{"choices":[{"delta":"secret"}]}"#,
+        "`choices[0].delta` should be an object, but is a string",
+    );
     check_broken(
         r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":7}}]}}]}"#,
         "`choices[0].delta.tool_calls[0].function.arguments` should be a string",
@@ -49,7 +55,9 @@ fn an_error_ends_a_stream_wherever_it_comes() {
     for before in [&[][..], &[TEXT], &[TEXT, STOP]] {
         let mut stream = stream();
         before.iter().for_each(|chunk| drop(stream.take(&said("", chunk)).unwrap()));
-        let error = stream.take(&said("", r#"{"error":{"message":"m","type":"overloaded_error"}}"#)).unwrap_err();
+        let error = stream
+            .take(&said("", r#"{"error":{"message":"m","type":"overloaded_error"}}"#))
+            .unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Overloaded, "m"));
         assert_eq!(stream.end().kind, ErrorKind::Interrupted);
     }
@@ -84,7 +92,12 @@ fn chunk() -> impl Strategy<Value = String> {
         "poem",
         "role",
     ]);
-    let call = (prop::option::of(0_u32..3), prop::option::of("[ab]"), prop::option::of("[fg]"), value.clone());
+    let call = (
+        prop::option::of(0_u32..3),
+        prop::option::of("[ab]"),
+        prop::option::of("[fg]"),
+        value.clone(),
+    );
     let call = call.prop_map(|(index, id, name, arguments)| {
         let index = index.map(|index| format!("\"index\":{index},")).unwrap_or_default();
         let id = id.map(|id| format!("\"id\":\"{id}\",")).unwrap_or_default();
@@ -102,8 +115,12 @@ fn chunk() -> impl Strategy<Value = String> {
         ",\"finish_reason\":\"error\"",
         ",\"logprobs\":{\"content\":[1]}",
     ]);
-    let usage =
-        prop::sample::select(vec!["", ",\"usage\":{\"prompt_tokens\":1}", ",\"usage\":7", ",\"service_tier\":null"]);
+    let usage = prop::sample::select(vec![
+        "",
+        ",\"usage\":{\"prompt_tokens\":1}",
+        ",\"usage\":7",
+        ",\"service_tier\":null",
+    ]);
     prop_oneof![
         20 => (delta, rest, usage).prop_map(|(delta, rest, usage)| {
             format!("{{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}{rest}}}]{usage}}}")

@@ -33,10 +33,14 @@ impl Case {
 
 /// All cases of a folder, such as `streams`, in the order of their names.
 pub fn cases(provider: &str, folder: &str, extension: &str) -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(provider).join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden")
+        .join(provider)
+        .join(folder);
     let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let inputs = files.filter(|path| {
-        path.extension().is_some_and(|it| it == extension) && !path.to_string_lossy().ends_with(".expected.json")
+        path.extension().is_some_and(|it| it == extension)
+            && !path.to_string_lossy().ends_with(".expected.json")
     });
     let mut cases: Vec<Case> = inputs
         .map(|path| Case {
@@ -59,7 +63,9 @@ fn diff(expected: &str, found: &str) -> Option<String> {
             (None, None) => break,
             (expected, found) if expected == found => {}
             (expected, found) => {
-                let line = |sign, line: Option<&str>| line.map(|line| format!("{number:4} {sign} {line}\n"));
+                let line = |sign, line: Option<&str>| {
+                    line.map(|line| format!("{number:4} {sign} {line}\n"))
+                };
                 differing.extend(line('-', expected).into_iter().chain(line('+', found)));
             }
         }
@@ -80,7 +86,9 @@ fn pretty(text: &str, indent: usize) -> String {
         };
         ('{', object.into_iter().map(item).collect::<Vec<_>>(), '}')
     } else if let Ok(list) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(text) {
-        let item = |value: &serde_json::value::RawValue| format!("{pad}{}", pretty(value.get(), indent + 2));
+        let item = |value: &serde_json::value::RawValue| {
+            format!("{pad}{}", pretty(value.get(), indent + 2))
+        };
         ('[', list.into_iter().map(item).collect(), ']')
     } else {
         return line;
@@ -113,6 +121,9 @@ mod tests {
     fn the_layout_keeps_strings_and_digits() {
         assert_eq!(one_line("{ \"a:,b\\\"\" :\n[1.10,2] }"), "{\"a:,b\\\"\": [1.10, 2]}");
         assert_eq!(diff("a\nb\n", "a\nc\n").as_deref(), Some("   2 - b\n   2 + c\n"));
-        assert_eq!(Object::parse("{\"s\":\"x\"}").unwrap().need::<String>("s", STRING).unwrap(), "x");
+        assert_eq!(
+            Object::parse("{\"s\":\"x\"}").unwrap().need::<String>("s", STRING).unwrap(),
+            "x"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Requests for tests, in the words of Arete's own API, with `extra` where the contract has it.
 
 use crate::llm::{
-    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role, Text, Thinking,
-    Tool, ToolChoice, ToolResult, ToolUse,
+    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role,
+    Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -130,7 +130,10 @@ fn tool_choice(choice: String) -> ToolChoice {
 
 fn native(native: String) -> NativeBody {
     let mut native = Object::parse(&native).unwrap();
-    NativeBody { dialect: field(&mut native, "dialect").unwrap(), body: text(&mut native, "body").unwrap() }
+    NativeBody {
+        dialect: field(&mut native, "dialect").unwrap(),
+        body: text(&mut native, "body").unwrap(),
+    }
 }
 
 fn objects<T>(object: &mut Object, key: &str, read: fn(Object) -> T) -> Vec<T> {

@@ -1,9 +1,11 @@
-//! What the contract's records hold, as JSON for people: absent fields are left out, and JSON texts stand as they are.
+//! What the contract's records hold, as JSON for people: absent fields are left out, and JSON texts
+//! stand as they are.
 
 use std::borrow::Cow;
 
 use crate::llm::{
-    Completion, Event, FinishReason, ImageSource, OtherPart, Part, ProviderError, Text, Thinking, ToolUse, Usage,
+    Completion, Event, FinishReason, ImageSource, OtherPart, Part, ProviderError, Text, Thinking,
+    ToolUse, Usage,
 };
 
 use crate::body::{Fields, Value};
@@ -23,7 +25,9 @@ pub(super) fn completion(completion: &Completion) -> String {
 pub(super) fn event(event: &Event) -> String {
     let (name, shown) = match event {
         Event::Start(start) => {
-            let shown = object().with("id", Value::Text(&start.id)).with("model", Value::Text(&start.model));
+            let shown = object()
+                .with("id", Value::Text(&start.id))
+                .with("model", Value::Text(&start.model));
             ("start", shown.with_some("extra", raw(&start.extra)))
         }
         Event::Text(delta) => ("text", at(delta.index).with("text", Value::Text(&delta.text))),
@@ -32,14 +36,19 @@ pub(super) fn event(event: &Event) -> String {
             ("thinking", shown.with_some("signature", text(&delta.signature)))
         }
         Event::ToolUse(delta) => {
-            let shown = at(delta.index).with_some("id", text(&delta.id)).with_some("name", text(&delta.name));
+            let shown = at(delta.index)
+                .with_some("id", text(&delta.id))
+                .with_some("name", text(&delta.name));
             ("toolUse", shown.with("input", Value::Text(&delta.input)))
         }
         Event::Part(delta) => ("part", at(delta.index).with("part", part(&delta.part))),
         Event::Usage(counts) => return object().with("usage", usage(counts)).text(),
-        Event::Finish(finish) => {
-            ("finish", object().with("reason", finish_reason(&finish.reason)).with_some("extra", raw(&finish.extra)))
-        }
+        Event::Finish(finish) => (
+            "finish",
+            object()
+                .with("reason", finish_reason(&finish.reason))
+                .with_some("extra", raw(&finish.extra)),
+        ),
         Event::Other(event) => ("other", other(event)),
     };
     object().with(name, Value::Fields(shown)).text()
@@ -68,7 +77,12 @@ pub(super) fn empty_thinking() -> Part {
 }
 
 pub(super) fn empty_tool_use() -> Part {
-    Part::ToolUse(ToolUse { id: String::new(), name: String::new(), input: String::new(), extra: None })
+    Part::ToolUse(ToolUse {
+        id: String::new(),
+        name: String::new(),
+        input: String::new(),
+        extra: None,
+    })
 }
 
 fn part(part: &Part) -> Value<'_> {
@@ -96,7 +110,9 @@ fn part(part: &Part) -> Value<'_> {
             shown.with_some("extra", raw(&it.extra))
         }
         Part::ToolResult(it) => panic!("no answer holds the result of a tool: {it:?}"),
-        Part::Other(it) => return Value::Fields(Fields::of_type("other").with("other", Value::Fields(other(it)))),
+        Part::Other(it) => {
+            return Value::Fields(Fields::of_type("other").with("other", Value::Fields(other(it))));
+        }
     };
     Value::Fields(shown)
 }

@@ -91,8 +91,10 @@ impl VendorUsage {
     pub(super) fn update(&mut self, later: Self) {
         self.input_tokens = later.input_tokens.or(self.input_tokens);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
-        self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
-        self.cache_creation_input_tokens = later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
+        self.cache_read_input_tokens =
+            later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.cache_creation_input_tokens =
+            later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
     }
 }
 
@@ -100,7 +102,8 @@ impl From<VendorUsage> for Usage {
     fn from(counts: VendorUsage) -> Self {
         let (read, written) = (counts.cache_read_input_tokens, counts.cache_creation_input_tokens);
         let cached = [read, written].into_iter().flatten();
-        let input_tokens = cached.fold(counts.input_tokens.unwrap_or_default(), u32::saturating_add);
+        let input_tokens =
+            cached.fold(counts.input_tokens.unwrap_or_default(), u32::saturating_add);
         let output_tokens = counts.output_tokens.unwrap_or_default();
         Self {
             input_tokens,

@@ -1,5 +1,5 @@
-//! Server-sent events out of bytes that are cut anywhere, as the HTML standard has them: lines end in CR, LF or CRLF, and
-//! the `data` lines of an event are joined.
+//! Server-sent events out of bytes that are cut anywhere, as the HTML standard has them: lines end
+//! in CR, LF or CRLF, and the `data` lines of an event are joined.
 
 use bytes::{Buf, BytesMut};
 

@@ -62,23 +62,31 @@ impl Question {
     /// All mistakes at once.
     pub(super) fn validate(&self) -> Result<(), String> {
         let name = |name: &Option<String>| {
-            name.as_ref()
-                .is_none_or(|name| (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control))
+            name.as_ref().is_none_or(|name| {
+                (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+            })
         };
         let checks = [
             ((1..=100_000).contains(&self.messages.len()), "messages must be 1 to 100000"),
             (name(&self.model), "model must be 1 to 200 printable characters"),
             (name(&self.provider), "provider must be 1 to 200 printable characters"),
             (self.max_tokens.is_none_or(|tokens| tokens > 0), "maxTokens must be at least 1"),
-            (self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)), "temperature must be from 0 to 2"),
+            (
+                self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
+                "temperature must be from 0 to 2",
+            ),
             (self.top_p.is_none_or(|it| (0.0..=1.0).contains(&it)), "topP must be from 0 to 1"),
             (self.top_k.is_none_or(|it| it > 0), "topK must be at least 1"),
-            (self.cache_ttl.is_none_or(|it| (1000..=2_592_000_000).contains(&it)), "cacheTTL is out of range"),
+            (
+                self.cache_ttl.is_none_or(|it| (1000..=2_592_000_000).contains(&it)),
+                "cacheTTL is out of range",
+            ),
         ];
         if checks.iter().all(|(right, _)| *right) {
             return Ok(());
         }
-        let mistakes: Vec<&str> = checks.iter().filter(|(right, _)| !right).map(|(_, mistake)| *mistake).collect();
+        let mistakes: Vec<&str> =
+            checks.iter().filter(|(right, _)| !right).map(|(_, mistake)| *mistake).collect();
         Err(mistakes.join("; "))
     }
 }
@@ -121,7 +129,10 @@ mod tests {
             let question: Question = serde_json::from_value(body).unwrap();
             assert!(question.validate().unwrap_err().starts_with(mistake));
         }
-        for body in [json!({ "messages": [message], "other": 1 }), json!({ "messages": [{ "role": "tool" }] })] {
+        for body in [
+            json!({ "messages": [message], "other": 1 }),
+            json!({ "messages": [{ "role": "tool" }] }),
+        ] {
             assert!(serde_json::from_value::<Question>(body).is_err());
         }
     }

@@ -103,7 +103,11 @@ impl Reading {
                     return Ok(event);
                 }
             }
-            let chunk = self.chunks.next().await.ok_or("the vendor closed the connection before the answer's end")?;
+            let chunk = self
+                .chunks
+                .next()
+                .await
+                .ok_or("the vendor closed the connection before the answer's end")?;
             self.frames.feed(&chunk.map_err(|error| error.to_string())?);
         }
     }
@@ -114,7 +118,15 @@ impl Reading {
             "message_start" => {
                 let MessageStart { message } = serde_json::from_str(&frame.data)?;
                 self.usage = message.usage;
-                told("start", &Start { id: &message.id, model: &message.model, provider: VENDOR, cached: false })
+                told(
+                    "start",
+                    &Start {
+                        id: &message.id,
+                        model: &message.model,
+                        provider: VENDOR,
+                        cached: false,
+                    },
+                )
             }
             "content_block_delta" => {
                 let BlockDelta { delta } = serde_json::from_str(&frame.data)?;
@@ -128,7 +140,8 @@ impl Reading {
             }
             "message_stop" => {
                 self.over = true;
-                let finish_reason = self.stop_reason.as_deref().ok_or("the vendor gave no reason to stop")?;
+                let finish_reason =
+                    self.stop_reason.as_deref().ok_or("the vendor gave no reason to stop")?;
                 told("done", &Done { finish_reason, usage: self.usage.into() })
             }
             "error" => Err("the vendor failed in the middle of its answer".into()),

@@ -42,7 +42,9 @@ impl Cassettes {
             let name = cassette.file_name().to_string_lossy().into_owned();
             for file in fs::read_dir(cassette.path()).into_iter().flatten().flatten() {
                 let file = file.file_name().to_string_lossy().into_owned();
-                let Some(number) = file.strip_prefix("request").filter(|rest| rest.ends_with(".http")) else {
+                let Some(number) =
+                    file.strip_prefix("request").filter(|rest| rest.ends_with(".http"))
+                else {
                     continue;
                 };
                 let read = |file: &str| fs::read(cassette.path().join(file)).ok();
@@ -62,8 +64,9 @@ impl Cassettes {
     /// That there is none, for the author.
     pub(super) fn play(&self, method: &str, target: &str, body: &[u8]) -> Result<Played, String> {
         let body = serde_json::from_slice(body).ok();
-        let fitting =
-            self.0.iter().filter_map(|exchange| Some((exchange.likeness(method, target, body.as_ref())?, exchange)));
+        let fitting = self.0.iter().filter_map(|exchange| {
+            Some((exchange.likeness(method, target, body.as_ref())?, exchange))
+        });
         // The first of those that are alike.
         let best = fitting.rev().max_by_key(|(likeness, _)| *likeness);
         best.map(|(_, exchange)| exchange.response.clone())
@@ -87,9 +90,14 @@ impl Exchange {
         })
     }
 
-    /// How well it answers a question; nothing if not at all. Failures are played only to the very question that they
-    /// were recorded with, and then the one that succeeds wins.
-    fn likeness(&self, method: &str, target: &str, body: Option<&Value>) -> Option<(bool, bool, bool, bool)> {
+    /// How well it answers a question; nothing if not at all. Failures are played only to the very
+    /// question that they were recorded with, and then the one that succeeds wins.
+    fn likeness(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Option<(bool, bool, bool, bool)> {
         let success = (200..300).contains(&self.response.status);
         let same = self.body.as_ref() == body;
         if self.method != method || self.target != target || !success && !same {
@@ -104,15 +112,20 @@ impl Exchange {
 
 impl<'a> Message<'a> {
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let end =
-            |mark: &[u8]| text.windows(mark.len()).position(|window| window == mark).map(|at| (at, at + mark.len()));
+        let end = |mark: &[u8]| {
+            text.windows(mark.len())
+                .position(|window| window == mark)
+                .map(|at| (at, at + mark.len()))
+        };
         let ends = [end(b"\n\n"), end(b"\r\n\r\n")].into_iter().flatten().min();
         let (head, body) = ends.unwrap_or((text.len(), text.len()));
         let head = std::str::from_utf8(text.get(..head)?).ok()?;
         let mut lines = head.lines();
         let first = lines.next()?.split_whitespace().collect();
         let headers = lines.filter_map(|line| line.split_once(':'));
-        let headers = headers.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
+        let headers = headers
+            .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+            .collect();
         Some(Self { first, headers, body: text.get(body..)? })
     }
 }
@@ -137,13 +150,23 @@ mod tests {
         let post = |body: &str| format!("POST /chat HTTP/1.1\r\naccept: */*\r\n\r\n{body}");
         let (_dir, cassettes) = cassettes(&[
             ("odd", &post(r#"{"q": 3}"#), "HTTP/1.1 200 OK\n\nodd"),
-            ("busy", &post(r#"{"q": 2}"#), "HTTP/1.1 429 Too Many Requests\nretry-after: 3\n\nbusy"),
-            ("plain", &post(r#"{"q": 1}"#), "HTTP/1.1 200 OK\ncontent-type: text/plain\n\nplain\n\n"),
+            (
+                "busy",
+                &post(r#"{"q": 2}"#),
+                "HTTP/1.1 429 Too Many Requests\nretry-after: 3\n\nbusy",
+            ),
+            (
+                "plain",
+                &post(r#"{"q": 1}"#),
+                "HTTP/1.1 200 OK\ncontent-type: text/plain\n\nplain\n\n",
+            ),
             ("stream", &post(r#"{"q": 1, "stream": true}"#), "HTTP/1.1 200 OK\n\nstream"),
             ("broken", "nothing", "nothing"),
         ]);
-        let play =
-            |body: &str| String::from_utf8(cassettes.play("POST", "/chat", body.as_bytes()).unwrap().body).unwrap();
+        let play = |body: &str| {
+            String::from_utf8(cassettes.play("POST", "/chat", body.as_bytes()).unwrap().body)
+                .unwrap()
+        };
         assert_eq!(play(r#"{"q":1}"#), "plain\n\n");
         assert_eq!(play(r#"{"q":3}"#), "odd");
         assert_eq!(play(r#"{"q":9}"#), "plain\n\n");
@@ -156,7 +179,8 @@ mod tests {
     #[test]
     fn a_failure_is_played_where_nothing_succeeds() {
         let request = "POST /chat HTTP/1.1\n\n{}";
-        let (_dir, cassettes) = cassettes(&[("busy", request, "HTTP/1.1 429 Too Many\nretry-after: 3\n\nbusy")]);
+        let (_dir, cassettes) =
+            cassettes(&[("busy", request, "HTTP/1.1 429 Too Many\nretry-after: 3\n\nbusy")]);
         let played = cassettes.play("POST", "/chat", b"{}").unwrap();
         let headers = vec![("retry-after".to_owned(), "3".to_owned())];
         assert_eq!(played, Played { status: 429, headers, body: b"busy".into() });

@@ -13,7 +13,12 @@ fn completion() -> Completion {
         parts: vec![
             Part::Text(text()),
             Part::Image(image(ImageSource::Url("u".into()))),
-            Part::ToolUse(ToolUse { id: "i".into(), name: "n".into(), input: r#"{"x":1.10}"#.into(), extra: extra() }),
+            Part::ToolUse(ToolUse {
+                id: "i".into(),
+                name: "n".into(),
+                input: r#"{"x":1.10}"#.into(),
+                extra: extra(),
+            }),
             Part::ToolResult(ToolResult {
                 tool_use_id: "i".into(),
                 content: vec![
@@ -27,7 +32,11 @@ fn completion() -> Completion {
                 is_error: true,
                 extra: extra(),
             }),
-            Part::Thinking(Thinking { text: "hm".into(), signature: Some("s".into()), extra: None }),
+            Part::Thinking(Thinking {
+                text: "hm".into(),
+                signature: Some("s".into()),
+                extra: None,
+            }),
             Part::Other(other()),
         ],
         finish_reason: FinishReason::Other("why".into()),
@@ -39,7 +48,10 @@ fn completion() -> Completion {
             reasoning_tokens: Some(5),
             extra: extra(),
         },
-        native: Some(NativeBody { dialect: "anthropic-messages".into(), body: r#"{"id":"msg"}"#.into() }),
+        native: Some(NativeBody {
+            dialect: "anthropic-messages".into(),
+            body: r#"{"id":"msg"}"#.into(),
+        }),
         extra: extra(),
     }
 }
@@ -85,8 +97,9 @@ fn an_entry_under_another_key_is_nothing() {
 
 #[test]
 fn what_is_written_stays_the_same() {
-    // A field that joins the contract, or changes, shows here. Then raise FORMAT with it: serde takes a missing optional
-    // field for an absent one, so an older entry would be read as an answer that it wasn't.
+    // A field that joins the contract, or changes, shows here. Then raise FORMAT with it: serde
+    // takes a missing optional field for an absent one, so an older entry would be read as an
+    // answer that it wasn't.
     let completion = serde_json::to_string(&completion()).unwrap();
     assert_eq!(completion, GOLDEN, "{completion}");
     assert_eq!(FORMAT, 1);
@@ -112,7 +125,8 @@ const GOLDEN: &str = concat!(
 fn every_text_weighs() {
     let light = weight(&completion());
     let mut heavy = completion();
-    heavy.native = Some(NativeBody { dialect: "anthropic-messages".into(), body: "x".repeat(1_000_012) });
+    heavy.native =
+        Some(NativeBody { dialect: "anthropic-messages".into(), body: "x".repeat(1_000_012) });
     assert_eq!(weight(&heavy), light + 1_000_000);
     heavy.parts.push(Part::Text(Text { text: "x".repeat(1_000_000), extra: None }));
     assert!(light + 2_000_000 <= weight(&heavy));
@@ -121,6 +135,7 @@ fn every_text_weighs() {
 #[test]
 fn an_entry_is_fresh_until_it_expires_and_not_before_it_was_stored() {
     let entry = Entry { stored_at: 1_000_000, expires_at: 2_000_000, ..entry() };
-    let fresh = [0, 939_999, 940_000, 1_000_000, 1_999_999, 2_000_000].map(|now_ms| entry.is_fresh(now_ms));
+    let fresh =
+        [0, 939_999, 940_000, 1_000_000, 1_999_999, 2_000_000].map(|now_ms| entry.is_fresh(now_ms));
     assert_eq!(fresh, [false, false, true, true, true, false]);
 }

@@ -147,7 +147,10 @@ fn an_ipv4_address_is_found_in_whatever_ipv6_address_carries_it() {
             "::ffff:0:10.0.0.1",
         ],
     );
-    check(Class::Link, &["::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::", "::a9fe:a9fe"]);
+    check(
+        Class::Link,
+        &["::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::", "::a9fe:a9fe"],
+    );
     check(Class::Nowhere, &["::ffff:0.0.0.0", "64:ff9b::255.255.255.255", "2002:e000:1::"]);
 }
 
@@ -167,9 +170,14 @@ fn names_say_by_their_form_whether_they_are_inside() {
     ] {
         assert_eq!(Reach::of(name, false), Reach::Inside, "{name}");
     }
-    for name in
-        ["api.example.com", "localhost.example.com", "internal.example.com", "notlocal.net", "mylan.dev", "home.arpa"]
-    {
+    for name in [
+        "api.example.com",
+        "localhost.example.com",
+        "internal.example.com",
+        "notlocal.net",
+        "mylan.dev",
+        "home.arpa",
+    ] {
         assert_eq!(Reach::of(name, false), Reach::Public, "{name}");
         assert_eq!(Reach::of(name, true), Reach::Inside, "{name}");
     }

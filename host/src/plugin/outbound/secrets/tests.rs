@@ -9,7 +9,9 @@ use super::*;
 const KEY: &str = "sk-ant-0123456789/abc+def";
 
 fn secrets(headers: &[(&'static str, &str)]) -> Arc<Secrets> {
-    let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)));
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)));
     let origin = Url::parse("https://api.example.com").unwrap().origin();
     Arc::new(Secrets::new(&[Grant { origin, headers: headers.collect(), private: false }]))
 }
@@ -43,9 +45,17 @@ fn check(secrets: &Arc<Secrets>, input: &str, expected: &str) {
 
 #[test]
 fn a_credential_goes_with_and_without_its_scheme() {
-    check(&bearer(), &format!("a {KEY} b Bearer {KEY} c sk-short"), "a [redacted] b [redacted] c [redacted]");
+    check(
+        &bearer(),
+        &format!("a {KEY} b Bearer {KEY} c sk-short"),
+        "a [redacted] b [redacted] c [redacted]",
+    );
     check(&bearer(), "sk-ant-0123 sk-an Bearer sk-shor", "sk-ant-0123 sk-an Bearer sk-shor");
-    check(&bearer(), &format!("sk-ant-{KEY}{KEY}sk-shorsk-short"), "sk-ant-[redacted][redacted]sk-shor[redacted]");
+    check(
+        &bearer(),
+        &format!("sk-ant-{KEY}{KEY}sk-shorsk-short"),
+        "sk-ant-[redacted][redacted]sk-shor[redacted]",
+    );
 }
 
 #[test]
@@ -88,7 +98,10 @@ fn placeholders_and_settings_are_no_secrets_in_a_body() {
     let text = "ollama said none on 2023-06-01-and-longer in eu-central-1 as application/json";
     check(&secrets, text, text);
     assert_eq!(secrets.redact_header(b"application/json"), "application/json");
-    assert_eq!(secrets.redact_header(b"ollama/1.0; region=eu-central-1"), "[redacted]/1.0; region=[redacted]");
+    assert_eq!(
+        secrets.redact_header(b"ollama/1.0; region=eu-central-1"),
+        "[redacted]/1.0; region=[redacted]"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The quick way to read a chat request: in one pass, if there is nothing to say against it.
 //!
-//! The careful way reads each field as text first, so that it can tell all mistakes. Most requests have none.
+//! The careful way reads each field as text first, so that it can tell all mistakes. Most requests
+//! have none.
 
 use serde::Deserialize;
 use serde_json::Number;
@@ -89,9 +90,14 @@ mod tests {
         let quick = ChatBody::quickly(json.as_bytes());
         let taken = quick.is_some();
         match quick {
-            // What it takes may still be out of its range: that is looked at later, the same for both.
+            // What it takes may still be out of its range: that is looked at later, the same for
+            // both.
             Some(body) => {
-                assert_eq!(body.validate().map(|request| format!("{request:?}")).map_err(drop), careful, "{json}")
+                assert_eq!(
+                    body.validate().map(|request| format!("{request:?}")).map_err(drop),
+                    careful,
+                    "{json}"
+                )
             }
             None => assert_eq!(careful, Err(()), "{json}"),
         }
@@ -104,10 +110,17 @@ mod tests {
         for taken in [
             format!(r#"{{"messages": [{hi}]}}"#),
             format!("\n\t {{\"messages\": [{hi}], \"model\": null, \"stream\": false}} \r\n"),
-            format!(r#"{{"messages": [{hi}], "maxTokens": 1.0, "topK": 1e3, "temperature": 1, "cacheTTL": -0}}"#),
-            format!(r#"{{"messages": [{hi}], "maxTokens": 18446744073709551616, "topK": 4294967296}}"#),
-            format!(r#"{{"messages": [{hi}], "extra": {{"a": 1, "a": 2, "b": {{"c": [1e300, 0.1]}}}}}}"#),
-            r#"{"messages": [{"role": "\u0075ser", "content": "\ud83d\ude00 \n \u0000"}]}"#.to_owned(),
+            format!(
+                r#"{{"messages": [{hi}], "maxTokens": 1.0, "topK": 1e3, "temperature": 1, "cacheTTL": -0}}"#
+            ),
+            format!(
+                r#"{{"messages": [{hi}], "maxTokens": 18446744073709551616, "topK": 4294967296}}"#
+            ),
+            format!(
+                r#"{{"messages": [{hi}], "extra": {{"a": 1, "a": 2, "b": {{"c": [1e300, 0.1]}}}}}}"#
+            ),
+            r#"{"messages": [{"role": "\u0075ser", "content": "\ud83d\ude00 \n \u0000"}]}"#
+                .to_owned(),
             r#"{"messages": [["user", "hi"]]}"#.to_owned(),
             r#"{"messages": []}"#.to_owned(),
         ] {
@@ -140,8 +153,16 @@ mod tests {
             Just("null".to_owned()),
             any::<bool>().prop_map(|value| value.to_string()),
             any::<i64>().prop_map(|value| value.to_string()),
-            prop_oneof![Just("1.0"), Just("1e3"), Just("1E400"), Just("-0"), Just("0.5"), Just("5000"), Just("01")]
-                .prop_map(str::to_owned),
+            prop_oneof![
+                Just("1.0"),
+                Just("1e3"),
+                Just("1E400"),
+                Just("-0"),
+                Just("0.5"),
+                Just("5000"),
+                Just("01")
+            ]
+            .prop_map(str::to_owned),
             prop_oneof![
                 Just("user"),
                 Just("auto"),
@@ -157,7 +178,8 @@ mod tests {
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|all| format!("[{}]", all.join(","))),
                 object(
                     prop_oneof![
                         Just("type"),
@@ -185,7 +207,8 @@ mod tests {
         size: std::ops::Range<usize>,
     ) -> impl Strategy<Value = String> {
         prop::collection::vec((key, value), size).prop_map(|fields| {
-            let fields: Vec<_> = fields.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
             format!("{{{}}}", fields.join(", "))
         })
     }

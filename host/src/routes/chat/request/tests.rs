@@ -7,7 +7,8 @@ use super::*;
 
 fn check(json: &str) -> Result<ChatRequest, Vec<String>> {
     let body: ChatBody = serde_json::from_str(json).unwrap();
-    let named = |problem: Problem| problem.body(None).errors.into_iter().map(|error| error.field).collect();
+    let named =
+        |problem: Problem| problem.body(None).errors.into_iter().map(|error| error.field).collect();
     body.validate().map_err(named)
 }
 
@@ -60,8 +61,14 @@ fn mistakes_in_messages_are_found_where_they_are() {
         (r#"[{"role": "user", "content": 5}]"#, "messages[0].content"),
         (r#"[{"role": "user", "content": "a", "nmae": "b"}]"#, "messages[0].nmae"),
         (r#"[{"role": "user", "content": [{"type": "txt"}]}]"#, "messages[0].content[0]"),
-        (r#"[{"role": "user", "content": [{"type": "text", "text": "a", "b": 1}]}]"#, "messages[0].content[0]"),
-        (r#"[{"role": "user", "content": [{"type": "image", "url": "u", "data": "d"}]}]"#, "messages[0].content[0]"),
+        (
+            r#"[{"role": "user", "content": [{"type": "text", "text": "a", "b": 1}]}]"#,
+            "messages[0].content[0]",
+        ),
+        (
+            r#"[{"role": "user", "content": [{"type": "image", "url": "u", "data": "d"}]}]"#,
+            "messages[0].content[0]",
+        ),
         (
             r#"[{"role": "user", "content": [{"type": "image", "mediaType": "image/png", "data": "?"}]}]"#,
             "messages[0].content[0].data",
@@ -138,8 +145,10 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 48, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key.clone(), inner), 0..5)
-                .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+            prop::collection::vec((key.clone(), inner), 0..5).prop_map(|pairs| pairs
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect()),
         ]
     })
 }

@@ -1,7 +1,8 @@
 //! The file users are in, as a whole: created once, opened with care, opened again after a failure.
 //!
-//! It holds what can't be had again, so nothing here replaces, empties or rolls back a file that exists. A file that
-//! isn't right stops the start with a sentence that says which file and what can be done.
+//! It holds what can't be had again, so nothing here replaces, empties or rolls back a file that
+//! exists. A file that isn't right stops the start with a sentence that says which file and what
+//! can be done.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -12,8 +13,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use ::redb::backends::FileBackend;
 use ::redb::{
-    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
-    TableError,
+    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageError, TableError,
 };
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -22,8 +23,8 @@ use super::{EMAILS, Failure, META, SCHEMA, SCHEMA_KEY, StoreError, USERS, writer
 
 const FILE_NAME: &str = "users.redb";
 
-/// Memory for pages of the file. A page of 4 KiB holds some twenty users, so the most wanted 80,000 are in it; redb's
-/// own default is 1 GiB.
+/// Memory for pages of the file. A page of 4 KiB holds some twenty users, so the most wanted 80,000
+/// are in it; redb's own default is 1 GiB.
 const CACHE_BYTES: usize = 16 << 20;
 
 /// Why the users file can't be used.
@@ -87,8 +88,9 @@ pub(super) fn builder() -> Builder {
 
 /// The open file.
 ///
-/// After a failure of the disk redb refuses further work until the file is opened again, so the next who needs it opens
-/// it: once there is space again, or the disk is back, so are the users, without a restart.
+/// After a failure of the disk redb refuses further work until the file is opened again, so the
+/// next who needs it opens it: once there is space again, or the disk is back, so are the users,
+/// without a restart.
 pub(super) struct UsersFile {
     path: PathBuf,
     connect: Box<Connect>,
@@ -103,10 +105,18 @@ impl UsersFile {
         connect: impl Fn(File) -> Result<Database, DatabaseError> + Send + Sync + 'static,
     ) -> Result<UsersFile, OpenError> {
         let path = data_dir.join(FILE_NAME);
-        let found =
-            path.try_exists().map_err(|source| OpenError::Io { doing: "look for", path: path.clone(), source })?;
+        let found = path.try_exists().map_err(|source| OpenError::Io {
+            doing: "look for",
+            path: path.clone(),
+            source,
+        })?;
         let db = if found { open(&path, &connect)? } else { create(&path, &connect)? };
-        Ok(UsersFile { path, connect: Box::new(connect), db: RwLock::new(Some(db)), reopen: AtomicBool::new(false) })
+        Ok(UsersFile {
+            path,
+            connect: Box::new(connect),
+            db: RwLock::new(Some(db)),
+            reopen: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -119,14 +129,24 @@ impl UsersFile {
             let users = db.begin_read()?.open_table(USERS)?;
             Ok(users.last()?.map(|(id, _)| Uuid::from_u128(id.value())))
         });
-        last.map_err(|error| OpenError::Io { doing: "read", path: self.path.clone(), source: io::Error::other(error) })
+        last.map_err(|error| OpenError::Io {
+            doing: "read",
+            path: self.path.clone(),
+            source: io::Error::other(error),
+        })
     }
 
     /// Works with the database. Blocks.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
         let db = self.ready()?;
         let Some(db) = db.as_ref() else {
-            return Err(StoreError::Engine(format!("{} is closed after a failure", self.path.display())));
+            return Err(StoreError::Engine(format!(
+                "{} is closed after a failure",
+                self.path.display()
+            )));
         };
         work(db).map_err(|failure| match failure {
             Failure::Answer(error) => error,
@@ -153,7 +173,10 @@ impl UsersFile {
             if self.reopen.load(Ordering::Acquire) {
                 // Closed first: the file lets one database in.
                 *db = None;
-                *db = Some(open(&self.path, &*self.connect).map_err(|error| StoreError::Engine(error.to_string()))?);
+                *db = Some(
+                    open(&self.path, &*self.connect)
+                        .map_err(|error| StoreError::Engine(error.to_string()))?,
+                );
                 self.reopen.store(false, Ordering::Release);
                 warn!(path = %self.path.display(), "Opened the users file again after a failure");
             }
@@ -168,14 +191,17 @@ fn open(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
     let damaged = |cause: String| OpenError::Damaged { path: path.to_owned(), cause };
 
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
-    // redb would make an empty file a new database. But no users file is ever empty, not even for a moment: it gets its
-    // name once it is complete. So whatever was in this one is lost, and starting without users would hide that.
+    // redb would make an empty file a new database. But no users file is ever empty, not even for a
+    // moment: it gets its name once it is complete. So whatever was in this one is lost, and
+    // starting without users would hide that.
     if file.metadata().map_err(io)?.len() == 0 {
         return Err(damaged("it is empty, which a users file never is".to_owned()));
     }
     // redb promises an error for most damage, not for all of it.
     let db = catch_unwind(AssertUnwindSafe(|| connect(file)))
-        .unwrap_or_else(|_| Err(StorageError::Corrupted("the database engine could not read it".to_owned()).into()))
+        .unwrap_or_else(|_| {
+            Err(StorageError::Corrupted("the database engine could not read it".to_owned()).into())
+        })
         .map_err(|error| refusal(path, error))?;
     match schema(&db) {
         Ok(Some(SCHEMA)) => Ok(db),
@@ -190,7 +216,9 @@ fn open(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
 fn refusal(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
     match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => OpenError::Locked { path },
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            OpenError::Locked { path }
+        }
         // How redb reports a file that is not its own, and one that ends too early.
         DatabaseError::Storage(StorageError::Io(source))
             if !matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
@@ -217,8 +245,9 @@ fn schema(db: &Database) -> Result<Option<u64>, Failure> {
     Ok(found)
 }
 
-/// Creates the file under a name of its own and gives it its real one when all of it is on disk: a process that dies
-/// here leaves no users file, rather than half of one that nobody could tell from a damaged one.
+/// Creates the file under a name of its own and gives it its real one when all of it is on disk: a
+/// process that dies here leaves no users file, rather than half of one that nobody could tell from
+/// a damaged one.
 fn create(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
     let io = |source| OpenError::Io { doing: "create", path: path.to_owned(), source };
     let fresh = path.with_file_name(format!("{FILE_NAME}.new-{}", Uuid::new_v4().simple()));
@@ -230,12 +259,15 @@ fn create(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(&fresh).map_err(io)?;
 
-    let created = initialise(file, connect).map_err(|error| io(io::Error::other(error.to_string())));
+    let created =
+        initialise(file, connect).map_err(|error| io(io::Error::other(error.to_string())));
     let named = created.and_then(|db| name(&fresh, path).map(|()| db).map_err(io));
     let _ = fs::remove_file(&fresh);
     match named {
         // Another process was quicker. Its file is the one.
-        Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => open(path, connect),
+        Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+            open(path, connect)
+        }
         Err(error) => Err(error),
         Ok(db) => {
             sync_names(path).map_err(io)?;
@@ -263,10 +295,13 @@ fn initialise(file: File, connect: &Connect) -> Result<Database, Error> {
 
 /// Gives a file its real name, unless there is a file of that name.
 fn name(fresh: &Path, path: &Path) -> io::Result<()> {
-    // A rename would replace the file of another process that starts at the same time; a link doesn't.
+    // A rename would replace the file of another process that starts at the same time; a link
+    // doesn't.
     match fs::hard_link(fresh, path) {
         // The file system has no links, so two first starts at the same moment aren't told apart.
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) =>
+        {
             fs::rename(fresh, path)
         }
         linked => linked,

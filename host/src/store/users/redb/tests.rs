@@ -46,7 +46,11 @@ async fn all(users: &RedbUsers, limit: u64) -> Vec<User> {
 }
 
 async fn with_email(users: &RedbUsers, email: &str) -> Vec<User> {
-    users.list(ListQuery { email: Some(email.to_owned()), ..ListQuery::default() }).await.unwrap().data
+    users
+        .list(ListQuery { email: Some(email.to_owned()), ..ListQuery::default() })
+        .await
+        .unwrap()
+        .data
 }
 
 #[tokio::test]
@@ -64,7 +68,8 @@ async fn a_user_is_kept_across_reopening() {
     assert_eq!(users.create(new("ADA@example.com")).await, Err(StoreError::EmailTaken));
     assert!(users.create(new("bob@example.com")).await.unwrap().id > ada.id);
     users.check().await.unwrap();
-    let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["users.redb"], "nothing is left of the file's creation");
 }
 
@@ -85,19 +90,31 @@ async fn a_change_touches_only_what_it_names() {
 
     clock.fetch_add(1, Ordering::SeqCst);
     assert_eq!(users.update(ada.id, UserChanges::default(), None).await.unwrap(), ada);
-    assert_eq!(users.update(ada.id, renamed("Someone"), Some(1)).await.unwrap(), ada, "the same name is no change");
+    assert_eq!(
+        users.update(ada.id, renamed("Someone"), Some(1)).await.unwrap(),
+        ada,
+        "the same name is no change"
+    );
 
     let changed = users.update(ada.id, renamed("Ada"), None).await.unwrap();
     assert_eq!(changed.updated_at.to_string(), "2001-09-09T01:46:40.124Z");
-    let expected = User { name: "Ada".to_owned(), updated_at: changed.updated_at, version: 2, ..ada.clone() };
+    let expected =
+        User { name: "Ada".to_owned(), updated_at: changed.updated_at, version: 2, ..ada.clone() };
     assert_eq!(changed, expected);
     assert_eq!(users.get(ada.id).await.unwrap(), expected);
 
     clock.store(0, Ordering::SeqCst);
-    let changes = UserChanges { email: Some(email("ADA@new.example")), role: Some(Role::Admin), name: None };
+    let changes =
+        UserChanges { email: Some(email("ADA@new.example")), role: Some(Role::Admin), name: None };
     let changed = users.update(ada.id, changes, None).await.unwrap();
-    assert_eq!(changed.updated_at, expected.updated_at, "a clock set back doesn't take the user with it");
-    assert_eq!((&*changed.email, changed.role, changed.version), ("ADA@new.example", Role::Admin, 3));
+    assert_eq!(
+        changed.updated_at, expected.updated_at,
+        "a clock set back doesn't take the user with it"
+    );
+    assert_eq!(
+        (&*changed.email, changed.role, changed.version),
+        ("ADA@new.example", Role::Admin, 3)
+    );
     let bob = users.create(new("ada@example.com")).await.expect("the old email is free");
     assert!(ada.id < bob.id, "ids ascend though the clock was set back");
 
@@ -183,7 +200,8 @@ async fn two_hundred_mixed_writes_at_once_leave_a_consistent_store() {
                     0 => users.create(new(&shared)).await.map(drop),
                     1 => users.update(id, renamed(&format!("Name {n}")), None).await.map(drop),
                     2 => {
-                        let changes = UserChanges { email: Some(email(&shared)), ..UserChanges::default() };
+                        let changes =
+                            UserChanges { email: Some(email(&shared)), ..UserChanges::default() };
                         users.update(id, changes, None).await.map(drop)
                     }
                     _ => users.delete(id, Some(2)).await,
@@ -248,13 +266,17 @@ async fn pages_meet_each_user_once_while_others_come_and_go() {
 async fn the_last_page_has_no_cursor_even_if_it_is_full() {
     let dir = TempDir::new().unwrap();
     let users = open(&dir);
-    assert_eq!(users.list(ListQuery::default()).await.unwrap(), Page { data: Vec::new(), next_cursor: None });
+    assert_eq!(
+        users.list(ListQuery::default()).await.unwrap(),
+        Page { data: Vec::new(), next_cursor: None }
+    );
     for n in 0..4 {
         users.create(new(&format!("user{n}@example.com"))).await.unwrap();
     }
     let limit = PageLimit::try_from(2).unwrap();
     let first = users.list(ListQuery { limit, ..ListQuery::default() }).await.unwrap();
-    let second = users.list(ListQuery { cursor: first.next_cursor, limit, email: None }).await.unwrap();
+    let second =
+        users.list(ListQuery { cursor: first.next_cursor, limit, email: None }).await.unwrap();
     assert_eq!((first.data.len(), second.data.len(), second.next_cursor), (2, 2, None));
     let email = Some("user0@example.com".to_owned());
     let page = users.list(ListQuery { email, cursor: first.next_cursor, limit }).await.unwrap();

@@ -1,8 +1,9 @@
 //! The one thread that writes users: takes all that is waiting, commits it at once, then answers.
 //!
-//! A durable commit costs the disk milliseconds however much is in it, so writes that arrive during one share the next.
-//! They stay independent: each is judged on what the ones before it left, and a refused one changes nothing. Nobody is
-//! answered, not even with a refusal, before the commit, because a refusal may rest on a write it is committed with.
+//! A durable commit costs the disk milliseconds however much is in it, so writes that arrive during
+//! one share the next. They stay independent: each is judged on what the ones before it left, and a
+//! refused one changes nothing. Nobody is answered, not even with a refusal, before the commit,
+//! because a refusal may rest on a write it is committed with.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use super::{EMAILS, Failure, NewUser, Record, StoreError, USERS, User, UserChang
 /// Writes that may wait. They hold 2 KB each at most; a disk that is this far behind needs quiet.
 const WAITING_MAX: usize = 4096;
 
-/// Writes in one commit. More would save little, as each carries a small share of its cost by then, and would keep the
-/// first of them waiting for the last.
+/// Writes in one commit. More would save little, as each carries a small share of its cost by then,
+/// and would keep the first of them waiting for the last.
 const BATCH_MAX: usize = 256;
 
 /// A change, as it waits.
@@ -54,7 +55,11 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("users-writer".to_owned())
             .spawn(move || run(jobs, &file, &minting))
-            .map_err(|source| OpenError::Io { doing: "start the thread that writes", path, source })?;
+            .map_err(|source| OpenError::Io {
+                doing: "start the thread that writes",
+                path,
+                source,
+            })?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -96,8 +101,8 @@ fn run(mut jobs: mpsc::Receiver<Job>, file: &UsersFile, minting: &Minting) {
             continue;
         }
         let work = AssertUnwindSafe(|| file.with(|db| commit(db, &batch, minting)));
-        let outcome =
-            catch_unwind(work).unwrap_or_else(|_| Err(StoreError::Engine("writing users panicked".to_owned())));
+        let outcome = catch_unwind(work)
+            .unwrap_or_else(|_| Err(StoreError::Engine("writing users panicked".to_owned())));
         match outcome {
             Ok(answers) => {
                 for (job, answer) in batch.drain(..).zip(answers) {
@@ -117,7 +122,11 @@ fn run(mut jobs: mpsc::Receiver<Job>, file: &UsersFile, minting: &Minting) {
     }
 }
 
-fn commit(db: &Database, batch: &[Job], minting: &Minting) -> Result<Vec<Result<User, StoreError>>, Failure> {
+fn commit(
+    db: &Database,
+    batch: &[Job],
+    minting: &Minting,
+) -> Result<Vec<Result<User, StoreError>>, Failure> {
     let txn = begin(db)?;
     let mut answers = Vec::with_capacity(batch.len());
     let mut changed = false;
@@ -142,9 +151,10 @@ fn commit(db: &Database, batch: &[Job], minting: &Minting) -> Result<Vec<Result<
 
 /// A transaction whose commit is on disk when it returns.
 ///
-/// In two phases: the state that a commit replaces stays the valid one until the new one is wholly on disk. After that,
-/// a state that doesn't verify is damage, not a commit cut short, so redb reports it and never falls back to the state
-/// before, which would silently take back an acknowledged write.
+/// In two phases: the state that a commit replaces stays the valid one until the new one is wholly
+/// on disk. After that, a state that doesn't verify is damage, not a commit cut short, so redb
+/// reports it and never falls back to the state before, which would silently take back an
+/// acknowledged write.
 pub(super) fn begin(db: &Database) -> Result<WriteTransaction, Failure> {
     let mut txn = db.begin_write()?;
     txn.set_durability(Durability::Immediate)?;
@@ -195,7 +205,12 @@ impl<'txn> Tables<'txn> {
         Ok(user)
     }
 
-    fn update(&mut self, id: Uuid, changes: &UserChanges, expected: Option<u64>) -> Result<User, Failure> {
+    fn update(
+        &mut self,
+        id: Uuid,
+        changes: &UserChanges,
+        expected: Option<u64>,
+    ) -> Result<User, Failure> {
         let mut record = self.find(id, expected)?;
         let email = changes.email.as_ref().map_or(record.email.as_str(), |email| email.as_str());
         let name = changes.name.as_ref().map_or(record.name.as_str(), |name| name.as_str());
@@ -244,8 +259,8 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-/// Where times and ids come from. Owned by the one thread, so ids are committed in the order they are made, and a page
-/// once read never gains a user.
+/// Where times and ids come from. Owned by the one thread, so ids are committed in the order they
+/// are made, and a page once read never gains a user.
 struct Minting {
     clock: Box<dyn Fn() -> Timestamp + Send>,
     ids: ContextV7,

@@ -26,9 +26,9 @@ async fn what_a_newer_version_stored_outlives_a_change() {
     let users = open(&dir);
     let ada = users.create(new("ada@example.com")).await.unwrap();
     let stored = |users: &RedbUsers| {
-        let record = users
-            .file
-            .with(|db| Ok(db.begin_read()?.open_table(USERS)?.get(ada.id.as_u128())?.unwrap().value().to_vec()));
+        let record = users.file.with(|db| {
+            Ok(db.begin_read()?.open_table(USERS)?.get(ada.id.as_u128())?.unwrap().value().to_vec())
+        });
         serde_json::from_slice::<Value>(&record.unwrap()).unwrap()
     };
     let mut record = stored(&users);
@@ -93,7 +93,10 @@ async fn a_newer_schema_is_refused() {
     users.file.with(put(SCHEMA + 1)).unwrap();
     drop(users);
     let error = refusal(&dir).to_string();
-    assert!(error.contains("users.redb was written by a newer version of Arete (its schema is 2"), "{error}");
+    assert!(
+        error.contains("users.redb was written by a newer version of Arete (its schema is 2"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -107,8 +110,12 @@ fn a_database_of_something_else_is_refused() {
 #[test]
 fn a_missing_directory_is_said() {
     let dir = TempDir::new().unwrap();
-    let error = RedbUsers::open(&dir.path().join("nowhere"), Timestamp::now).err().unwrap().to_string();
-    assert!(error.starts_with("can't create ") && error.contains("nowhere/users.redb: "), "{error}");
+    let error =
+        RedbUsers::open(&dir.path().join("nowhere"), Timestamp::now).err().unwrap().to_string();
+    assert!(
+        error.starts_with("can't create ") && error.contains("nowhere/users.redb: "),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -135,7 +142,10 @@ async fn a_damaged_file_is_refused_and_left_as_it_is() {
         let error = refusal(&dir);
         assert!(matches!(error, OpenError::Damaged { .. }), "{what}: {error}");
         let said = error.to_string();
-        assert!(said.contains("users.redb is damaged") && said.contains("Restore a backup"), "{said}");
+        assert!(
+            said.contains("users.redb is damaged") && said.contains("Restore a backup"),
+            "{said}"
+        );
         assert!(fs::read(file(&dir)).unwrap() == bytes, "{what}: the file was changed");
     }
     fs::write(file(&dir), &good).unwrap();
@@ -156,8 +166,9 @@ async fn a_flipped_bit_never_loses_a_user_in_silence() {
     let closed = fs::read(file(&dir)).unwrap();
 
     for good in [running, closed] {
-        // Every byte of the header, then one in each 997. Left out is bit 0 of byte 9, which says which of two complete
-        // commits is the newest: flipped, it looks like a commit cut short by a crash, which is the one before it.
+        // Every byte of the header, then one in each 997. Left out is bit 0 of byte 9, which says
+        // which of two complete commits is the newest: flipped, it looks like a commit cut
+        // short by a crash, which is the one before it.
         for at in (0..320).chain((320..good.len()).step_by(997)) {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
@@ -180,7 +191,11 @@ struct Disk {
 
 impl Disk {
     fn refuse(&self) -> Result<(), BackendError> {
-        if self.full.load(Ordering::SeqCst) { Err(io::Error::from(io::ErrorKind::StorageFull).into()) } else { Ok(()) }
+        if self.full.load(Ordering::SeqCst) {
+            Err(io::Error::from(io::ErrorKind::StorageFull).into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -212,7 +227,11 @@ impl StorageBackend for Disk {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: LockBound<u64>, end: LockBound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_range(
+        &self,
+        start: LockBound<u64>,
+        end: LockBound<u64>,
+    ) -> Result<bool, BackendError> {
         self.file.try_lock_range(start, end)
     }
 
@@ -227,9 +246,13 @@ async fn a_full_disk_refuses_every_writer_and_is_forgotten_once_there_is_space()
     let full = Arc::new(AtomicBool::new(false));
     let connect = {
         let full = full.clone();
-        move |file| file::builder().create_with_backend(Disk { file: FileBackend::new(file)?, full: full.clone() })
+        move |file| {
+            file::builder()
+                .create_with_backend(Disk { file: FileBackend::new(file)?, full: full.clone() })
+        }
     };
-    let users = RedbUsers::start(UsersFile::open(dir.path(), connect).unwrap(), Timestamp::now).unwrap();
+    let users =
+        RedbUsers::start(UsersFile::open(dir.path(), connect).unwrap(), Timestamp::now).unwrap();
     let users = Arc::new(users);
     let ada = users.create(new("ada@example.com")).await.unwrap();
 
@@ -241,7 +264,10 @@ async fn a_full_disk_refuses_every_writer_and_is_forgotten_once_there_is_space()
         });
         for task in Vec::from_iter(tasks) {
             let error = task.await.unwrap().unwrap_err();
-            assert!(matches!(&error, StoreError::Engine(said) if said.contains("users.redb")), "{error}");
+            assert!(
+                matches!(&error, StoreError::Engine(said) if said.contains("users.redb")),
+                "{error}"
+            );
         }
     }
 
