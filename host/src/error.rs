@@ -382,7 +382,7 @@ fn vendor(error: &ProviderError) -> Problem {
     let cause = format!(
         "{} (kind {}, vendor status {:?}, code {:?}, vendor request {:?})",
         error.message,
-        crate::plugin::error_kind_name(&error.kind),
+        error.kind.name(),
         error.status,
         error.code,
         error.request_id

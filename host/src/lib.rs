@@ -52,6 +52,13 @@ mod routes;
 pub mod llm;
 pub mod plugin;
 
+// The ground floor: the way out, the contract's records, and small values that all use.
+pub mod egress;
+
+pub mod contract;
+pub mod digest;
+mod meter;
+
 pub mod store;
 
 // For plugins' authors.

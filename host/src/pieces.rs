@@ -8,9 +8,11 @@ use tempfile::TempDir;
 
 use crate::body::FromJson;
 use crate::config::{Config, Vars};
+use crate::digest::Sha256Digest;
+use crate::egress::framing::Framer;
 use crate::llm::{Completion, Key, KeyParts, Request};
-use crate::plugin::framing::Framer;
-use crate::plugin::{Instance, Loader, Meter, Provider, Sha256Digest};
+use crate::meter::Meter;
+use crate::plugin::{Loader, Provider, ProviderCall};
 use crate::routes::chat::{ChatAnswer, ChatBody};
 
 /// A provider as the server has it, and the folder it was loaded with.
@@ -20,7 +22,7 @@ pub struct Loaded {
 }
 
 /// A streamed answer that was opened.
-pub struct Streamed(Instance);
+pub struct Streamed(ProviderCall);
 
 /// The question in a request's body.
 ///
@@ -114,8 +116,8 @@ impl Loaded {
     }
 
     #[allow(clippy::expect_used, reason = "for benchmarks, in which there is room")]
-    async fn instance(&self) -> Instance {
-        self.provider.instantiate(&Meter::default()).await.expect("an instance")
+    async fn instance(&self) -> ProviderCall {
+        self.provider.begin_call(&Meter::default()).await.expect("an instance")
     }
 }
 

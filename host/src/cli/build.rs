@@ -9,7 +9,7 @@ use arete_author::{Options, Problem, Project};
 use clap::Args;
 
 use super::{complain, say};
-use crate::plugin::Sha256Digest;
+use crate::digest::Sha256Digest;
 
 /// The folder of a project that is made from its sources.
 const OUT: &str = "build";

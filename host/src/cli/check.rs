@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::{EX_USAGE, say};
 use crate::config::PluginConfig;
-use crate::plugin::{Report, examine};
+use crate::plugin::{Parts, Report, examine};
 
 /// Checks a component.
 pub(super) async fn run(
@@ -36,23 +36,25 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
         writeln!(text, "  size        {size} bytes")?;
         writeln!(text, "  sha256      {digest}")?;
     }
-    if let Some(anatomy) = &report.anatomy {
-        let contract = anatomy.contract.as_deref().unwrap_or("none");
+    if let Some(shape) = &report.shape {
+        let contract = shape.contract.as_deref().unwrap_or("none");
         writeln!(text, "  contract    arete:provider {contract}")?;
-        writeln!(text, "  exports     {}", anatomy.exports.join(", "))?;
-        for (index, import) in anatomy.imports.iter().enumerate() {
+        writeln!(text, "  exports     {}", shape.exports.join(", "))?;
+        for (index, import) in shape.imports.iter().enumerate() {
             let label = if index == 0 { "imports" } else { "" };
-            let given = if import.given { "" } else { "   <- not given to any provider" };
+            let given = if import.provided { "" } else { "   <- not given to any provider" };
             writeln!(text, "  {label:<11} {}{given}", import.name)?;
         }
-        let ((memories, initial), (tables, elements)) = (anatomy.memories, anatomy.tables);
+        let (memories, tables) = (shape.memories, shape.tables);
         writeln!(
             text,
-            "  memory      {memories}, the largest beginning with {} KiB; {}",
-            initial >> 10,
+            "  memory      {}, the largest beginning with {} KiB; {}",
+            memories.count,
+            memories.largest >> 10,
             report.room
         )?;
-        writeln!(text, "  tables      {tables}, the largest beginning with {elements} elements")?;
+        let Parts { count, largest } = tables;
+        writeln!(text, "  tables      {count}, the largest beginning with {largest} elements")?;
         if let Some(took) = report.compiled_in {
             writeln!(text, "  compiled    in {} ms", took.as_millis())?;
         }

@@ -25,7 +25,8 @@ use self::sources::Sources;
 use self::stand_in::StandIn;
 use super::{build, complain, say};
 use crate::config::{Config, LogConfig, Vars};
-use crate::plugin::{Sha256Digest, examine};
+use crate::digest::Sha256Digest;
+use crate::plugin::examine;
 use crate::shutdown;
 
 /// What an author wants to see of the server: what the plugin logs, and what goes wrong.

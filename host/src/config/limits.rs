@@ -246,6 +246,16 @@ impl Limit {
         matches!(self, Self::Memory | Self::Calls)
     }
 
+    /// Returns the sentence that tells an operator where this limit is raised.
+    pub fn how_to_raise(self) -> String {
+        let (key, setting) = (self.key(), self.setting());
+        if self.is_ceiling() {
+            format!("`{key}` under [limits] in the provider's file raises it, up to {setting}")
+        } else {
+            format!("`{key}` under [limits] in the provider's file raises it, or {setting}")
+        }
+    }
+
     /// A value with its unit, for people.
     pub fn show(self, value: u64) -> String {
         match self.rule().unit {

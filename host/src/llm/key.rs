@@ -15,11 +15,11 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::{Hex, Sha256Digest};
 use crate::llm::{
     Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role,
     Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
 };
-use crate::plugin::Sha256Digest;
 
 /// Comes first in each key. To be raised when the encoding below changes its meaning.
 const DOMAIN: &str = "arete answer 1";
@@ -71,7 +71,8 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
+        let (start, _) = self.0.split_at(8);
+        Hex(start).fmt(f)
     }
 }
 

@@ -13,7 +13,8 @@ use super::key::{Key, KeyParts};
 use super::retry::{self, Attempt, Deadline, Failed, Policy};
 use super::{Completion, Event, Request};
 use crate::config::{Limit, LlmConfig};
-use crate::plugin::{CallError, Instance, Meter, Provider};
+use crate::meter::Meter;
+use crate::plugin::{CallError, Provider, ProviderCall};
 
 /// The wrap around every provider.
 pub struct Llm {
@@ -209,7 +210,7 @@ impl Upstream {
 
     /// One attempt, in an instance that it has to itself.
     async fn attempt(&self, recorder: &Recorder, meter: &Meter) -> Result<Completion, Failed> {
-        let mut instance = self.provider.instantiate(meter).await.map_err(Failed::unheard)?;
+        let mut instance = self.provider.begin_call(meter).await.map_err(Failed::unheard)?;
         let completion = match self.mode {
             Mode::Whole => self.whole(&mut instance).await.map_err(Failed::unheard)?,
             Mode::Stream => self.stream(&mut instance, recorder).await?,
@@ -219,7 +220,7 @@ impl Upstream {
     }
 
     /// The whole answer, if it isn't larger than the vendor's may be: a guest can make one up.
-    async fn whole(&self, instance: &mut Instance) -> Result<Completion, CallError> {
+    async fn whole(&self, instance: &mut ProviderCall) -> Result<Completion, CallError> {
         let completion = instance.complete(&self.request).await?;
         if self.provider.definition.limits.size(Limit::ResponseBytes) < assemble::bytes(&completion)
         {
@@ -231,7 +232,7 @@ impl Upstream {
     /// Puts a streamed answer together while telling it on.
     async fn stream(
         &self,
-        instance: &mut Instance,
+        instance: &mut ProviderCall,
         recorder: &Recorder,
     ) -> Result<Completion, Failed> {
         instance.open_stream(&self.request).await.map_err(Failed::unheard)?;

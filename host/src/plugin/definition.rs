@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 
-use super::outbound::Grant;
 use crate::config::Limits;
+use crate::digest::{FieldHash, Sha256Digest};
+use crate::egress::Grant;
 
 /// A provider, as the operator wants it.
 #[derive(Debug, Clone)]
@@ -24,11 +24,35 @@ pub struct Definition {
     pub config: BTreeMap<String, String>,
     /// What it may reach.
     pub grants: Arc<[Grant]>,
-    /// What the operator has to set before the provider can answer, as a sentence. Calls are
-    /// refused with it.
-    pub missing: Option<String>,
+    /// Settings without which the provider can't answer. Calls are refused with them.
+    pub missing: Option<MissingSettings>,
     /// What one call may use.
     pub limits: Limits,
+}
+
+/// Variables that a provider's file names and that have no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingSettings {
+    /// The provider's name.
+    pub provider: Arc<str>,
+    /// The variables' names, at least one.
+    pub names: Vec<String>,
+    /// Whether the file is in the operator's folder, and so is read again when it is saved.
+    pub in_folder: bool,
+}
+
+impl fmt::Display for MissingSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { provider, names, in_folder } = self;
+        let it = if names.len() == 1 { "it" } else { "them" };
+        write!(f, "provider {provider} lacks {}: set {it} in ", names.join(" and "))?;
+        match in_folder {
+            true => {
+                write!(f, ".env and save {provider}.toml again, or in the environment and restart")
+            }
+            false => f.write_str("the environment or in .env and restart"),
+        }
+    }
 }
 
 /// Where a component comes from.
@@ -57,16 +81,16 @@ impl Definition {
     /// Over all settings and origins: what an answer may depend on beside the question. Credentials
     /// are left out; they change who pays, not what is said.
     pub fn config_digest(&self) -> Sha256Digest {
-        let mut hash = Hash::default();
+        let mut hash = FieldHash::default();
         self.hash_config(&mut hash);
-        hash.done()
+        hash.finish()
     }
 
     /// Over everything: what has changed if this has.
     pub fn fingerprint(&self) -> Sha256Digest {
         // Taken apart so that a field that is forgotten here doesn't compile.
         let Self { id, component, pin, config: _, grants, missing, limits } = self;
-        let mut hash = Hash::default();
+        let mut hash = FieldHash::default();
         hash.add(&**id);
         hash.add(match component {
             Source::Bundled(name) => name.as_bytes(),
@@ -82,12 +106,12 @@ impl Definition {
             }
             hash.add("");
         }
-        hash.add(missing.as_deref().unwrap_or_default());
+        hash.add(missing.as_ref().map(MissingSettings::to_string).unwrap_or_default());
         hash.add(format!("{limits:?}"));
-        hash.done()
+        hash.finish()
     }
 
-    fn hash_config(&self, hash: &mut Hash) {
+    fn hash_config(&self, hash: &mut FieldHash) {
         for (key, value) in &self.config {
             hash.add(key);
             hash.add(value);
@@ -95,56 +119,5 @@ impl Definition {
         hash.add("");
         self.grants.iter().for_each(|grant| hash.add(grant.origin.ascii_serialization()));
         hash.add("");
-    }
-}
-
-/// A hash of several things, none of which can pass for two.
-#[derive(Default)]
-struct Hash(Sha256);
-
-impl Hash {
-    fn add(&mut self, bytes: impl AsRef<[u8]>) {
-        let bytes = bytes.as_ref();
-        self.0.update((bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-    }
-
-    fn done(self) -> Sha256Digest {
-        Sha256Digest(self.0.finalize().into())
-    }
-}
-
-/// The SHA-256 of something.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, std::hash::Hash)]
-pub struct Sha256Digest(pub [u8; 32]);
-
-impl Sha256Digest {
-    /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// From 64 hexadecimal digits.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
-    }
-}
-
-impl fmt::Display for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

@@ -1,39 +1,25 @@
 //! The one engine: how components are compiled, where their memory comes from, and what keeps their
 //! time.
 
+use std::ops::Deref;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::code_cache::CodeCache;
-use super::compiled::Shelf;
-use super::idle::Room;
-use super::state::TABLE_ELEMENTS_MAX;
+use super::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
 use crate::config::{Limit, PluginConfig};
 
 /// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who
 /// wants them names them.
 pub(crate) const QUIET_LOGS: &str =
     "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
-/// How often guests that compute are interrupted: the longest one holds a thread between two awaits
-/// of others.
-pub(super) const TICK: Duration = Duration::from_millis(10);
-/// Components that are compiled at once. Each keeps several cores busy by itself.
-const COMPILES_AT_ONCE: usize = 2;
-/// Of the calls that one provider may have at once, the share as which instances may wait for
-/// another call. The pool has room for twice as many calls, so these never take what calls need.
-const IDLE_SHARE: usize = 8;
 /// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds
-/// this many for each call on average; one component alone may use [`PARTS_PER_COMPONENT`].
+/// this many for each call on average; one component alone may use [`PARTS_MAX`].
 const CORE_INSTANCES_PER_CALL: u32 = 8;
 /// Memories that the pool holds for each call on average.
 const MEMORIES_PER_CALL: u32 = 2;
-/// The most core instances, memories or tables of one component.
-const PARTS_PER_COMPONENT: u32 = 64;
 /// All that 32 bits can name: a memory with so much address space needs no check of each access.
 const WHOLE_MEMORY: u64 = 4 << 30;
 /// Address space between memories.
@@ -46,48 +32,40 @@ const ADDRESSES_MAX: u64 = 64 << 40;
 const MEMORY_RESIDENT: usize = 512 << 10;
 const TABLE_RESIDENT: usize = 16 << 10;
 
-/// The engine, the code it has compiled, and the thread that ticks for it until the last clone is
-/// dropped.
+/// The engine and the thread that ticks for it until the last clone is dropped.
 #[derive(Clone)]
-pub(super) struct Runtime {
-    pub(super) engine: Engine,
-    /// Compiling keeps all cores busy and takes memory while it lasts.
-    compiling: Arc<Semaphore>,
-    /// Compiled code on disk.
-    pub(super) code: Arc<CodeCache>,
-    /// Components in use.
-    pub(super) shelf: Arc<Shelf>,
-    /// Room for instances that wait for another call.
-    pub(super) resting: Room,
+pub(super) struct Engine {
+    engine: wasmtime::Engine,
     _ticker: Arc<Ticker>,
 }
 
-impl Runtime {
+impl Engine {
     /// Builds the engine.
+    ///
+    /// A pool reserves address space for all calls at once. Where the system refuses that (a
+    /// container's limit, a small address space), it reserves less; else memory is mapped for each
+    /// call, which is slower and otherwise the same.
     ///
     /// # Errors
     /// When this machine can't run WebAssembly at all.
-    pub(super) fn new(config: &PluginConfig, code: CodeCache) -> anyhow::Result<Self> {
-        // A pool reserves address space for all calls at once. Where the system refuses that (a
-        // container's limit, a small address space), it has less, and then memory is mapped
-        // for each call: slower, and otherwise the same.
-        let engine = Engine::new(&engine_config(config, Memories::Whole))
-            .or_else(|_| Engine::new(&engine_config(config, Memories::Tight)))
+    pub(super) fn new(config: &PluginConfig) -> anyhow::Result<Self> {
+        let engine = wasmtime::Engine::new(&engine_config(config, Memories::Whole))
+            .or_else(|_| wasmtime::Engine::new(&engine_config(config, Memories::Tight)))
             .or_else(|error| {
-                warn!("Providers' memory can't be pooled, so each call maps its own: {error:#}");
-                Engine::new(&engine_config(config, Memories::Mapped))
+                warn!("Plugin memory can't be pooled, so each call maps its own: {error:#}");
+                wasmtime::Engine::new(&engine_config(config, Memories::Mapped))
             });
         let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        let compiling = Arc::new(Semaphore::new(COMPILES_AT_ONCE));
-        let resting = Room::new((config.limits.size(Limit::Calls) / IDLE_SHARE).max(1));
-        let (code, shelf) = (Arc::new(code), Arc::default());
-        Ok(Self { engine, code, compiling, shelf, resting, _ticker: Arc::new(ticker) })
+        Ok(Self { engine, _ticker: Arc::new(ticker) })
     }
+}
 
-    /// Waits for leave to compile.
-    pub(super) async fn compiling(&self) -> Option<OwnedSemaphorePermit> {
-        self.compiling.clone().acquire_owned().await.ok()
+impl Deref for Engine {
+    type Target = wasmtime::Engine;
+
+    fn deref(&self) -> &wasmtime::Engine {
+        &self.engine
     }
 }
 
@@ -126,7 +104,7 @@ fn engine_config(config: &PluginConfig, memories: Memories) -> Config {
         {
             WHOLE_MEMORY
         }
-        _ => config.limits.get(Limit::Memory).next_multiple_of(64 << 10),
+        _ => config.limits.get(Limit::Memory).next_multiple_of(PAGE_BYTES),
     });
     engine.memory_guard_size(GUARD);
     engine.memory_reservation_for_growth(GUARD);
@@ -144,10 +122,10 @@ fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
     pool.total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_CALL));
     pool.total_memories(calls.saturating_mul(MEMORIES_PER_CALL));
     pool.total_tables(calls.saturating_mul(4));
-    pool.max_core_instances_per_component(PARTS_PER_COMPONENT);
-    pool.max_memories_per_component(PARTS_PER_COMPONENT);
-    pool.max_tables_per_component(PARTS_PER_COMPONENT);
-    pool.max_memory_size(config.limits.size(Limit::Memory).next_multiple_of(64 << 10));
+    pool.max_core_instances_per_component(PARTS_MAX);
+    pool.max_memories_per_component(PARTS_MAX);
+    pool.max_tables_per_component(PARTS_MAX);
+    pool.max_memory_size(config.limits.size(Limit::Memory).next_multiple_of(PAGE_BYTES as usize));
     pool.table_elements(TABLE_ELEMENTS_MAX);
     // Without the kernel's help (Linux 6.7), keeping pages costs more than it saves.
     if PoolingAllocationConfig::is_pagemap_scan_available() {
@@ -165,7 +143,7 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(engine: &Engine) -> std::io::Result<Self> {
+    fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
         let (stop, stopping) = mpsc::sync_channel(0);
         let engine = engine.weak();
         let thread = thread::Builder::new().name("epoch".into()).spawn(move || {

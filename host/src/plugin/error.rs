@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use wasmtime::component::ResourceTableError;
-use wasmtime::{PoolConcurrencyLimitError, Trap};
-
-use super::state::CallState;
+use super::definition::MissingSettings;
 use crate::config::{Limit, Limits};
-use crate::llm::{ErrorKind, ProviderError};
+use crate::contract::{ErrorKind, ProviderError};
 
 /// A call that failed.
 #[derive(Debug, Clone)]
@@ -40,7 +37,7 @@ pub enum CallError {
         problem: String,
     },
     /// The operator has to set something first.
-    Unconfigured(String),
+    Unconfigured(MissingSettings),
     /// All places of this provider are taken, and this call may not wait for one, or not any
     /// longer.
     Busy {
@@ -64,22 +61,6 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// What a failed call of wasmtime's means.
-    pub(super) fn from_trap(plugin: String, error: &wasmtime::Error, state: &CallState) -> Self {
-        let limits = state.limits();
-        if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-            return Self::busy(plugin, Limit::Calls, limits);
-        }
-        if let Some(limit) = state.exceeded.or_else(|| exceeded(error)) {
-            return Self::exceeded(plugin, limit, limits);
-        }
-        let trap = match error.downcast_ref::<Trap>() {
-            Some(trap) => trap.to_string(),
-            None => error.root_cause().to_string(),
-        };
-        Self::Trapped { plugin, trap, stderr: state.log.tail() }
-    }
-
     /// The guest used more of something than it may.
     pub(super) fn exceeded(plugin: String, limit: Limit, limits: &Limits) -> Self {
         Self::Exceeded { plugin, limit, allowed: limits.get(limit) }
@@ -96,16 +77,16 @@ impl CallError {
             Self::Provider(error) => error.message.clone(),
             Self::Trapped { plugin, trap, .. } => format!("the plugin {plugin} crashed ({trap})"),
             Self::Exceeded { plugin, limit, allowed } => {
-                let (of, allowed, raise) = (limit.of(), limit.show(*allowed), raise(*limit));
+                let (of, allowed, raise) = (limit.of(), limit.show(*allowed), limit.how_to_raise());
                 format!("the plugin {plugin} used more {of} than one call may ({allowed}; {raise})")
             }
             Self::Invalid { plugin, problem } => {
                 format!("the plugin {plugin} gave an answer that isn't valid: {problem}")
             }
-            Self::Unconfigured(missing) => missing.clone(),
+            Self::Unconfigured(missing) => missing.to_string(),
             Self::Busy { provider, places, met, allowed } => {
-                let calls = raise(Limit::Calls);
-                let (allowed, raise) = (met.show(*allowed), raise(*met));
+                let calls = Limit::Calls.how_to_raise();
+                let (allowed, raise) = (met.show(*allowed), met.how_to_raise());
                 let waiting = match met {
                     Limit::Queue => format!(", and as many wait as may ({allowed}; {raise})"),
                     Limit::QueueTimeout => {
@@ -118,7 +99,7 @@ impl CallError {
                 )
             }
             Self::Deadline { allowed } => {
-                let raise = raise(Limit::Timeout);
+                let raise = Limit::Timeout.how_to_raise();
                 format!("the deadline passed before the answer was complete ({allowed:?}; {raise})")
             }
             Self::Host(_) => "something went wrong in the server".into(),
@@ -128,7 +109,7 @@ impl CallError {
     /// What happened, in a word for the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Provider(error) => super::error_kind_name(&error.kind),
+            Self::Provider(error) => error.kind.name(),
             Self::Trapped { .. } => "trapped",
             Self::Exceeded { .. } => "limit-exceeded",
             Self::Invalid { .. } => "invalid-answer",
@@ -138,29 +119,6 @@ impl CallError {
             Self::Host(_) => "internal",
         }
     }
-}
-
-/// Where an operator raises a limit.
-fn raise(limit: Limit) -> String {
-    let (key, setting) = (limit.key(), limit.setting());
-    if limit.is_ceiling() {
-        format!("`{key}` under [limits] in the provider's file raises it, up to {setting}")
-    } else {
-        format!("`{key}` under [limits] in the provider's file raises it, or {setting}")
-    }
-}
-
-/// The limits that the engine itself holds.
-fn exceeded(error: &wasmtime::Error) -> Option<Limit> {
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-        return Some(Limit::Handles);
-    }
-    // These two have no public type.
-    let cause = error.root_cause().to_string();
-    if cause.contains("store handle limit exceeded") {
-        return Some(Limit::Handles);
-    }
-    cause.contains("fuel allocated for hostcalls").then_some(Limit::HostCallBytes)
 }
 
 impl From<ProviderError> for CallError {

@@ -94,7 +94,7 @@ fn detail(id: &str, slot: &Slot) -> ProviderDetail {
         SlotState::Loading => (ProviderState::Loading, None),
         SlotState::Ready(provider) => match &provider.definition.missing {
             None => (ProviderState::Ready, None),
-            Some(missing) => (ProviderState::Unconfigured, Some(missing.clone())),
+            Some(missing) => (ProviderState::Unconfigured, Some(missing.to_string())),
         },
         SlotState::Stale(_, reason) => (ProviderState::Stale, Some(reason.clone())),
         SlotState::Failed(reason) => (ProviderState::Failed, Some(reason.clone())),

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::cli::build;
 use crate::config::{Config, Vars};
-use crate::plugin::{Change, Providers, Sha256Digest, Slot, SlotState};
+use crate::digest::Sha256Digest;
+use crate::plugin::{Change, Providers, Slot, SlotState};
 use crate::{router, server};
 
 /// How long the server may take to look at a new version and compile it.

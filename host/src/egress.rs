@@ -1,0 +1,163 @@
+//! The only way out for guests: each request is checked against the provider's grants, given its
+//! credentials, bounded and sent, in this order. The guest never sees a credential: the host
+//! attaches them after the check, follows no redirect that could carry them elsewhere, and takes
+//! them out of what comes back.
+//!
+//! This room knows neither the engine nor the contract: `plugin/call/imports.rs` turns the guest's
+//! values into these and back.
+
+mod address;
+mod body;
+mod client;
+mod denial;
+mod error;
+pub(crate) mod framing;
+mod grant;
+mod limits;
+mod reply;
+mod request;
+mod resolve;
+mod secrets;
+mod target;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper_util::client::legacy;
+
+use self::client::ConnectTimeout;
+use self::denial::{Denial, Denials};
+pub(crate) use self::error::SendError;
+pub use self::grant::Grant;
+use self::grant::ReadyGrant;
+pub(crate) use self::grant::{Egress, Tls};
+pub(crate) use self::limits::EgressLimits;
+use self::limits::exceeded;
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use self::reply::Reply;
+pub(crate) use self::request::{Header, Request, is_of_the_host};
+use self::resolve::Refused;
+pub(crate) use self::secrets::{Redactor, Secrets};
+use self::target::Target;
+use crate::config::Limit;
+use crate::meter::Meter;
+
+/// One call's way out.
+pub(crate) struct CallEgress {
+    egress: Arc<Egress>,
+    meter: Meter,
+    /// Nothing leaves because a component is loaded.
+    describing: bool,
+    /// Requests sent so far.
+    sent: u32,
+    denials: Denials,
+}
+
+impl CallEgress {
+    pub(crate) fn new(egress: Arc<Egress>, meter: Meter) -> Self {
+        Self { egress, meter, describing: false, sent: 0, denials: Denials::default() }
+    }
+
+    /// One by which nothing leaves, for a provider that describes itself.
+    pub(crate) fn shut(egress: Arc<Egress>, meter: Meter) -> Self {
+        Self { describing: true, ..Self::new(egress, meter) }
+    }
+
+    /// Sends a request of the guest and waits for the head of the answer.
+    pub(crate) async fn send(&mut self, request: Request) -> Result<Reply, SendError> {
+        let egress = self.egress.clone();
+        let limits = &egress.limits;
+        let target = egress.targets.find(&request.url, limits, &egress.granted)?;
+        let grant = self.granted(&target)?;
+        let method = request::method(&request.method)?;
+        let mut headers = request::guest_headers(request.headers, &egress.secret_headers, limits)?;
+        request::check_body(&request.body, limits)?;
+        self.count()?;
+        grant.attach(&mut headers);
+
+        let mut outgoing = http::Request::new(Full::new(request.body));
+        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) =
+            (method, target.uri.clone(), headers);
+
+        let waiting = self.meter.waiting();
+        let answer = tokio::time::timeout(limits.first_byte, egress.client.send(outgoing)).await;
+        drop(waiting);
+        match answer {
+            Ok(Ok(response)) => Reply::new(response, egress, self.meter.clone()),
+            Ok(Err(error)) => Err(match cause::<Refused>(&error) {
+                Some(refused) => {
+                    self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused))
+                }
+                None => unsent(&error, &egress),
+            }),
+            Err(_) => {
+                let what = format!("the vendor sent no answer within {:?}", limits.first_byte);
+                Err(SendError::Timeout(exceeded(what, Limit::FirstByteTimeout)))
+            }
+        }
+    }
+
+    fn granted<'a>(&mut self, target: &'a Target) -> Result<&'a ReadyGrant, SendError> {
+        let denial = match &target.granted {
+            Some(granted) if !self.describing => return Ok(granted),
+            Some(_) => Denial::Describing,
+            None => Denial::NotGranted,
+        };
+        Err(self.denials.deny(&self.egress.provider, &target.url, denial))
+    }
+
+    /// Counts a request that is about to be sent.
+    fn count(&mut self) -> Result<(), SendError> {
+        let limit = self.egress.limits.requests;
+        if limit <= self.sent {
+            let what = format!("one call may send {limit} requests");
+            return Err(SendError::TooMany(exceeded(what, Limit::Requests)));
+        }
+        self.sent += 1;
+        Ok(())
+    }
+}
+
+/// Why no answer came. The URL is left out: a base URL may hold a path that is nobody's business.
+fn unsent(error: &legacy::Error, egress: &Egress) -> SendError {
+    let limits = &egress.limits;
+    // Whoever made the error may have quoted what it met.
+    let causes = egress.secrets.redact(&causes(error)).into_owned();
+    if cause::<ConnectTimeout>(error).is_some() {
+        let what = format!("connecting to the vendor took longer than {:?}", limits.connect);
+        SendError::Timeout(exceeded(what, Limit::ConnectTimeout))
+    } else if cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    {
+        SendError::Timeout(format!("the vendor's connection timed out: {causes}"))
+    } else if cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
+        let what = format!(
+            "the vendor's answer has more than {} headers, or 400 KiB of them",
+            limits.headers
+        );
+        SendError::TooLarge(exceeded(what, Limit::Headers))
+    } else {
+        SendError::Connection(format!("the vendor could not be reached: {causes}"))
+    }
+}
+
+/// An error and its sources, outermost first.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}
+
+/// The first error of this type among an error and its sources.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// An error and its sources for people.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut lines: Vec<String> = chain(error).map(ToString::to_string).collect();
+    lines.dedup();
+    lines.join(": ")
+}
+
+#[cfg(test)]
+mod tests;

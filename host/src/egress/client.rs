@@ -1,0 +1,95 @@
+//! One provider's connections: HTTP/1.1, or HTTP/2 where TLS agrees on it. This is hyper's own
+//! client, which knows no cookies, redirects, proxies and compression, so none of them has to be
+//! turned off, or costs anything.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Error};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::EgressLimits;
+use super::resolve::Resolver;
+
+/// How long an unused connection is kept. Less than the minute after which servers and balancers
+/// commonly close theirs.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
+/// How long a connection is silent before the system asks whether the other side is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A client whose connections are bounded by the provider's places for calls.
+pub(super) struct Client(legacy::Client<Connector, Full<Bytes>>);
+
+impl Client {
+    pub(super) fn new(tls: ClientConfig, resolver: Resolver, limits: &EgressLimits) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
+        tcp.enforce_http(false);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        // Deltas are small: without this they wait some 40 ms for the one before to be
+        // acknowledged.
+        tcp.set_nodelay(true);
+        let tls =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
+        let connector = Connector { inner: tls.wrap_connector(tcp), timeout: limits.connect };
+        // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the
+        // limit is refused by the limit's name; what is beyond this, by HTTP/2 itself.
+        let header_list =
+            limits.header_bytes.saturating_add(limits.headers.saturating_mul(32)).saturating_mul(2);
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .http1_max_headers(limits.headers)
+            .http2_max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
+            .build(connector);
+        Self(client)
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Error> {
+        self.0.request(request).await
+    }
+}
+
+/// Connecting took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("connecting timed out")]
+pub(super) struct ConnectTimeout;
+
+/// Connects within a time, in which the name is resolved and TLS agreed on.
+#[derive(Clone)]
+struct Connector {
+    inner: HttpsConnector<HttpConnector<Resolver>>,
+    timeout: Duration,
+}
+
+type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = tokio::time::timeout(self.timeout, self.inner.call(uri));
+        Box::pin(async move { connecting.await.unwrap_or_else(|_| Err(ConnectTimeout.into())) })
+    }
+}

@@ -1,0 +1,363 @@
+//! One call's way out, against a vendor on loopback and a DNS of the tests' own.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use http::HeaderName;
+use secrecy::SecretString;
+use upstream::Upstream;
+use url::Url;
+
+use super::*;
+
+const KEY: &str = "sk-ant-granted-0123456789";
+
+/// As if whoever owns the name pointed it at this machine.
+fn loopback(_: &str) -> io::Result<Vec<IpAddr>> {
+    Ok(vec![Ipv4Addr::LOCALHOST.into()])
+}
+
+fn grant(origin: &str) -> Grant {
+    let key = (HeaderName::from_static("x-api-key"), SecretString::from(KEY));
+    Grant { origin: Url::parse(origin).unwrap().origin(), headers: vec![key], private: false }
+}
+
+fn egress_of(grant: Grant, limits: EgressLimits, lookup: resolve::Lookup) -> Arc<Egress> {
+    Arc::new(
+        Egress::with_lookup(&Tls::load().unwrap(), "test".into(), &[grant], limits, lookup)
+            .unwrap(),
+    )
+}
+
+fn egress(grant: Grant) -> Arc<Egress> {
+    egress_of(grant, EgressLimits::default(), loopback)
+}
+
+fn outbound(egress: &Arc<Egress>) -> CallEgress {
+    CallEgress::new(egress.clone(), Meter::default())
+}
+
+fn get(url: &str) -> Request {
+    Request { method: "GET".into(), url: url.into(), headers: vec![], body: bytes::Bytes::new() }
+}
+
+async fn refused(egress: &Arc<Egress>, url: &str) -> SendError {
+    outbound(egress).send(get(url)).await.err().unwrap()
+}
+
+/// Sends to a vendor within these limits.
+async fn within(vendor: &Upstream, limits: EgressLimits) -> Result<Reply, SendError> {
+    let egress = egress_of(grant(vendor.url()), limits, loopback);
+    outbound(&egress).send(get(vendor.url())).await
+}
+
+/// The vendor's address by a name that looks public.
+fn public(vendor: &Upstream) -> String {
+    vendor.url().replace("127.0.0.1", "api.example.com")
+}
+
+#[tokio::test]
+async fn only_the_very_origin_that_was_granted_is_reached() {
+    let egress = egress(grant("https://api.example.com"));
+    for url in [
+        "https://api.example.com.evil.example/",
+        "http://api.example.com/",
+        "https://api.example.com:8443/",
+        "https://api.example.com./",
+        "https://evil.example/https://api.example.com/",
+        "https://api.example.org/",
+        "https://[::1]/",
+    ] {
+        let error = refused(&egress, url).await;
+        assert!(matches!(error, SendError::Denied(_)), "{url}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_name_that_leads_inside_is_denied_and_nobody_is_connected_to() {
+    let vendor = Upstream::start().await;
+    let url = public(&vendor);
+    let SendError::Denied(reason) = refused(&egress(grant(&url)), &url).await else {
+        panic!("not denied")
+    };
+    assert!(reason.contains("leads to an address inside this network"), "{reason}");
+    assert_eq!(vendor.connections_total(), 0);
+}
+
+#[tokio::test]
+async fn a_private_grant_an_inside_name_and_an_address_are_reached() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::status(204));
+    let private = Grant { private: true, ..grant(&public(&vendor)) };
+    let named = grant(&vendor.url().replace("127.0.0.1", "ollama"));
+    let literal = grant(vendor.url());
+    for grant in [private, named, literal] {
+        let url = grant.origin.ascii_serialization();
+        let reply = outbound(&egress(grant)).send(get(&url)).await.unwrap();
+        assert_eq!(reply.status(), 204, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_reached_by_no_name() {
+    let metadata: resolve::Lookup = |_| Ok(vec![[169, 254, 169, 254].into()]);
+    for name in ["http://metadata.google.internal", "http://api.example.com"] {
+        let grant = Grant { private: true, ..grant(name) };
+        let error = refused(&egress_of(grant, EgressLimits::default(), metadata), name).await;
+        assert!(matches!(error, SendError::Denied(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_leaves_while_a_provider_describes_itself() {
+    let vendor = Upstream::start().await;
+    let mut shut = CallEgress::shut(egress(grant(vendor.url())), Meter::default());
+    assert!(matches!(shut.send(get(vendor.url())).await, Err(SendError::Denied(_))));
+    assert_eq!(vendor.connections_total(), 0);
+}
+
+#[tokio::test]
+async fn providers_share_no_connection_and_calls_of_one_do() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::status(200).body("{}"));
+    for (calls, connections) in [(3, 1), (2, 2)] {
+        let egress = egress(grant(vendor.url()));
+        for _ in 0..calls {
+            outbound(&egress).send(get(vendor.url())).await.unwrap().text().await.unwrap();
+        }
+        assert_eq!(vendor.connections_total(), connections);
+    }
+}
+
+#[tokio::test]
+async fn the_granted_key_is_sent_and_the_guests_own_is_not() {
+    let vendor = Upstream::start().await;
+    let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+    let headers = vec![
+        header("X-API-Key", "forged"),
+        header("authorization", "forged"),
+        header("x-other", "kept"),
+    ];
+    let sent = Request { headers, ..get(vendor.url()) };
+    outbound(&egress(grant(vendor.url()))).send(sent).await.unwrap();
+    let seen = vendor.next_request().await;
+    assert_eq!(seen.header("x-api-key"), Some(KEY));
+    assert_eq!((seen.header("authorization"), seen.header("x-other")), (None, Some("kept")));
+    assert_eq!(seen.header("accept-encoding"), Some("identity"));
+    assert!(!seen.headers.iter().any(|(_, value)| value == "forged"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_header_granted_elsewhere_is_not_the_guests_unless_it_is_plain() {
+    let vendor = Upstream::start().await;
+    let set = |name: &'static str| (HeaderName::from_static(name), SecretString::from("granted"));
+    let elsewhere = vec![set("x-team"), set("content-type")];
+    let elsewhere = Grant { headers: elsewhere, ..grant("https://api.example.com") };
+    let here = Grant { headers: vec![set("anthropic-version")], ..grant(vendor.url()) };
+    let grants = [elsewhere, here];
+    let egress =
+        Egress::new(&Tls::load().unwrap(), "test".into(), &grants, EgressLimits::default())
+            .unwrap();
+    let headers = ["x-team", "content-type", "anthropic-version"];
+    let headers = headers.map(|name| Header { name: name.into(), value: "guest".into() });
+    let sent = Request { headers: headers.into(), ..get(vendor.url()) };
+    outbound(&Arc::new(egress)).send(sent).await.unwrap();
+    let seen = vendor.next_request().await;
+    assert_eq!((seen.header("x-team"), seen.header("content-type")), (None, Some("guest")));
+    assert_eq!(seen.header("anthropic-version"), Some("granted"));
+}
+
+#[tokio::test]
+async fn redirects_are_answers() {
+    let vendor = Upstream::start().await;
+    let elsewhere = Upstream::start().await;
+    vendor.reply(upstream::Reply::status(307).header("location", elsewhere.url()));
+    let reply = outbound(&egress(grant(vendor.url()))).send(get(vendor.url())).await.unwrap();
+    assert_eq!((reply.status(), reply.header("location").as_deref()), (307, Some(elsewhere.url())));
+    assert_eq!(elsewhere.connections_total(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_comes_back_is_taken_out_of_every_piece() {
+    let vendor = Upstream::start().await;
+    let said = format!("a {KEY}\n{KEY} sk-ant-gra");
+    let clean = "a [redacted]\n[redacted] sk-ant-gra";
+    vendor.always(
+        upstream::Reply::status(200)
+            .body(said.clone())
+            .header("x-echo", format!("<{KEY}>"))
+            .cut_every(3),
+    );
+    let egress = egress(grant(vendor.url()));
+    for max in [1, 7, 1_000] {
+        let mut reply = outbound(&egress).send(get(vendor.url())).await.unwrap();
+        assert_eq!(reply.header("x-echo").unwrap(), "<[redacted]>");
+        let mut read = Vec::new();
+        loop {
+            let piece = reply.read(max).await.unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            read.extend(piece);
+        }
+        assert_eq!(String::from_utf8(read).unwrap(), clean);
+    }
+    let mut reply = outbound(&egress).send(get(vendor.url())).await.unwrap();
+    assert_eq!(reply.next_line().await.unwrap().as_deref(), Some("a [redacted]"));
+    assert_eq!(reply.text().await.unwrap(), "[redacted] sk-ant-gra");
+}
+
+/// Fails unless the error names this limit and key.
+#[track_caller]
+fn assert_beyond<T>(result: Result<T, SendError>, limit: &str, key: &str) {
+    let text = match result.err().unwrap() {
+        SendError::Timeout(text) | SendError::TooLarge(text) | SendError::TooMany(text) => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(text.contains(limit) && text.contains(&format!("`{key}`")), "{text}");
+}
+
+#[tokio::test]
+async fn a_silent_vendor_meets_the_limit_for_its_silence() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let vendor = Upstream::start().await;
+    vendor.reply(upstream::Reply::stall());
+    let limits = EgressLimits { first_byte: SHORT, ..EgressLimits::default() };
+    assert_beyond(within(&vendor, limits).await, "50ms", "first-byte-timeout");
+    vendor.reply(upstream::Reply::status(200).body("0123456789").stall_mid_body(5));
+    let limits = EgressLimits { idle: SHORT, ..EgressLimits::default() };
+    assert_beyond(within(&vendor, limits).await.unwrap().text().await, "50ms", "idle-timeout");
+}
+
+#[tokio::test]
+async fn a_name_that_is_never_resolved_meets_the_limit_for_connecting() {
+    static OPEN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    let stuck: resolve::Lookup = |_| {
+        drop(OPEN.1.wait_while(OPEN.0.lock().unwrap(), |open| !*open).unwrap());
+        Ok(vec![])
+    };
+    let limits = EgressLimits { connect: Duration::from_millis(50), ..EgressLimits::default() };
+    let egress = egress_of(grant("http://api.example.com"), limits, stuck);
+    let result = outbound(&egress).send(get("http://api.example.com")).await;
+    *OPEN.0.lock().unwrap() = true;
+    OPEN.1.notify_all();
+    assert_beyond(result, "50ms", "connect-timeout");
+}
+
+#[tokio::test]
+async fn large_answers_and_heads_meet_their_limits() {
+    let vendor = Upstream::start().await;
+    let base = EgressLimits::default();
+    vendor.always(
+        upstream::Reply::status(200).body("x".repeat(200)).header("x-long", "y".repeat(300)),
+    );
+    let limits = EgressLimits { response_bytes: 100, ..base };
+    assert_beyond(
+        within(&vendor, limits).await.unwrap().bytes().await,
+        "100 bytes",
+        "response-bytes",
+    );
+    let limits = EgressLimits { event_bytes: 100, ..base };
+    assert_beyond(
+        within(&vendor, limits).await.unwrap().next_line().await,
+        "100 bytes",
+        "event-bytes",
+    );
+    assert_beyond(
+        within(&vendor, EgressLimits { header_bytes: 300, ..base }).await,
+        "300 bytes",
+        "header-bytes",
+    );
+
+    let many =
+        (0..30).fold(upstream::Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    vendor.always(many);
+    assert!(within(&vendor, base).await.is_ok());
+    assert_beyond(within(&vendor, EgressLimits { headers: 20, ..base }).await, "20", "headers");
+}
+
+#[tokio::test]
+async fn one_call_sends_so_many_requests_and_the_next_begins_anew() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::status(204));
+    let egress = egress_of(
+        grant(vendor.url()),
+        EgressLimits { requests: 2, ..EgressLimits::default() },
+        loopback,
+    );
+    for _ in 0..2 {
+        let mut outbound = outbound(&egress);
+        for _ in 0..2 {
+            outbound.send(get(vendor.url())).await.unwrap();
+        }
+        assert_beyond(outbound.send(get(vendor.url())).await, "2 requests", "requests");
+    }
+    assert_eq!(vendor.count(), 4);
+}
+
+#[tokio::test]
+async fn errors_do_not_quote_the_url() {
+    let vendor = Upstream::start().await;
+    let url = vendor.url().to_owned();
+    vendor.stop().await;
+    let SendError::Connection(text) =
+        refused(&egress(grant(&url)), &format!("{url}/v1/private")).await
+    else {
+        panic!("not a failed connection")
+    };
+    assert!(!text.contains("private"), "{text}");
+}
+
+#[test]
+fn a_granted_header_that_is_not_valid_is_found_when_the_provider_is_loaded() {
+    let wrong = vec![(HeaderName::from_static("x-api-key"), SecretString::from("a\nb"))];
+    let wrong = Grant { headers: wrong, ..grant("https://api.example.com") };
+    let made = Egress::new(&Tls::load().unwrap(), "test".into(), &[wrong], EgressLimits::default());
+    let problem = made.err().unwrap().to_string();
+    assert!(problem.contains("x-api-key") && !problem.contains("a\n"), "{problem}");
+}
+
+#[tokio::test]
+async fn events_that_came_together_are_given_together() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::sse(["data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"]));
+    let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    let events = reply.next_events().await.unwrap();
+    assert_eq!(events.iter().map(|event| &*event.data).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(reply.next_events().await.unwrap().is_empty(), "the end cuts the fourth off");
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_said_after_what_came_before_it() {
+    let vendor = Upstream::start().await;
+    let long = format!("data: 1\n\ndata: {}\n\n", "x".repeat(2_000));
+    let limits = EgressLimits { event_bytes: 1_000, ..EgressLimits::default() };
+    vendor.reply(upstream::Reply::sse([&*long]));
+    let mut reply = within(&vendor, limits).await.unwrap();
+    assert_eq!(reply.next_events().await.unwrap().len(), 1);
+    assert_beyond(reply.next_events().await, "1000 bytes", "event-bytes");
+
+    vendor.reply(upstream::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n").close_mid_body(20));
+    let mut reply = within(&vendor, limits).await.unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        match reply.next_events().await {
+            Ok(more) => events.extend(more),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(events.len(), 2);
+    assert!(matches!(error, SendError::Interrupted(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_on_closes_its_connection() {
+    let vendor = Upstream::start().await;
+    vendor.always(upstream::Reply::sse(["data: 1\n\n"]).endless("data: 2\n\n"));
+    let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    assert!(!reply.next_events().await.unwrap().is_empty());
+    drop(reply);
+    vendor.wait_for_disconnect().await;
+}

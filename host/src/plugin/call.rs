@@ -1,0 +1,20 @@
+//! One call of a provider: a place, an instance with nothing but what the operator granted, and the
+//! guest's functions and imports.
+
+mod bindings;
+mod exports;
+mod guest_log;
+mod idle;
+mod idle_budget;
+mod imports;
+mod linked;
+mod provider;
+mod provider_call;
+mod state;
+mod trap;
+mod validate;
+
+pub(super) use idle_budget::IdleBudget;
+pub(super) use linked::LinkedComponent;
+pub use provider::Provider;
+pub(crate) use provider_call::ProviderCall;

@@ -1,0 +1,42 @@
+//! A component joined with all that a provider is given: ready to be instantiated.
+
+use anyhow::{Context, anyhow};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+
+use super::bindings;
+use super::exports::Exports;
+use super::state::CallState;
+
+/// A component that has all it asks for, and all that a provider has to have.
+pub(in crate::plugin) struct LinkedComponent {
+    pub(super) pre: InstancePre<CallState>,
+    pub(super) exports: Exports,
+}
+
+impl LinkedComponent {
+    /// Links a component.
+    ///
+    /// # Errors
+    /// What it asks for in vain, or lacks.
+    pub(in crate::plugin) fn new(
+        engine: &wasmtime::Engine,
+        component: &Component,
+    ) -> anyhow::Result<Self> {
+        let mut linker = Linker::<CallState>::new(engine);
+        // Files, sockets, environment and arguments are linked, because every toolchain imports
+        // them, and empty.
+        let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker).and_then(|()| {
+            bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
+        });
+        linked.map_err(|error| anyhow!("{error:#}"))?;
+        let pre = linker.instantiate_pre(component).map_err(|error| {
+            anyhow!("it asks for something that no provider is given: {error:#}")
+        })?;
+        bindings::ProviderPre::new(pre.clone()).map_err(|error| {
+            anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}")
+        })?;
+        let exports =
+            Exports::of(component).context("it lacks a function of arete:provider/chat@0.1.0")?;
+        Ok(Self { pre, exports })
+    }
+}

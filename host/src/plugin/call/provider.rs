@@ -1,0 +1,193 @@
+//! A provider that was admitted: it gives each call a place and an instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Store;
+
+use super::exports::Functions;
+use super::guest_log::GuestLog;
+use super::idle::{Idle, PooledInstance};
+use super::idle_budget::IdleBudget;
+use super::linked::LinkedComponent;
+use super::provider_call::ProviderCall;
+use super::state::CallState;
+use super::trap::call_error;
+use crate::config::Limit;
+use crate::contract::Info;
+use crate::digest::Sha256Digest;
+use crate::egress::{CallEgress, Egress, Tls};
+use crate::meter::Meter;
+use crate::plugin::CallError;
+use crate::plugin::definition::Definition;
+use crate::plugin::engine::Engine;
+
+/// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A provider that was admitted and can be called.
+pub struct Provider {
+    /// Its definition, by the operator.
+    pub definition: Arc<Definition>,
+    /// Its own description.
+    pub info: Info,
+    /// The component's digest.
+    pub digest: Sha256Digest,
+    /// The digest of its settings: a provider that is set up otherwise gives other completions.
+    pub config_digest: Sha256Digest,
+    engine: Engine,
+    egress: Arc<Egress>,
+    /// Shared with the other providers that are made of the same component.
+    component: Arc<LinkedComponent>,
+    /// A permit is a call at work.
+    places: Arc<Semaphore>,
+    /// A permit is a call that waits for a place.
+    queue: Arc<Semaphore>,
+    /// Instances between two calls, if the operator lets one answer more than one.
+    idle: Option<Arc<Idle>>,
+}
+
+impl Provider {
+    /// Makes a provider that has yet to describe itself.
+    ///
+    /// # Errors
+    /// When a granted header isn't valid in HTTP.
+    pub(in crate::plugin) fn new(
+        engine: &Engine,
+        idle_budget: &IdleBudget,
+        tls: &Tls,
+        definition: Arc<Definition>,
+        digest: Sha256Digest,
+        component: Arc<LinkedComponent>,
+    ) -> anyhow::Result<Self> {
+        let limits = &definition.limits;
+        let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
+        let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
+        let reuse = limits.get(Limit::Reuse);
+        Ok(Self {
+            info: unknown(),
+            digest,
+            config_digest: definition.config_digest(),
+            engine: engine.clone(),
+            egress: Arc::new(egress),
+            component,
+            places: Arc::new(Semaphore::new(places)),
+            queue: Arc::new(Semaphore::new(queue)),
+            idle: (reuse > 1).then(|| Arc::new(Idle::new(reuse, idle_budget.clone()))),
+            definition,
+        })
+    }
+
+    /// Returns the provider's name.
+    pub fn id(&self) -> &Arc<str> {
+        &self.definition.id
+    }
+
+    /// Begins a call, in an instance that it has to itself: a new one, or where the operator allows
+    /// that, one that has answered before.
+    pub(crate) async fn begin_call(&self, meter: &Meter) -> Result<ProviderCall, CallError> {
+        if let Some(missing) = &self.definition.missing {
+            return Err(CallError::Unconfigured(missing.clone()));
+        }
+        let permit = self.place().await?;
+        let egress = CallEgress::new(self.egress.clone(), meter.clone());
+        match self.idle.as_ref().and_then(|idle| idle.take()) {
+            Some(used) => Ok(self.again(used, permit, egress, meter)),
+            None => self.fresh(permit, egress, meter).await,
+        }
+    }
+
+    /// One of the provider's places. A short queue forms before them; who finds it full, or waits
+    /// too long, is turned away.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let limits = &self.definition.limits;
+        let busy = |met| CallError::busy(self.id().to_string(), met, limits);
+        let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
+        let place = tokio::time::timeout(
+            limits.time(Limit::QueueTimeout),
+            self.places.clone().acquire_owned(),
+        );
+        place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
+    }
+
+    /// Asks while nothing can leave: nothing does because a component is loaded.
+    pub(in crate::plugin) async fn describe(&self) -> anyhow::Result<Info> {
+        let permit = self.places.clone().acquire_owned().await?;
+        let probe = async {
+            let meter = Meter::default();
+            let egress = CallEgress::shut(self.egress.clone(), meter.clone());
+            let mut call = self.fresh(permit, egress, &meter).await?;
+            call.check()?;
+            call.describe().await
+        };
+        let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
+        let info = tokio::time::timeout(most, probe).await;
+        let info = info.map_err(|_| anyhow!("describe took longer than {most:?}"))?;
+        info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
+    }
+
+    async fn fresh(
+        &self,
+        permit: OwnedSemaphorePermit,
+        egress: CallEgress,
+        meter: &Meter,
+    ) -> Result<ProviderCall, CallError> {
+        let living = meter.living();
+        let limits = &self.definition.limits;
+        let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
+        let state = CallState::new(self.definition.clone(), egress, log);
+        let mut store = Store::new(&*self.engine, state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(limits.size(Limit::HostCallBytes));
+        store.set_max_component_handles(limits.size(Limit::Handles));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+        match self.component.pre.instantiate_async(&mut store).await {
+            Ok(instance) => {
+                let instance = PooledInstance {
+                    store,
+                    functions: Functions::new(self.component.exports, instance),
+                    calls: 0,
+                };
+                Ok(ProviderCall::new(instance, self.plugin(), self.idle.clone(), living, permit))
+            }
+            Err(error) => Err(call_error(self.plugin(), &error, store.data())),
+        }
+    }
+
+    /// The limits of a call begin anew; what the guest has in its memory is still there.
+    fn again(
+        &self,
+        mut instance: PooledInstance,
+        permit: OwnedSemaphorePermit,
+        egress: CallEgress,
+        meter: &Meter,
+    ) -> ProviderCall {
+        let living = meter.living();
+        instance.store.data_mut().renew(egress);
+        instance.store.set_epoch_deadline(1);
+        ProviderCall::new(instance, self.plugin(), self.idle.clone(), living, permit)
+    }
+
+    /// How errors and logs name this version of the component.
+    fn plugin(&self) -> String {
+        format!("{} {}", self.id(), self.info.version)
+    }
+}
+
+/// Until the provider has described itself.
+fn unknown() -> Info {
+    Info {
+        vendor: String::new(),
+        version: String::from("(version unknown)"),
+        default_model: None,
+        models: vec![],
+        features: vec![],
+        extra: None,
+    }
+}

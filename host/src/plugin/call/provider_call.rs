@@ -1,0 +1,120 @@
+//! One call of a provider, and the instance it has to itself.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::component::ResourceAny;
+
+use super::idle::{Idle, PooledInstance};
+use super::trap::call_error;
+use super::validate::{self, Checked};
+use crate::config::Limit;
+use crate::contract::{Completion, Delta, Info, ProviderError, Request};
+use crate::meter::Stopwatch;
+use crate::plugin::CallError;
+
+/// An instance that one call has to itself. Dropping it ends the call: the vendor's connection is
+/// closed.
+pub(crate) struct ProviderCall {
+    instance: PooledInstance,
+    plugin: String,
+    deltas: Option<ResourceAny>,
+    /// Where it waits for another call, if the operator allows another one.
+    idle: Option<Arc<Idle>>,
+    _living: Stopwatch,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ProviderCall {
+    pub(super) fn new(
+        instance: PooledInstance,
+        plugin: String,
+        idle: Option<Arc<Idle>>,
+        living: Stopwatch,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { instance, plugin, deltas: None, idle, _living: living, _permit: permit }
+    }
+
+    /// Finds out whether it exports what a provider does, types and all.
+    pub(super) fn check(&mut self) -> Result<(), CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        functions.check(store).map_err(|error| self.failure(&error))
+    }
+
+    /// Says what it is.
+    pub(super) async fn describe(&mut self) -> Result<Info, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        store.data_mut().resume();
+        let said = functions.describe(store).await;
+        self.into_result(said, validate::info)
+    }
+
+    /// Answers in whole.
+    pub(crate) async fn complete(&mut self, request: &Request) -> Result<Completion, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        store.data_mut().resume();
+        let said = functions.complete(store, request).await;
+        self.into_result(said, validate::completion)
+    }
+
+    /// Begins to answer bit by bit.
+    pub(crate) async fn open_stream(&mut self, request: &Request) -> Result<(), CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        store.data_mut().resume();
+        let said = functions.open_stream(store, request).await;
+        let deltas = self.into_result(said, |_| Ok(()))?;
+        self.deltas = Some(deltas);
+        Ok(())
+    }
+
+    /// What is new in the stream; nothing at its end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
+        let Some(deltas) = self.deltas else { return Ok(vec![]) };
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        store.data_mut().resume();
+        let said = functions.next(store, deltas).await;
+        self.into_result(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(validate::delta))
+    }
+
+    /// Ends a call that was answered well. Where the operator allows it, the instance then waits
+    /// for another one. It doesn't when it is dropped instead, because the guest failed, broke
+    /// a limit or a promise, or nobody waited for it any more.
+    pub(crate) async fn release(mut self) {
+        let Some(idle) = self.idle.take() else { return };
+        self.instance.calls += 1;
+        if let Some(deltas) = self.deltas.take() {
+            self.instance.store.data_mut().resume();
+            if deltas.resource_drop_async(&mut self.instance.store).await.is_err() {
+                return;
+            }
+        }
+        idle.put(self.instance);
+    }
+
+    /// Turns the three ways a call can fail into one.
+    fn into_result<T>(
+        &mut self,
+        said: wasmtime::Result<Result<T, ProviderError>>,
+        check: impl FnOnce(&T) -> Checked,
+    ) -> Result<T, CallError> {
+        self.instance.store.data_mut().pause();
+        let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
+        check(&value).map_err(|problem| self.invalid(problem))?;
+        Ok(value)
+    }
+
+    fn failure(&self, error: &wasmtime::Error) -> CallError {
+        call_error(self.plugin.clone(), error, self.instance.store.data())
+    }
+
+    /// The guest's answer breaks the contract.
+    pub(crate) fn invalid(&self, problem: String) -> CallError {
+        CallError::Invalid { plugin: self.plugin.clone(), problem }
+    }
+
+    /// The guest instance more of something than it may.
+    pub(crate) fn exceeded(&self, limit: Limit) -> CallError {
+        CallError::exceeded(self.plugin.clone(), limit, self.instance.store.data().limits())
+    }
+}

@@ -1,0 +1,264 @@
+//! Loads providers, at the start and whenever the folder changes. The newest version of a provider
+//! wins; one that can't be loaded changes nothing but what is said of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::{error, info, warn};
+
+use super::provider_dir::{ProviderDir, SETTLED_AFTER, Wanted};
+use super::registry::{Providers, SlotState};
+use super::watch::Watch;
+use crate::config::PluginConfig;
+use crate::digest::Sha256Digest;
+use crate::egress::Tls;
+use crate::plugin::call::Provider;
+use crate::plugin::definition::Definition;
+use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin};
+use crate::plugin::runtime::Runtime;
+
+/// How often the folder is looked at even if nothing was heard of it: networked file systems tell
+/// nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Keeps the providers as the folder wants them.
+pub struct Loader {
+    providers: Providers,
+    runtime: Runtime,
+    tls: Arc<Tls>,
+    config: PluginConfig,
+    /// Taken while it looks at the disk.
+    folder: Option<ProviderDir>,
+    /// What was last tried of each provider, whatever came of it.
+    tried: BTreeMap<String, Tried>,
+    admissions: JoinSet<Admitted>,
+    generation: u64,
+    /// What is wrong with the folder, if it was told already.
+    trouble: Option<String>,
+}
+
+struct Tried {
+    fingerprint: Sha256Digest,
+    generation: u64,
+    /// Ends an admission that has been overtaken.
+    admission: Option<AbortHandle>,
+}
+
+/// An admission that has ended.
+struct Admitted {
+    id: String,
+    generation: u64,
+    outcome: Result<Arc<Provider>, String>,
+    /// Where its machine code came from, if it got that far.
+    code: Option<CodeOrigin>,
+    advice: Vec<String>,
+}
+
+impl Loader {
+    /// Loads all providers that are wanted now. One that fails is a place that says so, not an end
+    /// of the start.
+    ///
+    /// # Errors
+    /// When no provider could ever run, or the folder can't be read.
+    pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
+        let (code_dir, code_bytes) = (config.code_dir.clone(), config.code_cache_bytes);
+        let code =
+            tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
+        let mut loader = Self {
+            providers: Providers::new(),
+            runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
+            tls: Arc::new(Tls::load().context("reading the system's roots of trust for TLS")?),
+            config: config.clone(),
+            folder: Some(ProviderDir::new(config)),
+            tried: BTreeMap::new(),
+            admissions: JoinSet::new(),
+            generation: 0,
+            trouble: None,
+        };
+        // What is there at the start is taken as it is.
+        loader.look(true).await?;
+        while let Some(admitted) = loader.admissions.join_next().await {
+            loader.on_admitted(admitted);
+        }
+        Ok(loader)
+    }
+
+    /// The providers, as they are at each moment.
+    pub fn providers(&self) -> Providers {
+        self.providers.clone()
+    }
+
+    /// Follows the folder until the server stops. Returns at once if there is nothing to follow.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let Some(path) = self.config.dir.clone().filter(|_| self.config.watch) else { return };
+        let watch = Watch::new(&path).map_err(|error| {
+            warn!("LLM_PLUGIN_DIR can't be watched ({error}); it is looked at every {LOOK_AGAIN:?} instead");
+        });
+        let watch = watch.ok();
+        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        tokio::pin!(stopped);
+        // The first look is for what changed between the start and the watch.
+        // Waited for across turns: a change that was heard of mustn't be forgotten because an
+        // admission ended meanwhile.
+        let mut changed = Box::pin(change(watch.as_ref(), false));
+        loop {
+            tokio::select! {
+                () = &mut stopped => return,
+                Some(admitted) = self.admissions.join_next() => self.on_admitted(admitted),
+                () = &mut changed => {
+                    let seen_all = self.look(false).await.unwrap_or_else(|error| {
+                        // What is loaded stays: a folder that can't be read isn't an empty one.
+                        self.complain(format!("{error:#}"));
+                        true
+                    });
+                    changed = Box::pin(change(watch.as_ref(), seen_all));
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, trouble: String) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            error!("{trouble}; the providers stay as they are");
+            self.trouble = Some(trouble);
+        }
+    }
+
+    /// Compares what is wanted with what was tried, and begins what is new; gives whether it has
+    /// seen all. What may not be whole yet is left for the next look, unless it is wanted at
+    /// once.
+    async fn look(&mut self, at_once: bool) -> anyhow::Result<bool> {
+        let Some(mut folder) = self.folder.take() else { return Ok(true) };
+        let looked = tokio::task::spawn_blocking(move || (folder.scan(), folder)).await;
+        let (wanted, folder) = looked.context("looking at the providers' folder")?;
+        self.folder = Some(folder);
+        let wanted = wanted?;
+        self.trouble = None;
+
+        let gone: Vec<String> =
+            self.tried.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        for id in gone {
+            if let Some(Tried { admission: Some(admission), .. }) = self.tried.remove(&id) {
+                admission.abort();
+            }
+            info!(provider = id, "The provider is gone; its calls under way go on");
+            self.providers.remove(&id);
+        }
+        let mut seen_all = true;
+        for (id, Wanted { definition, fingerprint, settled }) in wanted {
+            if self.tried.get(&id).is_some_and(|tried| tried.fingerprint == fingerprint) {
+                continue;
+            }
+            if settled || at_once {
+                self.begin(id, definition, fingerprint);
+            } else {
+                seen_all = false;
+            }
+        }
+        Ok(seen_all)
+    }
+
+    fn begin(
+        &mut self,
+        id: String,
+        definition: Result<Definition, String>,
+        fingerprint: Sha256Digest,
+    ) {
+        self.generation += 1;
+        let generation = self.generation;
+        if self.providers.get(&id).is_none() {
+            self.providers.set(&id, SlotState::Loading);
+        }
+        let mut tried = Tried { fingerprint, generation, admission: None };
+        let overtaken = match definition {
+            Ok(definition) => {
+                let (runtime, tls) = (self.runtime.clone(), self.tls.clone());
+                let name = id.clone();
+                tried.admission = Some(self.admissions.spawn(async move {
+                    let Admission { outcome, code, advice, .. } =
+                        load::admit(&runtime, &tls, definition).await;
+                    Admitted {
+                        id: name,
+                        generation,
+                        outcome: outcome.map_err(|error| format!("{error:#}")),
+                        code,
+                        advice,
+                    }
+                }));
+                self.tried.insert(id, tried)
+            }
+            Err(problem) => {
+                let overtaken = self.tried.insert(id.clone(), tried);
+                let (outcome, code, advice) = (Err(problem), None, vec![]);
+                self.publish_admission(Admitted { id, generation, outcome, code, advice });
+                overtaken
+            }
+        };
+        if let Some(Tried { admission: Some(admission), .. }) = overtaken {
+            admission.abort();
+        }
+    }
+
+    fn on_admitted(&mut self, admitted: Result<Admitted, tokio::task::JoinError>) {
+        match admitted {
+            Ok(admitted) => self.publish_admission(admitted),
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => error!("Loading a provider failed in the host itself: {error}"),
+        }
+    }
+
+    /// Puts what came of an admission in its place, unless it was overtaken.
+    fn publish_admission(&mut self, Admitted { id, generation, outcome, code, advice }: Admitted) {
+        match self.tried.get_mut(&id) {
+            Some(tried) if tried.generation == generation => tried.admission = None,
+            _ => return,
+        }
+        let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
+        match outcome {
+            Ok(provider) => {
+                let (version, sha256) = (&provider.info.version, &provider.digest);
+                let ms = code.map(|code| code.took.as_millis());
+                let code = code.map(|code| code.source.to_string());
+                let what = if before.is_none() {
+                    "Loaded provider"
+                } else {
+                    "Loaded a new version of the provider"
+                };
+                info!(provider = id, %version, %sha256, code, ms, "{what}");
+                let missing = provider.definition.missing.as_ref().map(ToString::to_string);
+                for advice in missing.iter().chain(&advice) {
+                    warn!(provider = id, "{advice}");
+                }
+                self.providers.set(&id, SlotState::Ready(provider));
+            }
+            Err(reason) => match before {
+                Some(serving) => {
+                    error!(
+                        provider = id,
+                        "The new version can't be loaded, and the last good one goes on: {reason}"
+                    );
+                    self.providers.set(&id, SlotState::Stale(serving, reason));
+                }
+                None => {
+                    error!(provider = id, "The provider can't be loaded: {reason}");
+                    self.providers.set(&id, SlotState::Failed(reason));
+                }
+            },
+        }
+    }
+}
+
+/// Waits until the folder should be looked at again.
+async fn change(watch: Option<&Watch>, seen_all: bool) {
+    if !seen_all {
+        return tokio::time::sleep(SETTLED_AFTER).await;
+    }
+    match watch {
+        Some(watch) => drop(tokio::time::timeout(LOOK_AGAIN, watch.changed()).await),
+        None => tokio::time::sleep(LOOK_AGAIN).await,
+    }
+}

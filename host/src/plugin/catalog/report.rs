@@ -1,0 +1,100 @@
+//! Admission for a person who asks: everything that is known of a component, whether or not it is
+//! taken.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::file::{self, Parsed, Surroundings};
+use super::provider_dir;
+use crate::config::{Limit, PluginConfig};
+use crate::digest::Sha256Digest;
+use crate::egress::Tls;
+use crate::plugin::call::Provider;
+use crate::plugin::definition::{Definition, Source};
+use crate::plugin::load::{self, CodeCache, ComponentShape};
+use crate::plugin::runtime::Runtime;
+
+/// What admission found.
+pub struct Report {
+    /// The component's size and digest, if it could be read.
+    pub read: Option<(usize, Sha256Digest)>,
+    /// What it is made of, if it is a component.
+    pub shape: Option<ComponentShape>,
+    /// How much memory it may have, in words.
+    pub room: String,
+    /// How long compiling took.
+    pub compiled_in: Option<Duration>,
+    /// What an operator should look at.
+    pub advice: Vec<String>,
+    /// The provider, or why there is none.
+    pub outcome: anyhow::Result<Arc<Provider>>,
+}
+
+/// Admits a component as the server would, under the name of its provider's file or, without one,
+/// its own.
+///
+/// # Errors
+/// When nothing could be checked: the engine doesn't start, a file can't be read.
+pub async fn examine(
+    config: &PluginConfig,
+    component: &Path,
+    file: Option<&Path>,
+) -> anyhow::Result<Report> {
+    let runtime =
+        Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
+    let tls = Tls::load().context("reading the system's roots of trust for TLS")?;
+    let mut report = Report {
+        read: None,
+        shape: None,
+        room: String::new(),
+        compiled_in: None,
+        advice: vec![],
+        outcome: Err(anyhow!("not tried")),
+    };
+    let definition = match define(config, component, file) {
+        Ok(definition) => definition,
+        Err(problem) => {
+            report.outcome = Err(problem);
+            return Ok(report);
+        }
+    };
+    report.room =
+        format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
+    let admission = load::admit(&runtime, &tls, definition).await;
+    report.read = admission.read;
+    report.shape = admission.shape;
+    report.compiled_in = admission.code.map(|code| code.took);
+    report.advice = admission.advice;
+    report.outcome = admission.outcome;
+    Ok(report)
+}
+
+/// The component is the one that was named, whatever the file says: it may not be in its place yet.
+fn define(
+    config: &PluginConfig,
+    component: &Path,
+    file: Option<&Path>,
+) -> anyhow::Result<Definition> {
+    let source = Source::File(component.to_owned());
+    let named = file.unwrap_or(component);
+    let id = named.file_stem().and_then(|stem| stem.to_str()).filter(|id| provider_dir::is_id(id));
+    let id =
+        id.with_context(|| format!("{} can't be the name of a provider's file", named.display()))?;
+    let Some(file) = file else { return Ok(Definition::ungranted(id, source, &config.limits)) };
+    let text = provider_dir::read_file(file)?;
+    let around = Surroundings {
+        id,
+        folder: Some(file.parent().unwrap_or(Path::new(""))),
+        vars: &config.vars,
+        limits: &config.limits,
+    };
+    match file::parse(&text, &around)
+        .map_err(|problems| anyhow!("{}: {problems}", file.display()))?
+    {
+        Parsed::Enabled(definition) => Ok(Definition { component: source, ..*definition }),
+        Parsed::Disabled => Err(anyhow!("{} turns the provider off", file.display())),
+    }
+}

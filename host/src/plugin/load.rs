@@ -1,0 +1,12 @@
+//! From bytes to a provider: read, looked at, compiled or taken from the code cache, linked,
+//! instantiated and asked to describe itself.
+
+mod admission;
+mod code_cache;
+mod inspect;
+mod loaded_components;
+
+pub(super) use admission::{Admission, admit};
+pub(super) use code_cache::CodeCache;
+pub use inspect::{ComponentShape, Import, Parts};
+pub(super) use loaded_components::{CodeOrigin, LoadedComponents};

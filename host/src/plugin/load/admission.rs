@@ -1,0 +1,155 @@
+//! Admission: the one way by which bytes become a provider, for the server and for `arete plugin
+//! check`. Read, look at, compile, link, really instantiate and ask to describe itself. What passes
+//! here can be called: a component whose records differ from the contract's, for one, is only found
+//! out when it is instantiated.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use tokio::io::AsyncReadExt;
+
+use super::code_cache::CodeSource;
+use super::inspect::ComponentShape;
+use super::loaded_components::{CodeOrigin, Compiled, LoadedComponent};
+use crate::config::base_url;
+use crate::digest::Sha256Digest;
+use crate::egress::Tls;
+use crate::plugin::bounds::COMPONENT_BYTES_MAX;
+use crate::plugin::bundled;
+use crate::plugin::call::Provider;
+use crate::plugin::definition::{Definition, Source};
+use crate::plugin::runtime::Runtime;
+
+async fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let unreadable = || format!("{name} can't be read");
+    // Opening what isn't a file, a pipe for one, could wait without end.
+    let metadata = tokio::fs::metadata(path).await.with_context(unreadable)?;
+    ensure!(metadata.is_file(), "{name} is no file");
+    let file = tokio::fs::File::open(path).await.with_context(unreadable)?;
+    let too_large = || {
+        anyhow!(
+            "{name} is larger than {} MiB, and no component has to be",
+            COMPONENT_BYTES_MAX >> 20
+        )
+    };
+    ensure!(metadata.len() <= COMPONENT_BYTES_MAX, too_large());
+    // As large as the file says: growing would touch twice as much memory.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or_default());
+    file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).await.with_context(unreadable)?;
+    ensure!(bytes.len() as u64 <= COMPONENT_BYTES_MAX, too_large());
+    Ok(bytes)
+}
+
+/// The outcome of an admission, and what was learnt on the way.
+pub(in crate::plugin) struct Admission {
+    /// The component's size in bytes and its digest, if it could be read.
+    pub(in crate::plugin) read: Option<(usize, Sha256Digest)>,
+    /// The component's shape, if it is a component at all.
+    pub(in crate::plugin) shape: Option<ComponentShape>,
+    /// Where its machine code came from, if it got that far.
+    pub(in crate::plugin) code: Option<CodeOrigin>,
+    /// Notes for an operator, although the provider can be called.
+    pub(in crate::plugin) advice: Vec<String>,
+    /// The provider, or why there is none.
+    pub(in crate::plugin) outcome: anyhow::Result<Arc<Provider>>,
+}
+
+/// Makes a provider of a definition.
+pub(in crate::plugin) async fn admit(
+    runtime: &Runtime,
+    tls: &Tls,
+    definition: Definition,
+) -> Admission {
+    let mut admission = Admission {
+        read: None,
+        shape: None,
+        code: None,
+        advice: vec![],
+        outcome: Err(anyhow!("not tried")),
+    };
+    admission.outcome = attempt(runtime, tls, Arc::new(definition), &mut admission).await;
+    admission
+}
+
+async fn attempt(
+    runtime: &Runtime,
+    tls: &Tls,
+    definition: Arc<Definition>,
+    admission: &mut Admission,
+) -> anyhow::Result<Arc<Provider>> {
+    // Goes with the work: an admission that is overtaken doesn't stop its compiler.
+    let permit = runtime.compiling().await;
+    // What is read now is what is admitted, whatever the file becomes.
+    let bytes = match &definition.component {
+        Source::Bundled(name) => Cow::Borrowed(
+            bundled::component(name).with_context(|| format!("no component {name} is bundled"))?,
+        ),
+        Source::File(path) => Cow::Owned(read(path).await?),
+    };
+    let digest = Sha256Digest::of(&bytes);
+    admission.read = Some((bytes.len(), digest));
+    if let Some(pin) = definition.pin {
+        ensure!(
+            pin == digest,
+            "the component isn't the one that was pinned: its sha256 is {digest}, and the file of the provider says {pin}"
+        );
+    }
+
+    let component = match runtime.loaded.get(&digest) {
+        Some(component) => {
+            admission.code = Some(CodeOrigin { source: CodeSource::Shared, took: Duration::ZERO });
+            admission.shape = Some(component.shape.clone());
+            component
+        }
+        None => {
+            let shared = runtime.clone();
+            let compiling = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                Compiled::new(&shared.engine, &shared.code_cache, &bytes, &digest)
+            });
+            let Compiled { shape, linked, code } = compiling.await??;
+            admission.code = Some(code);
+            admission.shape = Some(shape.clone());
+            let component = LoadedComponent { shape, linked: linked? };
+            runtime.loaded.put(digest, &component);
+            component
+        }
+    };
+    admission.advice = advice(&definition, &component.shape);
+    component.shape.check_limits(&definition.limits)?;
+    let (engine, idle_budget) = (&runtime.engine, &runtime.idle_budget);
+    let mut provider =
+        Provider::new(engine, idle_budget, tls, definition, digest, component.linked)?;
+    provider.info = provider.describe().await?;
+    Ok(Arc::new(provider))
+}
+
+/// Whether what the operator granted is likely to be enough.
+fn advice(definition: &Definition, shape: &ComponentShape) -> Vec<String> {
+    let mut advice = Vec::new();
+    let id = &definition.id;
+    if shape.wants_network() && definition.grants.is_empty() && definition.missing.is_none() {
+        advice.push(format!(
+            "it can use the network and is granted no origin; {id}.toml would grant one:\n[[outbound]]\norigin = \
+             \"https://…\""
+        ));
+    }
+    for (key, value) in &definition.config {
+        let Ok(url) = base_url(value) else { continue };
+        let origin = url.origin();
+        if definition.missing.is_none()
+            && definition.grants.iter().all(|grant| grant.origin != origin)
+        {
+            let origin = origin.ascii_serialization();
+            advice.push(format!(
+                "its setting {key} names {origin}, which it is not granted; {id}.toml would grant \
+                 it:\n[[outbound]]\norigin = \"{origin}\""
+            ));
+        }
+    }
+    advice
+}

@@ -1,0 +1,139 @@
+//! Machine code becomes a component, by which it may be run: all that is `unsafe` in the host.
+//!
+//! The engine runs such code as it is, without any sandbox but the one that was compiled into it,
+//! and can't tell whether it was. So there are two ways in here, and both know where the code comes
+//! from:
+//!
+//! - [`MachineCode`] can only be made by compiling, in this process.
+//! - [`load_file`] takes an open file and hashes all of it; `is_ours` has to vouch for the hash
+//!   before a byte is used. It holds a key that only this installation has, so what it knows was
+//!   compiled and sealed by this installation, for this component and this engine, and has every
+//!   byte it had then.
+//!
+//! A file is mapped rather than copied, so it mustn't change while it is in use either, which is as
+//! long as the component lives. What is hashed and what is mapped are the same file and not merely
+//! the same name: it is opened once, and mapped by its descriptor. The folder writes a file under
+//! another name, brings it to the disk before it gets its own, and never writes to it again; it is
+//! removed or replaced, which leaves what is mapped as it is. Nobody else can write to
+//! it: its owner is this process's user and nobody else has the right (the folder has checked that
+//! of the open file). Whoever is that user, or root, could change this process's memory as well;
+//! nothing in a file can help against them.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+use anyhow::{Context, anyhow, ensure};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// How much is hashed at once.
+const CHUNK: usize = 64 << 10;
+
+/// What was compiled in this process.
+pub(super) struct MachineCode(Vec<u8>);
+
+impl MachineCode {
+    /// Compiles a component.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn compile(engine: &Engine, component: &[u8]) -> anyhow::Result<Self> {
+        engine.precompile_component(component).map(Self).map_err(|error| anyhow!("{error:#}"))
+    }
+
+    /// To be written to a file.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its SHA-256.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+
+    /// The component, its code in memory.
+    ///
+    /// # Errors
+    /// Why this engine doesn't take it: it may need more than the pool has.
+    #[allow(
+        unsafe_code,
+        reason = "the engine can't tell where code comes from; this file's head says how it is known"
+    )]
+    pub(super) fn load(&self, engine: &Engine) -> anyhow::Result<Component> {
+        // SAFETY: the bytes come from the compiler, in this process, and nobody could change them
+        // since.
+        unsafe { Component::deserialize(engine, &self.0) }.map_err(|error| anyhow!("{error:#}"))
+    }
+}
+
+/// The component of the code in a file, of which nothing is used before `is_ours` knows its
+/// SHA-256. The caller has checked that nobody else can write to the file, and that it has `len`
+/// bytes.
+///
+/// # Errors
+/// Why the code isn't used.
+#[allow(
+    unsafe_code,
+    reason = "the engine can't tell where code comes from; this file's head says how it is known"
+)]
+pub(super) fn load_file(
+    engine: &Engine,
+    file: &mut File,
+    len: u64,
+    is_ours: impl Fn(&[u8; 32]) -> bool,
+) -> anyhow::Result<Component> {
+    let mut hash = Sha256::new();
+    let read = hash_all(&mut file.by_ref().take(len), &mut hash).context("it can't be read")?;
+    ensure!(
+        read == len && is_ours(&hash.finalize().into()),
+        "it isn't what this installation wrote"
+    );
+    if let Some(path) = by_descriptor(file) {
+        // SAFETY: all of the file is what this installation compiled for this component and engine,
+        // and it can't change: see the head of this file.
+        match unsafe { Component::deserialize_file(engine, path) } {
+            Ok(component) => return Ok(component),
+            Err(error) => tracing::debug!("Code can't be mapped, so it is copied: {error:#}"),
+        }
+    }
+    // Where nothing may be run from the disk (`noexec`), or descriptors have no names, the code is
+    // copied. It is read again, so it is also hashed again: only what is in memory now is
+    // vouched for.
+    let mut bytes = Vec::new();
+    file.rewind().context("it can't be read again")?;
+    file.take(len).read_to_end(&mut bytes).context("it can't be read again")?;
+    ensure!(is_ours(&Sha256::digest(&bytes).into()), "it has changed while it was read");
+    // SAFETY: these bytes are what this installation compiled for this component and engine, and
+    // they are ours alone.
+    unsafe { Component::deserialize(engine, &bytes) }.map_err(|error| anyhow!("{error:#}"))
+}
+
+fn hash_all(file: &mut impl Read, hash: &mut Sha256) -> io::Result<u64> {
+    let mut buffer = vec![0; CHUNK];
+    let mut total = 0;
+    loop {
+        let read = match file.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(total);
+        };
+        hash.update(bytes);
+        total += bytes.len() as u64;
+    }
+}
+
+/// The open file itself, under a name that can be opened: no one can put another file in its place.
+#[cfg(unix)]
+fn by_descriptor(file: &File) -> Option<String> {
+    use std::os::fd::AsRawFd;
+
+    Some(format!("/dev/fd/{}", file.as_raw_fd()))
+}
+
+#[cfg(not(unix))]
+fn by_descriptor(_file: &File) -> Option<String> {
+    None
+}

@@ -1,0 +1,55 @@
+//! What all providers share: the engine, compiled code on disk and in memory, and the budget for
+//! idle instances.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::call::IdleBudget;
+use super::engine::Engine;
+use super::load::{CodeCache, LoadedComponents};
+use crate::config::{Limit, PluginConfig};
+
+/// Components that are compiled at once. Each keeps several cores busy by itself.
+const COMPILES_AT_ONCE: usize = 2;
+/// Of the calls that one provider may have at once, the share as which instances may wait for
+/// another call. The pool has room for twice as many calls, so these never take what calls need.
+const IDLE_SHARE: usize = 8;
+
+/// The shared parts of all providers. Clones are the same runtime.
+#[derive(Clone)]
+pub(super) struct Runtime {
+    /// The engine and its clock.
+    pub(super) engine: Engine,
+    /// A permit is a component that may be compiled: compiling keeps all cores busy and takes
+    /// memory while it lasts.
+    compiling: Arc<Semaphore>,
+    /// Compiled code on disk.
+    pub(super) code_cache: Arc<CodeCache>,
+    /// Components in use, by digest.
+    pub(super) loaded: Arc<LoadedComponents>,
+    /// What instances that wait for another call may take, over all providers.
+    pub(super) idle_budget: IdleBudget,
+}
+
+impl Runtime {
+    /// Builds the engine.
+    ///
+    /// # Errors
+    /// When this machine can't run WebAssembly at all.
+    pub(super) fn new(config: &PluginConfig, code_cache: CodeCache) -> anyhow::Result<Self> {
+        let calls = config.limits.size(Limit::Calls);
+        Ok(Self {
+            engine: Engine::new(config)?,
+            compiling: Arc::new(Semaphore::new(COMPILES_AT_ONCE)),
+            code_cache: Arc::new(code_cache),
+            loaded: Arc::default(),
+            idle_budget: IdleBudget::new((calls / IDLE_SHARE).max(1)),
+        })
+    }
+
+    /// Waits for leave to compile a component.
+    pub(super) async fn compiling(&self) -> Option<OwnedSemaphorePermit> {
+        self.compiling.clone().acquire_owned().await.ok()
+    }
+}
