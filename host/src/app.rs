@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::auth::Keys;
+use crate::chat::{Cache, Pipeline};
 use crate::config::{Config, Mistakes};
-use crate::llm::{Cache, Llm};
 use crate::plugin::{Loader, Providers};
 use crate::store::users::UserStore;
 use crate::store::users::redb::RedbUsers;
 
 /// Everything a request needs.
 pub struct App {
-    /// The wrap around every provider.
-    pub llm: Llm,
+    /// The stages around every provider.
+    pub chat: Pipeline,
     /// Who can be asked.
     pub providers: Providers,
     /// Who is asked when a caller names nobody.
@@ -65,7 +65,7 @@ impl App {
         let stopping = watch::Sender::new(false);
         tokio::spawn(loader.run(stopping.subscribe()));
         Ok(Arc::new(Self {
-            llm: Llm::new(&config.llm, Arc::new(cache)),
+            chat: Pipeline::new(&config.llm, Arc::new(cache)),
             providers,
             default_provider,
             users: Arc::new(users),

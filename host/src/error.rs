@@ -24,7 +24,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::llm::{ErrorKind, ProviderError};
+use crate::chat::RouteError;
+use crate::contract::{ErrorKind, ProviderError};
 use crate::plugin::CallError;
 use crate::store::users::StoreError;
 
@@ -339,6 +340,20 @@ impl From<&CallError> for Problem {
 }
 
 /// What a store didn't do.
+impl From<RouteError> for Problem {
+    fn from(error: RouteError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RouteError::UnknownProvider { .. } => Self::new(Code::NotFound, detail),
+            RouteError::Loading(_) => {
+                Self::new(Code::ProviderUnavailable, detail).retry_after_default()
+            }
+            RouteError::NotLoaded(_) => Self::new(Code::ProviderUnavailable, detail),
+            RouteError::NoModel(_) => Self::invalid_fields(vec![FieldError::new("model", detail)]),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();

@@ -49,7 +49,7 @@ mod openapi;
 
 mod routes;
 
-pub mod llm;
+pub mod chat;
 pub mod plugin;
 
 // The ground floor: the way out, the contract's records, and small values that all use.

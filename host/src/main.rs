@@ -83,7 +83,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     info!(address = %listener.local_addr()?, providers = app.providers.ids().join(","), keys, "Listening");
     server::run(listener, app.clone(), router, &config.server, shutdown::signal()).await;
-    app.llm.cache().close().await;
+    app.chat.cache().close().await;
     info!("Stopped");
     Ok(())
 }

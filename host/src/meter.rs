@@ -12,14 +12,14 @@ pub(crate) struct Meter(Arc<Times>);
 /// In microseconds.
 #[derive(Default)]
 struct Times {
-    upstream: AtomicU64,
+    vendor: AtomicU64,
     instances: AtomicU64,
 }
 
 impl Meter {
     /// Runs while the vendor is waited for.
     pub(crate) fn waiting(&self) -> Stopwatch {
-        Stopwatch { meter: self.clone(), counts: |times| &times.upstream, began: Instant::now() }
+        Stopwatch { meter: self.clone(), counts: |times| &times.vendor, began: Instant::now() }
     }
 
     /// Runs while an instance lives.
@@ -28,14 +28,14 @@ impl Meter {
     }
 
     /// Time spent waiting for the vendor.
-    pub(crate) fn upstream(&self) -> Duration {
-        Duration::from_micros(self.0.upstream.load(Ordering::Relaxed))
+    pub(crate) fn vendor(&self) -> Duration {
+        Duration::from_micros(self.0.vendor.load(Ordering::Relaxed))
     }
 
     /// Time spent otherwise while an instance lived.
     pub(crate) fn plugin(&self) -> Duration {
         Duration::from_micros(self.0.instances.load(Ordering::Relaxed))
-            .saturating_sub(self.upstream())
+            .saturating_sub(self.vendor())
     }
 }
 

@@ -7,10 +7,11 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use crate::body::FromJson;
+use crate::chat::{Key, KeyParts};
 use crate::config::{Config, Vars};
+use crate::contract::{Completion, Request};
 use crate::digest::Sha256Digest;
 use crate::egress::framing::Framer;
-use crate::llm::{Completion, Key, KeyParts, Request};
 use crate::meter::Meter;
 use crate::plugin::{Loader, Provider, ProviderCall};
 use crate::routes::chat::{ChatAnswer, ChatBody};

@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use tracing::{error, info, warn};
 
+use crate::chat::{CacheState, CallStats, Outcome};
 use crate::error::Problem;
-use crate::llm::{CacheState, Effort, Landing};
 use crate::plugin::Provider;
 use crate::routes::Caller;
 
@@ -39,7 +39,7 @@ struct Facts {
     provider: Option<Arc<Provider>>,
     model: Option<String>,
     cache: Option<CacheState>,
-    effort: Effort,
+    stats: CallStats,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
     failure: Option<String>,
@@ -98,12 +98,12 @@ impl RequestLog {
     }
 
     /// The call has ended.
-    pub(crate) fn landed(&self, landing: &Landing, state: CacheState) {
+    pub(crate) fn done(&self, outcome: &Outcome, state: CacheState) {
         let mut facts = self.facts();
         facts.cache = Some(state);
-        facts.effort = landing.effort;
+        facts.stats = outcome.stats;
         facts.landed = true;
-        if let Ok(completion) = &landing.result {
+        if let Ok(completion) = &outcome.result {
             facts.input_tokens = completion.usage.input_tokens;
             facts.output_tokens = completion.usage.output_tokens;
             if !completion.model.is_empty() && facts.model.as_ref() != Some(&completion.model) {
@@ -172,12 +172,12 @@ impl Drop for Line {
                     plugin = provider.map(|provider| provider.info.version.as_str()),
                     model = facts.model,
                     cache = facts.cache.map(CacheState::as_str),
-                    attempts = provider.is_some().then_some(facts.effort.attempts),
+                    attempts = provider.is_some().then_some(facts.stats.attempts),
                     input_tokens = facts.input_tokens,
                     output_tokens = facts.output_tokens,
                     total_ms = ms(self.began.elapsed()),
-                    upstream_ms = provider.is_some().then_some(ms(facts.effort.upstream)),
-                    plugin_ms = provider.is_some().then_some(ms(facts.effort.plugin)),
+                    upstream_ms = provider.is_some().then_some(ms(facts.stats.vendor)),
+                    plugin_ms = provider.is_some().then_some(ms(facts.stats.plugin)),
                     error = facts.failure,
                     $message
                 )

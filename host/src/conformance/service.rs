@@ -83,7 +83,7 @@ impl Service {
         drop(self.client);
         // An error: the server's task panicked, which its checks have told.
         let _ = tokio::time::timeout(PATIENCE, self.server).await;
-        self.app.llm.cache().close().await;
+        self.app.chat.cache().close().await;
     }
 }
 

@@ -17,7 +17,7 @@ use super::service::Service;
 use super::stage::Stage;
 use super::{BadInput, Logs, Options};
 use crate::config::{Config, Vars};
-use crate::llm::Feature;
+use crate::contract::Feature;
 use crate::plugin::{Provider, SlotState, examine};
 
 /// Runs the suite.

@@ -41,7 +41,7 @@ pub(crate) struct CacheStats {
     responses((status = 200, description = "Counts since the start, and what is kept now.", body = CacheStats))
 )]
 pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
-    let stats = app.llm.cache().stats();
+    let stats = app.chat.cache().stats();
     Json(CacheStats {
         size: stats.size,
         enabled: stats.enabled,
@@ -63,7 +63,7 @@ pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
 )]
 pub(crate) async fn clear(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
     // A 204 is a promise that also holds after a restart.
-    app.llm
+    app.chat
         .cache()
         .clear()
         .await

@@ -18,9 +18,9 @@ pub(crate) use self::request::ChatBody;
 use self::request::ChatRequest;
 use crate::app::App;
 use crate::body::Json;
-use crate::error::{Code, Problem};
-use crate::llm::{Call, Effort, Mode};
-use crate::plugin::{Provider, SlotState};
+use crate::chat::{Call, CallStats, Mode, Target};
+use crate::error::Problem;
+use crate::plugin::Provider;
 use crate::request_log::RequestLog;
 use crate::routes::Caller;
 
@@ -89,10 +89,11 @@ pub(crate) async fn chat(
     Json(body): Json<ChatBody>,
 ) -> Result<Response, Problem> {
     let chat = body.validate()?;
-    let provider = provider(&app, chat.provider.as_deref())?;
+    let target = Target::find(&app.providers, chat.provider.as_deref(), &app.default_provider)?;
+    let provider = target.provider.clone();
     log.provider(provider.clone());
     let stream = chat.stream;
-    let call = call(chat, provider.clone(), caller)?;
+    let call = call(chat, target, caller)?;
     log.model(&call.request.model);
 
     if stream {
@@ -109,18 +110,18 @@ async fn whole(
     provider: &Provider,
     log: &RequestLog,
 ) -> Result<Response, Problem> {
-    let mut ticket = app.llm.call(call, Mode::Whole);
-    log.cache(ticket.state(None));
-    let landing = tokio::select! {
-        landing = ticket.landed() => landing,
+    let mut pending = app.chat.begin(call, Mode::Whole);
+    log.cache(pending.cache_state());
+    let outcome = tokio::select! {
+        outcome = pending.outcome() => outcome,
         () = app.cut() => return Err(Problem::stopping()),
     };
-    log.landed(&landing, ticket.state(Some(&landing)));
-    let cache = cache_header(ticket.state(Some(&landing)).as_str());
-    let timing = (SERVER_TIMING, server_timing(Some(landing.effort), log));
-    match &landing.result {
+    log.done(&outcome, pending.cache_state());
+    let cache = cache_header(pending.cache_state().as_str());
+    let timing = (SERVER_TIMING, server_timing(Some(outcome.stats), log));
+    match &outcome.result {
         Ok(completion) => {
-            let answer = ChatAnswer::new(completion, &provider.info.vendor, landing.cached);
+            let answer = ChatAnswer::new(completion, &provider.info.vendor, outcome.cached);
             let json = answer.json().map_err(|error| {
                 Problem::internal(format!("the answer can't be written: {error}"))
             })?;
@@ -131,44 +132,11 @@ async fn whole(
     }
 }
 
-/// The provider a caller means.
-fn provider(app: &App, named: Option<&str>) -> Result<Arc<Provider>, Problem> {
-    let id = named.unwrap_or(&app.default_provider);
-    let Some(slot) = app.providers.get(id) else {
-        let known = app.providers.ids().join(", ");
-        return Err(Problem::new(
-            Code::NotFound,
-            format!("there is no provider {id:?}; there are: {known}"),
-        ));
-    };
-    match &slot.state {
-        SlotState::Ready(provider) | SlotState::Stale(provider, _) => Ok(provider.clone()),
-        SlotState::Loading => {
-            let problem = Problem::new(
-                Code::ProviderUnavailable,
-                format!("provider {id} is still being loaded"),
-            );
-            Err(problem.retry_after_default())
-        }
-        SlotState::Failed(_) => {
-            let detail =
-                format!("provider {id} could not be loaded; GET /api/llm/providers says why");
-            Err(Problem::new(Code::ProviderUnavailable, detail))
-        }
-    }
-}
-
 /// The call, with the provider's default model where the caller named none.
-fn call(chat: ChatRequest, provider: Arc<Provider>, caller: Caller) -> Result<Call, Problem> {
+fn call(chat: ChatRequest, target: Target, caller: Caller) -> Result<Call, Problem> {
     let ChatRequest { mut request, use_cache, cache_ttl, .. } = chat;
-    if request.model.is_empty() {
-        let default = provider.info.default_model.clone();
-        request.model = default.ok_or_else(|| {
-            let message = format!("is required: provider {} has no default model", provider.id());
-            Problem::invalid_fields(vec![crate::error::FieldError::new("model", message)])
-        })?;
-    }
-    Ok(Call { provider, request, use_cache, cache_ttl, tenant: caller.name })
+    request.model = target.model(request.model)?;
+    Ok(Call { provider: target.provider, request, use_cache, cache_ttl, tenant: caller.name })
 }
 
 pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderValue) {
@@ -177,7 +145,7 @@ pub(crate) fn cache_header(state: &'static str) -> (header::HeaderName, HeaderVa
 
 /// Milliseconds so far and, of a call that has ended, those spent waiting for the vendor and in the
 /// plugin.
-fn server_timing(effort: Option<Effort>, log: &RequestLog) -> HeaderValue {
+fn server_timing(stats: Option<CallStats>, log: &RequestLog) -> HeaderValue {
     let mut text = String::with_capacity(80);
     let mut part = |name: &str, duration: Duration| {
         let tenths = (duration.as_micros() + 50) / 100;
@@ -185,9 +153,9 @@ fn server_timing(effort: Option<Effort>, log: &RequestLog) -> HeaderValue {
         let _ = write!(text, "{name};dur={}.{}", tenths / 10, tenths % 10);
     };
     part("total", log.elapsed());
-    if let Some(effort) = effort {
-        part(", upstream", effort.upstream);
-        part(", plugin", effort.plugin);
+    if let Some(stats) = stats {
+        part(", upstream", stats.vendor);
+        part(", plugin", stats.plugin);
     }
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("total"))
 }

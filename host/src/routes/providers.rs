@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::llm::Feature;
+use crate::contract::Feature;
 use crate::plugin::{Slot, SlotState};
 
 /// Who can be asked.

@@ -62,7 +62,7 @@ impl Server {
             // Also when the sender is gone.
             let stopped = async { drop(stopped.await) };
             server::run(listener, app.clone(), router, &config.server, stopped).await;
-            app.llm.cache().close().await;
+            app.chat.cache().close().await;
         });
         Ok(Self { address, providers, stop, serving })
     }

@@ -141,7 +141,7 @@ impl Provider {
         let limits = &self.definition.limits;
         let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
         let state = CallState::new(self.definition.clone(), egress, log);
-        let mut store = Store::new(&*self.engine, state);
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.size(Limit::HostCallBytes));
         store.set_max_component_handles(limits.size(Limit::Handles));

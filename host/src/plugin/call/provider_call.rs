@@ -1,5 +1,6 @@
 //! One call of a provider, and the instance it has to itself.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -47,7 +48,7 @@ impl ProviderCall {
         let PooledInstance { store, functions, .. } = &mut self.instance;
         store.data_mut().resume();
         let said = functions.describe(store).await;
-        self.into_result(said, validate::info)
+        self.finish(said, validate::info)
     }
 
     /// Answers in whole.
@@ -55,7 +56,7 @@ impl ProviderCall {
         let PooledInstance { store, functions, .. } = &mut self.instance;
         store.data_mut().resume();
         let said = functions.complete(store, request).await;
-        self.into_result(said, validate::completion)
+        self.finish(said, validate::completion)
     }
 
     /// Begins to answer bit by bit.
@@ -63,7 +64,7 @@ impl ProviderCall {
         let PooledInstance { store, functions, .. } = &mut self.instance;
         store.data_mut().resume();
         let said = functions.open_stream(store, request).await;
-        let deltas = self.into_result(said, |_| Ok(()))?;
+        let deltas = self.finish(said, |_| Ok(()))?;
         self.deltas = Some(deltas);
         Ok(())
     }
@@ -74,7 +75,7 @@ impl ProviderCall {
         let PooledInstance { store, functions, .. } = &mut self.instance;
         store.data_mut().resume();
         let said = functions.next(store, deltas).await;
-        self.into_result(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(validate::delta))
+        self.finish(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(validate::delta))
     }
 
     /// Ends a call that was answered well. Where the operator allows it, the instance then waits
@@ -93,7 +94,7 @@ impl ProviderCall {
     }
 
     /// Turns the three ways a call can fail into one.
-    fn into_result<T>(
+    fn finish<T>(
         &mut self,
         said: wasmtime::Result<Result<T, ProviderError>>,
         check: impl FnOnce(&T) -> Checked,
@@ -109,8 +110,8 @@ impl ProviderCall {
     }
 
     /// The guest's answer breaks the contract.
-    pub(crate) fn invalid(&self, problem: String) -> CallError {
-        CallError::Invalid { plugin: self.plugin.clone(), problem }
+    pub(crate) fn invalid(&self, problem: impl Display) -> CallError {
+        CallError::Invalid { plugin: self.plugin.clone(), problem: problem.to_string() }
     }
 
     /// The guest instance more of something than it may.

@@ -5,8 +5,13 @@ use serde::de::IgnoredAny;
 
 use crate::contract::{Completion, Delta, Event, Feature, Info, OtherPart, Part, ResultPart};
 
-/// Nothing, or what is wrong.
-pub(super) type Checked = Result<(), String>;
+/// A promise of the contract that the guest broke, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Breach(String);
+
+/// Nothing, or the first breach.
+pub(super) type Checked = Result<(), Breach>;
 
 /// Names end up in headers, logs and keys.
 const NAME_MAX: usize = 200;
@@ -24,7 +29,7 @@ pub(super) fn info(info: &Info) -> Checked {
         [("info.models", info.models.len()), ("info.features", info.features.len())]
     {
         if LISTED_MAX < length {
-            return Err(format!("{place} has {length} entries, and may have {LISTED_MAX}"));
+            return Err(Breach(format!("{place} has {length} entries, and may have {LISTED_MAX}")));
         }
     }
     info.models.iter().try_for_each(|model| name("each of info.models", model))?;
@@ -35,7 +40,9 @@ pub(super) fn info(info: &Info) -> Checked {
     if let Some(length) =
         info.extra.as_ref().map(String::len).filter(|length| INFO_EXTRA_MAX < *length)
     {
-        return Err(format!("info.extra has {length} bytes, and may have {INFO_EXTRA_MAX}"));
+        return Err(Breach(format!(
+            "info.extra has {length} bytes, and may have {INFO_EXTRA_MAX}"
+        )));
     }
     object("info.extra", info.extra.as_deref())
 }
@@ -88,14 +95,14 @@ fn other_part(other: &OtherPart) -> Checked {
     object("other.json", Some(&other.json))
 }
 
-fn native(native: Option<&crate::llm::NativeBody>) -> Checked {
+fn native(native: Option<&crate::contract::NativeBody>) -> Checked {
     native.map_or(Ok(()), |native| json("native.body", &native.body))
 }
 
 fn object(place: &str, text: Option<&str>) -> Checked {
     let Some(text) = text else { return Ok(()) };
     if !text.trim_start().starts_with('{') {
-        return Err(format!("{place} must be a JSON object"));
+        return Err(Breach(format!("{place} must be a JSON object")));
     }
     json(place, text)
 }
@@ -103,13 +110,13 @@ fn object(place: &str, text: Option<&str>) -> Checked {
 fn json(place: &str, text: &str) -> Checked {
     serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| {
         // The error's own text is about places; it never quotes.
-        format!("{place} isn't JSON: {error}")
+        Breach(format!("{place} isn't JSON: {error}"))
     })
 }
 
 fn name(place: &str, text: &str) -> Checked {
     if text.is_empty() || NAME_MAX < text.len() || text.chars().any(char::is_control) {
-        return Err(format!("{place} must be 1 to {NAME_MAX} printable characters"));
+        return Err(Breach(format!("{place} must be 1 to {NAME_MAX} printable characters")));
     }
     Ok(())
 }

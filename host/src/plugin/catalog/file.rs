@@ -14,7 +14,8 @@ use http::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 
-use self::reader::{Problems, Reader};
+pub(super) use self::reader::Problems;
+use self::reader::Reader;
 use crate::config::{Limit, Limits, Vars, base_url};
 use crate::digest::Sha256Digest;
 use crate::egress::{self, Grant};

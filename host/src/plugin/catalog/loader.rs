@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
-use super::provider_dir::{ProviderDir, SETTLED_AFTER, Wanted};
+use super::provider_dir::{FileError, ProviderDir, SETTLED_AFTER, Wanted};
 use super::registry::{Providers, SlotState};
 use super::watch::Watch;
 use crate::config::PluginConfig;
@@ -52,7 +52,7 @@ struct Tried {
 struct Admitted {
     id: String,
     generation: u64,
-    outcome: Result<Arc<Provider>, String>,
+    outcome: anyhow::Result<Arc<Provider>>,
     /// Where its machine code came from, if it got that far.
     code: Option<CodeOrigin>,
     advice: Vec<String>,
@@ -165,7 +165,7 @@ impl Loader {
     fn begin(
         &mut self,
         id: String,
-        definition: Result<Definition, String>,
+        definition: Result<Definition, FileError>,
         fingerprint: Sha256Digest,
     ) {
         self.generation += 1;
@@ -181,19 +181,13 @@ impl Loader {
                 tried.admission = Some(self.admissions.spawn(async move {
                     let Admission { outcome, code, advice, .. } =
                         load::admit(&runtime, &tls, definition).await;
-                    Admitted {
-                        id: name,
-                        generation,
-                        outcome: outcome.map_err(|error| format!("{error:#}")),
-                        code,
-                        advice,
-                    }
+                    Admitted { id: name, generation, outcome, code, advice }
                 }));
                 self.tried.insert(id, tried)
             }
             Err(problem) => {
                 let overtaken = self.tried.insert(id.clone(), tried);
-                let (outcome, code, advice) = (Err(problem), None, vec![]);
+                let (outcome, code, advice) = (Err(problem.into()), None, vec![]);
                 self.publish_admission(Admitted { id, generation, outcome, code, advice });
                 overtaken
             }
@@ -235,19 +229,24 @@ impl Loader {
                 }
                 self.providers.set(&id, SlotState::Ready(provider));
             }
-            Err(reason) => match before {
-                Some(serving) => {
-                    error!(
-                        provider = id,
-                        "The new version can't be loaded, and the last good one goes on: {reason}"
-                    );
-                    self.providers.set(&id, SlotState::Stale(serving, reason));
-                }
-                None => {
-                    error!(provider = id, "The provider can't be loaded: {reason}");
-                    self.providers.set(&id, SlotState::Failed(reason));
-                }
-            },
+            Err(error) => self.refuse(&id, before, format!("{error:#}")),
+        }
+    }
+
+    /// Says that a version can't be loaded; the last good one goes on, if there is one.
+    fn refuse(&self, id: &str, serving: Option<Arc<Provider>>, reason: String) {
+        match serving {
+            Some(serving) => {
+                error!(
+                    provider = id,
+                    "The new version can't be loaded, and the last good one goes on: {reason}"
+                );
+                self.providers.set(id, SlotState::Stale(serving, reason));
+            }
+            None => {
+                error!(provider = id, "The provider can't be loaded: {reason}");
+                self.providers.set(id, SlotState::Failed(reason));
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::file::{self, Parsed, Surroundings};
+use super::file::{self, Parsed, Problems, Surroundings};
 use crate::config::{Limits, PluginConfig, Vars};
 use crate::digest::Sha256Digest;
 use crate::plugin::bounds::COMPONENT_BYTES_MAX;
@@ -23,10 +23,21 @@ const PROVIDERS_MAX: usize = 256;
 /// The longest name of a provider.
 const ID_MAX: usize = 64;
 
+/// A provider's file that defines nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum FileError {
+    /// It can't be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It has mistakes: the provider's name, and all of them.
+    #[error("{0}.toml can't be used: {1}")]
+    Mistakes(String, Problems),
+}
+
 /// A provider as its file wants it, or what is wrong with the file.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    pub(super) definition: Result<Definition, String>,
+    pub(super) definition: Result<Definition, FileError>,
     /// Over the definition and the component: what has changed if this has.
     pub(super) fingerprint: Sha256Digest,
     /// Whether the component is whole, as far as one can tell: not written to for a moment.
@@ -90,7 +101,7 @@ impl ProviderDir {
             self.want(
                 id,
                 Some(&path),
-                read_file(file).map_err(|error| format!("{error:#}")),
+                read_file(file).map_err(|error| FileError::Unreadable(format!("{error:#}"))),
                 &mut wanted,
             );
             if let Some(Wanted { definition: Ok(definition), .. }) = wanted.get(id)
@@ -115,13 +126,13 @@ impl ProviderDir {
         &mut self,
         id: &str,
         folder: Option<&Path>,
-        text: Result<String, String>,
+        text: Result<String, FileError>,
         wanted: &mut BTreeMap<String, Wanted>,
     ) {
         let parsed = text.as_ref().map_err(Clone::clone).and_then(|text| {
             let around = Surroundings { id, folder, vars: &self.vars, limits: &self.limits };
             file::parse(text, &around)
-                .map_err(|problems| format!("{id}.toml can't be used: {problems}"))
+                .map_err(|problems| FileError::Mistakes(id.to_owned(), problems))
         });
         let definition = match parsed {
             Ok(Parsed::Disabled) => return,
@@ -132,7 +143,7 @@ impl ProviderDir {
         wanted.insert(id.to_owned(), self.wanted(definition, text.as_bytes()));
     }
 
-    fn wanted(&mut self, definition: Result<Definition, String>, text: &[u8]) -> Wanted {
+    fn wanted(&mut self, definition: Result<Definition, FileError>, text: &[u8]) -> Wanted {
         let mut hash = Sha256::new();
         let mut settled = true;
         match &definition {
@@ -147,7 +158,7 @@ impl ProviderDir {
                 }
             }
             Err(problem) => {
-                hash.update(problem);
+                hash.update(problem.to_string());
                 hash.update(text);
             }
         }

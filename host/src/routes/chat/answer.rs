@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parts::PartBody;
-use crate::llm::{Completion, Event, FinishReason, Part, Start, Usage};
+use crate::contract::{Completion, Event, FinishReason, Part, Start, Usage};
 
 /// Room for what is around the text of an answer.
 const ANSWER_ROOM: usize = 512;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::body::Errors;
-use crate::llm;
+use crate::contract;
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
@@ -149,9 +149,9 @@ impl ContentBody {
         self,
         place: fmt::Arguments<'_>,
         errors: &mut Errors,
-    ) -> Vec<llm::Part> {
+    ) -> Vec<contract::Part> {
         let parts = match self {
-            Self::Text(text) => vec![llm::Part::Text(llm::Text { text, extra: None })],
+            Self::Text(text) => vec![contract::Part::Text(contract::Text { text, extra: None })],
             Self::Parts(parts) => {
                 let numbered = parts.into_iter().enumerate();
                 numbered
@@ -169,22 +169,26 @@ impl ContentBody {
 }
 
 impl PartBody {
-    fn into_part(self, place: fmt::Arguments<'_>, errors: &mut Errors) -> Option<llm::Part> {
+    fn into_part(self, place: fmt::Arguments<'_>, errors: &mut Errors) -> Option<contract::Part> {
         Some(match self {
-            Self::Text { text, extra } => llm::Part::Text(llm::Text { text, extra: json(extra) }),
+            Self::Text { text, extra } => {
+                contract::Part::Text(contract::Text { text, extra: json(extra) })
+            }
             Self::Image { media_type, data, url, extra } => {
                 let source = image_source(media_type, data, url, place, errors)?;
-                llm::Part::Image(llm::Image { source, extra: json(extra) })
+                contract::Part::Image(contract::Image { source, extra: json(extra) })
             }
-            Self::ToolUse { id, name, input, extra } => llm::Part::ToolUse(llm::ToolUse {
-                id,
-                name,
-                input: Value::Object(input).to_string(),
-                extra: json(extra),
-            }),
+            Self::ToolUse { id, name, input, extra } => {
+                contract::Part::ToolUse(contract::ToolUse {
+                    id,
+                    name,
+                    input: Value::Object(input).to_string(),
+                    extra: json(extra),
+                })
+            }
             Self::ToolResult { tool_use_id, content, is_error, extra } => {
                 let content = result_parts(content, format_args!("{place}.content"), errors);
-                llm::Part::ToolResult(llm::ToolResult {
+                contract::Part::ToolResult(contract::ToolResult {
                     tool_use_id,
                     content,
                     is_error,
@@ -192,28 +196,29 @@ impl PartBody {
                 })
             }
             Self::Thinking { text, signature, extra } => {
-                llm::Part::Thinking(llm::Thinking { text, signature, extra: json(extra) })
+                contract::Part::Thinking(contract::Thinking { text, signature, extra: json(extra) })
             }
-            Self::Other { kind, json } => {
-                llm::Part::Other(llm::OtherPart { kind, json: Value::Object(json).to_string() })
-            }
+            Self::Other { kind, json } => contract::Part::Other(contract::OtherPart {
+                kind,
+                json: Value::Object(json).to_string(),
+            }),
         })
     }
 
     /// A piece of an answer. Its JSON was checked at the plugin's edge, so nothing is lost here.
-    pub(super) fn from_part(part: &llm::Part) -> Self {
+    pub(super) fn from_part(part: &contract::Part) -> Self {
         match part {
-            llm::Part::Text(text) => {
+            contract::Part::Text(text) => {
                 Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) }
             }
-            llm::Part::Image(image) => Self::from_image(image),
-            llm::Part::ToolUse(tool_use) => Self::ToolUse {
+            contract::Part::Image(image) => Self::from_image(image),
+            contract::Part::ToolUse(tool_use) => Self::ToolUse {
                 id: tool_use.id.clone(),
                 name: tool_use.name.clone(),
                 input: object(Some(&tool_use.input)).unwrap_or_default(),
                 extra: object(tool_use.extra.as_ref()),
             },
-            llm::Part::ToolResult(result) => Self::ToolResult {
+            contract::Part::ToolResult(result) => Self::ToolResult {
                 tool_use_id: result.tool_use_id.clone(),
                 content: ContentBody::Parts(
                     result.content.iter().map(Self::from_result_part).collect(),
@@ -221,36 +226,36 @@ impl PartBody {
                 is_error: result.is_error,
                 extra: object(result.extra.as_ref()),
             },
-            llm::Part::Thinking(thinking) => Self::Thinking {
+            contract::Part::Thinking(thinking) => Self::Thinking {
                 text: thinking.text.clone(),
                 signature: thinking.signature.clone(),
                 extra: object(thinking.extra.as_ref()),
             },
-            llm::Part::Other(other) => Self::from_other(other),
+            contract::Part::Other(other) => Self::from_other(other),
         }
     }
 
-    fn from_result_part(part: &llm::ResultPart) -> Self {
+    fn from_result_part(part: &contract::ResultPart) -> Self {
         match part {
-            llm::ResultPart::Text(text) => {
+            contract::ResultPart::Text(text) => {
                 Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) }
             }
-            llm::ResultPart::Image(image) => Self::from_image(image),
-            llm::ResultPart::Other(other) => Self::from_other(other),
+            contract::ResultPart::Image(image) => Self::from_image(image),
+            contract::ResultPart::Other(other) => Self::from_other(other),
         }
     }
 
-    fn from_image(image: &llm::Image) -> Self {
+    fn from_image(image: &contract::Image) -> Self {
         let (media_type, data, url) = match &image.source {
-            llm::ImageSource::Data(data) => {
+            contract::ImageSource::Data(data) => {
                 (Some(data.media_type.clone()), Some(data.base64.clone()), None)
             }
-            llm::ImageSource::Url(url) => (None, None, Some(url.clone())),
+            contract::ImageSource::Url(url) => (None, None, Some(url.clone())),
         };
         Self::Image { media_type, data, url, extra: object(image.extra.as_ref()) }
     }
 
-    fn from_other(other: &llm::OtherPart) -> Self {
+    fn from_other(other: &contract::OtherPart) -> Self {
         Self::Other {
             kind: other.kind.clone(),
             json: object(Some(&other.json)).unwrap_or_default(),
@@ -263,16 +268,18 @@ fn result_parts(
     content: ContentBody,
     place: fmt::Arguments<'_>,
     errors: &mut Errors,
-) -> Vec<llm::ResultPart> {
+) -> Vec<contract::ResultPart> {
     if matches!(&content, ContentBody::Parts(parts) if parts.is_empty()) {
         return vec![];
     }
     let parts = content.into_parts(place, errors).into_iter().enumerate();
     let converted = parts.filter_map(|(index, part)| match part {
-        llm::Part::Text(text) => Some(llm::ResultPart::Text(text)),
-        llm::Part::Image(image) => Some(llm::ResultPart::Image(image)),
-        llm::Part::Other(other) => Some(llm::ResultPart::Other(other)),
-        llm::Part::ToolUse(_) | llm::Part::ToolResult(_) | llm::Part::Thinking(_) => {
+        contract::Part::Text(text) => Some(contract::ResultPart::Text(text)),
+        contract::Part::Image(image) => Some(contract::ResultPart::Image(image)),
+        contract::Part::Other(other) => Some(contract::ResultPart::Other(other)),
+        contract::Part::ToolUse(_)
+        | contract::Part::ToolResult(_)
+        | contract::Part::Thinking(_) => {
             errors.add(
                 format!("{place}[{index}].type"),
                 "must be text, image or other inside a tool's result",
@@ -289,9 +296,9 @@ fn image_source(
     url: Option<String>,
     place: fmt::Arguments<'_>,
     errors: &mut Errors,
-) -> Option<llm::ImageSource> {
+) -> Option<contract::ImageSource> {
     match (media_type, data, url) {
-        (None, None, Some(url)) => Some(llm::ImageSource::Url(url)),
+        (None, None, Some(url)) => Some(contract::ImageSource::Url(url)),
         (Some(media_type), Some(base64), None) => {
             // Checked here, so that the vendor isn't asked for nothing; passed on as it came.
             if !is_base64(base64.as_bytes()) {
@@ -300,7 +307,7 @@ fn image_source(
                     "must be base64 with padding (RFC 4648 section 4)",
                 );
             }
-            Some(llm::ImageSource::Data(llm::ImageData { media_type, base64 }))
+            Some(contract::ImageSource::Data(contract::ImageData { media_type, base64 }))
         }
         _ => {
             errors.add(place.to_string(), "must have either mediaType and data, or url");

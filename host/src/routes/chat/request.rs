@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::parts::{ContentBody, Object, json};
 use crate::body::{Errors, Field, Unknown, Word};
 use crate::config::CACHE_TTL;
+use crate::contract;
 use crate::error::Problem;
-use crate::llm;
 
 /// Names of models and providers.
 const NAME_MAX: usize = 200;
@@ -213,7 +213,7 @@ pub(crate) struct ChatRequest {
     /// Who answers, if the caller said.
     pub(crate) provider: Option<String>,
     /// Whether the caller named a model; if not, the request's is empty.
-    pub(crate) request: llm::Request,
+    pub(crate) request: contract::Request,
     /// Whether an answer of before will do.
     pub(crate) use_cache: bool,
     /// How long the answer may be kept.
@@ -254,7 +254,7 @@ impl ChatBody {
         errors.unknown(self.unknown);
 
         let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
-        let request = messages.map(|messages| llm::Request {
+        let request = messages.map(|messages| contract::Request {
             model: model.unwrap_or_default(),
             messages,
             max_tokens: small(max_tokens),
@@ -279,28 +279,28 @@ impl ChatBody {
 }
 
 impl ToolChoiceBody {
-    fn into_choice(self) -> llm::ToolChoice {
+    fn into_choice(self) -> contract::ToolChoice {
         match self {
-            Self::Word(ToolChoiceWord::Auto) => llm::ToolChoice::Auto,
-            Self::Word(ToolChoiceWord::Any) => llm::ToolChoice::Any,
-            Self::Word(ToolChoiceWord::None) => llm::ToolChoice::None,
-            Self::Named { name } => llm::ToolChoice::Tool(name),
+            Self::Word(ToolChoiceWord::Auto) => contract::ToolChoice::Auto,
+            Self::Word(ToolChoiceWord::Any) => contract::ToolChoice::Any,
+            Self::Word(ToolChoiceWord::None) => contract::ToolChoice::None,
+            Self::Named { name } => contract::ToolChoice::Tool(name),
         }
     }
 }
 
-fn messages(all: Vec<MessageBody>, errors: &mut Errors) -> Vec<llm::Message> {
+fn messages(all: Vec<MessageBody>, errors: &mut Errors) -> Vec<contract::Message> {
     if all.is_empty() {
         errors.add("messages", "must not be empty");
     }
     if MESSAGES_MAX < all.len() {
         errors.add("messages", format!("must be at most {MESSAGES_MAX}"));
     }
-    let convert = |(index, message): (usize, MessageBody)| llm::Message {
+    let convert = |(index, message): (usize, MessageBody)| contract::Message {
         role: match message.role.0 {
-            RoleBody::System => llm::Role::System,
-            RoleBody::User => llm::Role::User,
-            RoleBody::Assistant => llm::Role::Assistant,
+            RoleBody::System => contract::Role::System,
+            RoleBody::User => contract::Role::User,
+            RoleBody::Assistant => contract::Role::Assistant,
         },
         content: message.content.into_parts(format_args!("messages[{index}].content"), errors),
         extra: json(message.extra),
@@ -308,12 +308,12 @@ fn messages(all: Vec<MessageBody>, errors: &mut Errors) -> Vec<llm::Message> {
     all.into_iter().enumerate().map(convert).collect()
 }
 
-fn tools(all: Vec<ToolBody>, errors: &mut Errors) -> Vec<llm::Tool> {
+fn tools(all: Vec<ToolBody>, errors: &mut Errors) -> Vec<contract::Tool> {
     let convert = |(index, tool): (usize, ToolBody)| {
         if tool.name.is_empty() {
             errors.add(format!("tools[{index}].name"), "must not be empty");
         }
-        llm::Tool {
+        contract::Tool {
             name: tool.name,
             description: tool.description,
             input_schema: Value::Object(tool.input_schema).to_string(),

@@ -20,8 +20,9 @@ use tokio::time::{Instant, Sleep};
 use super::answer::{DeltaBody, DoneBody, StartBody};
 use super::{SERVER_TIMING, cache_header};
 use crate::app::App;
+use crate::chat::{Call, Mode, Outcome, PendingCall, Progress, replay};
+use crate::contract::Event;
 use crate::error::Problem;
-use crate::llm::{Call, Event, Landing, Mode, Step, Ticket, replay};
 use crate::request_log::RequestLog;
 
 /// Room for the events that are ready at once.
@@ -30,10 +31,10 @@ const ROOM: usize = 1_024;
 /// Answers with a stream.
 pub(super) async fn answer(app: &App, call: Call, log: RequestLog) -> Result<Response, Problem> {
     let vendor = call.provider.info.vendor.clone();
-    let ticket = app.llm.call(call, Mode::Stream);
-    log.cache(ticket.state(None));
+    let pending = app.chat.begin(call, Mode::Stream);
+    log.cache(pending.cache_state());
     let mut answer = Answer {
-        ticket,
+        pending,
         vendor,
         cut: app.cut.subscribe(),
         log,
@@ -115,7 +116,7 @@ impl Alive {
 
 /// A stream on its way to a client. Dropping it leaves the call.
 struct Answer {
-    ticket: Ticket,
+    pending: PendingCall,
     vendor: String,
     /// Says when the server can wait no longer.
     cut: tokio::sync::watch::Receiver<bool>,
@@ -153,8 +154,8 @@ impl Answer {
             // Looked at also while there is always more to send.
             let step = if *self.cut.borrow() { None } else { self.step().await };
             match step {
-                Some(Step::Events(events)) => self.tell(&events, false),
-                Some(Step::Landed(landing)) => return Some(self.land(&landing)),
+                Some(Progress::Events(events)) => self.tell(&events, false),
+                Some(Progress::Done(outcome)) => return Some(self.done(&outcome)),
                 None => {
                     self.over = true;
                     return Some(Ended::Failed(Problem::stopping()));
@@ -165,22 +166,22 @@ impl Answer {
     }
 
     /// What is new; nothing when the server can't wait for it.
-    async fn step(&mut self) -> Option<Step> {
+    async fn step(&mut self) -> Option<Progress> {
         tokio::select! {
             biased;
-            step = self.ticket.next() => Some(step),
+            step = self.pending.progress() => Some(step),
             _ = self.cut.wait_for(|cut| *cut) => None,
         }
     }
 
-    fn land(&mut self, landing: &Landing) -> Ended {
+    fn done(&mut self, outcome: &Outcome) -> Ended {
         self.over = true;
-        self.log.landed(landing, self.ticket.state(Some(landing)));
-        match &landing.result {
+        self.log.done(outcome, self.pending.cache_state());
+        match &outcome.result {
             Ok(completion) => {
                 if !self.begun {
                     let events: Vec<_> = replay(completion).into_iter().map(Arc::new).collect();
-                    self.tell(&events, landing.cached);
+                    self.tell(&events, outcome.cached);
                 }
                 self.say("done", &DoneBody::new(completion));
                 Ended::Done

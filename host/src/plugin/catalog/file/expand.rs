@@ -12,8 +12,19 @@ pub(super) struct Expanded {
     pub(super) names: Vec<String>,
 }
 
+/// A text whose variables can't be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ExpandError {
+    /// A brace isn't closed.
+    #[error("has a ${{ without its }}")]
+    Unclosed,
+    /// No variable can have that name.
+    #[error("must name a variable as ${{NAME}} or ${{NAME:-default}}")]
+    BadName,
+}
+
 /// Fills in a text's variables. `$$` is a dollar sign; so is one that no brace follows.
-pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, String> {
+pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, ExpandError> {
     let mut expanded =
         Expanded { text: String::with_capacity(text.len()), missing: vec![], names: vec![] };
     let mut rest = text;
@@ -21,14 +32,14 @@ pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, String> {
         expanded.text.push_str(before);
         rest = if let Some(inner) = after.strip_prefix('{') {
             let Some((inner, rest)) = inner.split_once('}') else {
-                return Err("has a ${ without its }".into());
+                return Err(ExpandError::Unclosed);
             };
             let (name, default) = match inner.split_once(":-") {
                 Some((name, default)) => (name, Some(default)),
                 None => (inner, None),
             };
             if !is_name(name) {
-                return Err("must name a variable as ${NAME} or ${NAME:-default}".into());
+                return Err(ExpandError::BadName);
             }
             match vars.get(name).or(default) {
                 Some(value) => expanded.text.push_str(value),

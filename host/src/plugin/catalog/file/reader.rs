@@ -17,7 +17,7 @@ pub(super) type Spanned<'i> = toml::Spanned<DeValue<'i>>;
 const ALIKE: f64 = 0.75;
 
 /// Everything that is wrong with a file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in super::super) struct Problems(Vec<String>);
 
 impl Problems {

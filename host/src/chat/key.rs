@@ -15,11 +15,11 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::digest::{Hex, Sha256Digest};
-use crate::llm::{
+use crate::contract::{
     Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role,
     Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
 };
+use crate::digest::{Hex, Sha256Digest};
 
 /// Comes first in each key. To be raised when the encoding below changes its meaning.
 const DOMAIN: &str = "arete answer 1";

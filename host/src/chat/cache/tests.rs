@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 use super::*;
-use crate::llm::{FinishReason, Part, Text, Usage};
+use crate::contract::{FinishReason, Part, Text, Usage};
 use crate::store::cache::{self, CacheStore};
 
 const HOUR: Duration = Duration::from_secs(3_600);

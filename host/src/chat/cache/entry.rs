@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::llm::key::Key;
-use crate::llm::{
+use crate::chat::key::Key;
+use crate::contract::{
     Completion, FinishReason, Image, ImageData, ImageSource, NativeBody, OtherPart, Part,
     ResultPart, Text, Thinking, ToolResult, ToolUse, Usage,
 };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::info;
 
-use super::{ErrorKind, ProviderError};
+use crate::contract::{ErrorKind, ProviderError};
 use crate::plugin::CallError;
 
 /// The longest wait of our own choosing.
@@ -16,7 +16,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// The longest wait that a vendor may ask of us; past it the caller is told instead.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// How often and how patiently.
+/// How many retries there are, and the waits before them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     /// Attempts after the first.
@@ -25,11 +25,11 @@ pub(crate) struct Policy {
     pub(crate) delay: Duration,
 }
 
-/// When a call is given up.
+/// The moment at which a call is given up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     at: Instant,
-    /// How long the call may take: for whoever is told that it took longer.
+    /// The time that the call may take, for the error.
     allowed: Duration,
 }
 
@@ -42,46 +42,49 @@ impl Deadline {
 
 /// An attempt that failed.
 #[derive(Debug)]
-pub(crate) struct Failed {
-    /// Why.
+pub(crate) struct AttemptError {
+    /// The failure.
     pub(crate) error: CallError,
-    /// Whether the caller has heard anything of its answer: then there is no other attempt, for
-    /// nobody can unhear.
-    pub(crate) heard: bool,
+    /// Whether content has been published: then there is no other attempt, because a caller who has
+    /// content can't take another completion in its place.
+    pub(crate) content_sent: bool,
 }
 
-impl Failed {
-    /// Failed before the caller heard anything.
+impl AttemptError {
+    /// Returns a failure before any content.
     pub(crate) fn unheard(error: CallError) -> Self {
-        Self { error, heard: false }
+        Self { error, content_sent: false }
     }
 }
 
-/// What can be attempted. (A trait, because futures of async closures aren't known to be `Send`.)
+/// A call that can be attempted. (A trait, because futures of async closures aren't known to be
+/// `Send`.)
 pub(crate) trait Attempt {
-    /// What a successful attempt gives.
-    type Answer;
+    /// The result of a successful attempt.
+    type Completion;
 
-    /// Who is asked, for the log.
+    /// Returns the provider's name, for the log.
     fn provider(&self) -> &str;
 
     /// Tries, for the `number`th time, from 1.
-    fn attempt(&mut self, number: u32)
-    -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
+    fn attempt(
+        &mut self,
+        number: u32,
+    ) -> impl Future<Output = Result<Self::Completion, AttemptError>> + Send;
 }
 
 /// Attempts until one succeeds, or another isn't worth it, or the deadline passes.
 pub(crate) async fn run<A: Attempt>(
     policy: Policy,
     deadline: Deadline,
-    mut call: A,
-) -> Result<A::Answer, CallError> {
+    call: &mut A,
+) -> Result<A::Completion, CallError> {
     let attempts = async {
         for number in 1.. {
             let error = match call.attempt(number).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failed { error, heard: true }) => return Err(error),
-                Err(Failed { error, heard: false }) => error,
+                Ok(completion) => return Ok(completion),
+                Err(AttemptError { error, content_sent: true }) => return Err(error),
+                Err(AttemptError { error, content_sent: false }) => error,
             };
             let Some(wait) = policy.wait(number, &error, fastrand::f64()) else {
                 return Err(error);
@@ -201,18 +204,18 @@ mod tests {
 
     /// Attempts whose outcomes are set; after the last one they stall.
     struct Scripted<'a> {
-        outcomes: std::vec::IntoIter<Result<u32, Failed>>,
+        outcomes: std::vec::IntoIter<Result<u32, AttemptError>>,
         made: &'a mut u32,
     }
 
     impl Attempt for Scripted<'_> {
-        type Answer = u32;
+        type Completion = u32;
 
         fn provider(&self) -> &str {
             "test"
         }
 
-        async fn attempt(&mut self, number: u32) -> Result<u32, Failed> {
+        async fn attempt(&mut self, number: u32) -> Result<u32, AttemptError> {
             *self.made = number;
             match self.outcomes.next() {
                 Some(outcome) => outcome,
@@ -225,17 +228,17 @@ mod tests {
     /// it took.
     async fn attempts(
         seconds: u64,
-        outcomes: Vec<Result<u32, Failed>>,
+        outcomes: Vec<Result<u32, AttemptError>>,
     ) -> (Result<u32, CallError>, u32, Duration) {
         let began = Instant::now();
         let mut made = 0;
-        let call = Scripted { outcomes: outcomes.into_iter(), made: &mut made };
-        let result = run(POLICY, Deadline::after(Duration::from_secs(seconds)), call).await;
+        let mut call = Scripted { outcomes: outcomes.into_iter(), made: &mut made };
+        let result = run(POLICY, Deadline::after(Duration::from_secs(seconds)), &mut call).await;
         (result, made, began.elapsed())
     }
 
-    fn unheard(error: CallError) -> Result<u32, Failed> {
-        Err(Failed::unheard(error))
+    fn unheard(error: CallError) -> Result<u32, AttemptError> {
+        Err(AttemptError::unheard(error))
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,7 +269,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_heard_is_never_tried_again() {
-        let outcomes = vec![Err(Failed { error: overloaded(), heard: true }), Ok(1)];
+        let outcomes = vec![Err(AttemptError { error: overloaded(), content_sent: true }), Ok(1)];
         let (result, made, _) = attempts(600, outcomes).await;
         assert!(result.is_err() && made == 1);
     }

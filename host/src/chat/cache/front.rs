@@ -5,7 +5,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync;
 
 use super::entry::{self, Entry};
-use crate::llm::key::Key;
+use crate::chat::key::Key;
 
 /// All that is kept in memory between two clears. Clearing puts a new one in its place, so what a
 /// slow read or a late write puts into the old one is gone with it.

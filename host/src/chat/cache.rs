@@ -26,9 +26,9 @@ use self::disk::Disk;
 use self::entry::Entry;
 use self::front::Front;
 use self::queue::{Queue, Queued, Wake};
+use crate::chat::key::Key;
 use crate::config::CacheConfig;
-use crate::llm::Completion;
-use crate::llm::key::Key;
+use crate::contract::Completion;
 use crate::store::cache::{CacheEngine, Limits, Redb, SWEEP_MAX, StoreError, Write};
 
 /// How often expired entries are removed, and a disk that failed is tried again.

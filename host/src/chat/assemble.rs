@@ -3,10 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use crate::contract::{
     Completion, Event, Finish, OtherPart, Part, PartDelta, Start, Text, TextDelta, Thinking,
     ThinkingDelta, ToolUse, ToolUseDelta, Usage,
 };
+
+/// A stream of events that isn't a valid completion.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AssemblyError {
+    /// An event came after the finish.
+    #[error("something came after the end of the answer")]
+    AfterEnd,
+    /// A second start came.
+    #[error("the answer started twice")]
+    StartedTwice,
+    /// No start came.
+    #[error("the answer never started")]
+    NeverStarted,
+    /// No finish came.
+    #[error("the answer ended without saying why")]
+    NoFinish,
+    /// The deltas of this block are of two kinds.
+    #[error("block {0} changed its kind")]
+    MixedBlock(u32),
+    /// The arguments of a call of this tool aren't a JSON object.
+    #[error("the arguments of tool {0:?} aren't a JSON object")]
+    Arguments(String),
+}
 
 /// An answer that is being put together.
 #[derive(Debug, Default)]
@@ -23,16 +46,16 @@ impl Assembly {
     ///
     /// # Errors
     /// How it contradicts the ones before.
-    pub(crate) fn add(&mut self, event: &Event) -> Result<(), String> {
+    pub(crate) fn add(&mut self, event: &Event) -> Result<(), AssemblyError> {
         if self.finish.is_some() {
-            return Err("something came after the end of the answer".into());
+            return Err(AssemblyError::AfterEnd);
         }
         // An event costs us more than its text.
         self.bytes += 64 + size(event);
         match event {
             Event::Start(start) => {
                 if self.start.replace(start.clone()).is_some() {
-                    return Err("the answer started twice".into());
+                    return Err(AssemblyError::StartedTwice);
                 }
             }
             Event::Text(delta) => self.text(delta)?,
@@ -57,9 +80,9 @@ impl Assembly {
     ///
     /// # Errors
     /// What is missing or isn't right in the whole.
-    pub(crate) fn finish(self) -> Result<Completion, String> {
-        let start = self.start.ok_or("the answer never started")?;
-        let finish = self.finish.ok_or("the answer ended without saying why")?;
+    pub(crate) fn finish(self) -> Result<Completion, AssemblyError> {
+        let start = self.start.ok_or(AssemblyError::NeverStarted)?;
+        let finish = self.finish.ok_or(AssemblyError::NoFinish)?;
         let mut parts: Vec<Part> = self.parts.into_values().collect();
         for part in &mut parts {
             if let Part::ToolUse(tool_use) = part {
@@ -77,16 +100,16 @@ impl Assembly {
         })
     }
 
-    fn text(&mut self, delta: &TextDelta) -> Result<(), String> {
+    fn text(&mut self, delta: &TextDelta) -> Result<(), AssemblyError> {
         let new = || Part::Text(Text { text: String::new(), extra: None });
         match self.parts.entry(delta.index).or_insert_with(new) {
             Part::Text(text) => text.text.push_str(&delta.text),
-            _ => return Err(mixed(delta.index)),
+            _ => return Err(AssemblyError::MixedBlock(delta.index)),
         }
         Ok(())
     }
 
-    fn thinking(&mut self, delta: &ThinkingDelta) -> Result<(), String> {
+    fn thinking(&mut self, delta: &ThinkingDelta) -> Result<(), AssemblyError> {
         let new = || Part::Thinking(Thinking { text: String::new(), signature: None, extra: None });
         match self.parts.entry(delta.index).or_insert_with(new) {
             Part::Thinking(thinking) => {
@@ -95,12 +118,12 @@ impl Assembly {
                     thinking.signature.clone_from(&delta.signature);
                 }
             }
-            _ => return Err(mixed(delta.index)),
+            _ => return Err(AssemblyError::MixedBlock(delta.index)),
         }
         Ok(())
     }
 
-    fn tool_use(&mut self, delta: &ToolUseDelta) -> Result<(), String> {
+    fn tool_use(&mut self, delta: &ToolUseDelta) -> Result<(), AssemblyError> {
         let new = || {
             Part::ToolUse(ToolUse {
                 id: String::new(),
@@ -119,7 +142,7 @@ impl Assembly {
                 }
                 tool_use.input.push_str(&delta.input);
             }
-            _ => return Err(mixed(delta.index)),
+            _ => return Err(AssemblyError::MixedBlock(delta.index)),
         }
         Ok(())
     }
@@ -167,21 +190,13 @@ fn taken_apart(index: u32, part: &Part) -> [Option<Event>; 2] {
 }
 
 /// The arguments of a tool came as text; as a whole they must be a JSON object.
-fn whole_input(tool_use: &mut ToolUse) -> Result<(), String> {
+fn whole_input(tool_use: &mut ToolUse) -> Result<(), AssemblyError> {
     if tool_use.input.trim().is_empty() {
         tool_use.input = "{}".into();
     }
     let is_object = serde_json::from_str::<&serde_json::value::RawValue>(&tool_use.input)
         .is_ok_and(|value| value.get().starts_with('{'));
-    if is_object {
-        Ok(())
-    } else {
-        Err(format!("the arguments of tool {:?} aren't a JSON object", tool_use.name))
-    }
-}
-
-fn mixed(index: u32) -> String {
-    format!("block {index} changed its kind")
+    if is_object { Ok(()) } else { Err(AssemblyError::Arguments(tool_use.name.clone())) }
 }
 
 /// Totals are set, never added; what isn't said stays.
@@ -262,9 +277,9 @@ fn length(text: Option<&String>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::FinishReason;
+    use crate::contract::FinishReason;
 
-    fn assemble(events: &[Event]) -> Result<Completion, String> {
+    fn assemble(events: &[Event]) -> Result<Completion, AssemblyError> {
         let mut assembly = Assembly::default();
         events.iter().try_for_each(|event| assembly.add(event))?;
         assembly.finish()

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::entry::{self, Entry};
-use crate::llm::key::Key;
+use crate::chat::key::Key;
 
 /// How many entries wait at most.
 const ENTRIES_MAX: usize = 1_024;

@@ -1,0 +1,30 @@
+//! One chat call, from the caller's request in the contract's records to its completion:
+//! `pipeline.rs` has the stages in order.
+
+mod pipeline;
+
+// The stages.
+mod route;
+
+mod cache;
+mod key;
+
+mod share;
+
+mod attempts;
+mod retry;
+
+mod assemble;
+
+// Shared by the stages.
+mod outcome;
+
+pub(crate) use assemble::replay;
+pub use cache::Cache;
+#[cfg(feature = "pieces")]
+pub use key::{Key, KeyParts};
+pub use outcome::CacheState;
+pub(crate) use outcome::{CallStats, Outcome, Progress};
+pub(crate) use pipeline::PendingCall;
+pub use pipeline::{Call, Mode, Pipeline};
+pub(crate) use route::{RouteError, Target};

@@ -1,0 +1,165 @@
+//! The attempts of one call at one provider: each in an instance of its own, the completion whole or
+//! event by event.
+
+use std::sync::Arc;
+
+use super::assemble::{self, Assembly};
+use super::key::{Key, KeyParts};
+use super::outcome::{CallStats, Outcome};
+use super::pipeline::Mode;
+use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
+use super::share::Publisher;
+use crate::config::Limit;
+use crate::contract::{Completion, Event, Request};
+use crate::meter::Meter;
+use crate::plugin::{CallError, Provider, ProviderCall};
+
+/// A call that asks the vendor, attempt by attempt.
+pub(super) struct VendorCall {
+    provider: Arc<Provider>,
+    request: Request,
+    policy: Policy,
+    mode: Mode,
+    deadline: Deadline,
+}
+
+impl VendorCall {
+    /// Makes the call; its deadline counts from now.
+    pub(super) fn new(
+        provider: Arc<Provider>,
+        request: Request,
+        policy: Policy,
+        mode: Mode,
+    ) -> Self {
+        let deadline = Deadline::after(provider.definition.limits.time(Limit::Timeout));
+        Self { provider, request, policy, mode, deadline }
+    }
+
+    /// Returns the key of the completion for this caller.
+    pub(super) fn key(&self, tenant: Option<&str>) -> Key {
+        let provider = &self.provider;
+        let parts = KeyParts {
+            provider: provider.id(),
+            digest: &provider.digest,
+            config_digest: &provider.config_digest,
+            tenant,
+        };
+        Key::new(&parts, &self.request)
+    }
+
+    /// Attempts until a completion comes, or another attempt isn't worth it, or the deadline passes.
+    pub(super) async fn run(&self, publisher: &Publisher) -> Outcome {
+        let meter = Meter::default();
+        let mut attempts = Attempts { call: self, publisher, meter: &meter, made: 0 };
+        let result = retry::run(self.policy, self.deadline, &mut attempts).await.map(Arc::new);
+        let stats =
+            CallStats { attempts: attempts.made, vendor: meter.vendor(), plugin: meter.plugin() };
+        Outcome { result, cached: false, stats }
+    }
+
+    /// Makes one attempt, in an instance that it has to itself.
+    async fn attempt(
+        &self,
+        publisher: &Publisher,
+        meter: &Meter,
+    ) -> Result<Completion, AttemptError> {
+        let mut call = self.provider.begin_call(meter).await.map_err(AttemptError::unheard)?;
+        let completion = match self.mode {
+            Mode::Whole => self.whole(&mut call).await.map_err(AttemptError::unheard)?,
+            Mode::Stream => self.stream(&mut call, publisher).await?,
+        };
+        call.release().await;
+        Ok(completion)
+    }
+
+    /// Asks for the whole completion. It may not be larger than the vendor's reply may be: a guest
+    /// can make one up.
+    async fn whole(&self, call: &mut ProviderCall) -> Result<Completion, CallError> {
+        let completion = call.complete(&self.request).await?;
+        if self.response_bytes_max() < assemble::bytes(&completion) {
+            return Err(call.exceeded(Limit::ResponseBytes));
+        }
+        Ok(completion)
+    }
+
+    /// Puts a streamed completion together while publishing its events.
+    ///
+    /// Events that aren't content yet are held back until content comes: a call that fails right
+    /// after its start, as an overloaded vendor's does, can then still be tried again.
+    async fn stream(
+        &self,
+        call: &mut ProviderCall,
+        publisher: &Publisher,
+    ) -> Result<Completion, AttemptError> {
+        call.open_stream(&self.request).await.map_err(AttemptError::unheard)?;
+        let mut assembly = Assembly::default();
+        let mut held = Vec::new();
+        let mut content_sent = false;
+        loop {
+            let failed = |error| AttemptError { error, content_sent };
+            let deltas = call.next().await.map_err(failed)?;
+            if deltas.is_empty() {
+                let problem = "its stream ended before the answer did";
+                return Err(failed(call.invalid(problem)));
+            }
+            let mut finished = false;
+            for delta in deltas {
+                let added = assembly.add(&delta.event);
+                added.map_err(|problem| AttemptError {
+                    error: call.invalid(problem),
+                    content_sent,
+                })?;
+                finished |= matches!(delta.event, Event::Finish(_));
+                content_sent |= is_content(&delta.event);
+                held.push(delta.event);
+            }
+            let failed = |error| AttemptError { error, content_sent };
+            if self.response_bytes_max() < assembly.bytes() {
+                return Err(failed(call.exceeded(Limit::ResponseBytes)));
+            }
+            if finished {
+                // What is still held goes with the end, so that a completion that isn't valid is
+                // never half told.
+                let whole = assembly.finish().map_err(|problem| failed(call.invalid(problem)))?;
+                publisher.publish(held);
+                return Ok(whole);
+            }
+            if content_sent {
+                publisher.publish(std::mem::take(&mut held));
+            }
+        }
+    }
+
+    fn response_bytes_max(&self) -> usize {
+        self.provider.definition.limits.size(Limit::ResponseBytes)
+    }
+}
+
+/// The attempts of one call, counted.
+struct Attempts<'a> {
+    call: &'a VendorCall,
+    publisher: &'a Publisher,
+    meter: &'a Meter,
+    made: u32,
+}
+
+impl Attempt for Attempts<'_> {
+    type Completion = Completion;
+
+    fn provider(&self) -> &str {
+        self.call.provider.id()
+    }
+
+    async fn attempt(&mut self, number: u32) -> Result<Completion, AttemptError> {
+        self.made = number;
+        self.call.attempt(self.publisher, self.meter).await
+    }
+}
+
+/// Whether a caller sees anything of this event before the end.
+fn is_content(event: &Event) -> bool {
+    match event {
+        Event::Text(_) | Event::Thinking(_) | Event::ToolUse(_) | Event::Part(_) => true,
+        Event::Start(_) | Event::Usage(_) | Event::Finish(_) | Event::Other(_) => false,
+    }
+}

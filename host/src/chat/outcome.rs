@@ -1,0 +1,70 @@
+//! What a call comes to, and what is learnt of it on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::contract::{Completion, Event};
+use crate::plugin::CallError;
+
+/// The end of a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// The completion, or why there is none.
+    pub(crate) result: Result<Arc<Completion>, CallError>,
+    /// Whether it came out of the cache.
+    pub(crate) cached: bool,
+    /// Attempts and times that it took.
+    pub(crate) stats: CallStats,
+}
+
+impl Outcome {
+    /// Returns the outcome of a call whose completion was in the cache.
+    pub(crate) fn hit(completion: Arc<Completion>) -> Self {
+        Self { result: Ok(completion), cached: true, stats: CallStats::default() }
+    }
+}
+
+/// Attempts and times of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CallStats {
+    /// The number of attempts; 0 for a completion out of the cache.
+    pub(crate) attempts: u32,
+    /// The time spent waiting for the vendor, over all attempts.
+    pub(crate) vendor: Duration,
+    /// The time spent in the plugin, over all attempts.
+    pub(crate) plugin: Duration,
+}
+
+/// The next news of a call under way.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// More of the completion.
+    Events(Vec<Arc<Event>>),
+    /// The end.
+    Done(Outcome),
+}
+
+/// Where a completion came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheState {
+    /// Out of the cache.
+    Hit,
+    /// From the vendor.
+    Miss,
+    /// From a call of an equal request that was under way.
+    Coalesced,
+    /// From the vendor; the cache wasn't asked.
+    Bypass,
+}
+
+impl CacheState {
+    /// Returns the name that headers and logs use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+            Self::Bypass => "bypass",
+        }
+    }
+}
