@@ -120,7 +120,8 @@ impl CallEgress {
     }
 }
 
-/// Why no answer came. The URL is left out: a base URL may hold a path that is nobody's business.
+/// Returns the failure of a request that got no reply. The URL is left out: a base URL may hold a
+/// private path.
 fn unsent(error: &legacy::Error, egress: &Egress) -> SendError {
     let limits = &egress.limits;
     // Whoever made the error may have quoted what it met.

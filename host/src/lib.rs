@@ -58,6 +58,8 @@ pub mod egress;
 pub mod contract;
 pub mod digest;
 mod meter;
+mod sync;
+mod time;
 
 pub mod store;
 

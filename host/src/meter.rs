@@ -1,4 +1,4 @@
-//! Where the time of a call goes. Counted when something ends, however it ends: also when it is
+//! The times of a call. Each is counted when something ends, however it ends: also when it is
 //! dropped in the middle, as a call is whose deadline has passed.
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ impl Assembly {
     /// Takes the next event.
     ///
     /// # Errors
-    /// How it contradicts the ones before.
+    /// The contradiction to the events before.
     pub(crate) fn add(&mut self, event: &Event) -> Result<(), AssemblyError> {
         if self.finish.is_some() {
             return Err(AssemblyError::AfterEnd);
@@ -79,7 +79,7 @@ impl Assembly {
     /// The whole answer, if its end has come.
     ///
     /// # Errors
-    /// What is missing or isn't right in the whole.
+    /// The part that is missing or invalid.
     pub(crate) fn finish(self) -> Result<Completion, AssemblyError> {
         let start = self.start.ok_or(AssemblyError::NeverStarted)?;
         let finish = self.finish.ok_or(AssemblyError::NoFinish)?;

@@ -1,5 +1,5 @@
-//! The attempts of one call at one provider: each in an instance of its own, the completion whole or
-//! event by event.
+//! The attempts of one call at one provider: each in an instance of its own, the completion whole
+//! or event by event.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl VendorCall {
         Key::new(&parts, &self.request)
     }
 
-    /// Attempts until a completion comes, or another attempt isn't worth it, or the deadline passes.
+    /// Attempts until a completion comes, or another attempt isn't worth it, or the deadline
+    /// passes.
     pub(super) async fn run(&self, publisher: &Publisher) -> Outcome {
         let meter = Meter::default();
         let mut attempts = Attempts { call: self, publisher, meter: &meter, made: 0 };
@@ -156,7 +157,7 @@ impl Attempt for Attempts<'_> {
     }
 }
 
-/// Whether a caller sees anything of this event before the end.
+/// Returns true if a caller sees anything of this event before the end.
 fn is_content(event: &Event) -> bool {
     match event {
         Event::Text(_) | Event::Thinking(_) | Event::ToolUse(_) | Event::Part(_) => true,

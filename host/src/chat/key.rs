@@ -29,7 +29,7 @@ const DOMAIN: &str = "arete answer 1";
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
-/// What an answer depends on beside the question.
+/// Everything that a completion depends on beside the request.
 #[derive(Clone, Copy)]
 pub struct KeyParts<'a> {
     /// The provider's id.
@@ -256,7 +256,7 @@ impl Encoder {
         self.text(body);
     }
 
-    /// Which of several: a variant's case, an option, a yes or no.
+    /// Writes one of several: a variant's case, an option, a yes or no.
     fn case(&mut self, case: u8) {
         self.0.update([case]);
     }

@@ -1,4 +1,4 @@
-//! What a call comes to, and what is learnt of it on the way.
+//! The end of a call, and the news of it on the way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::plugin::CallError;
 pub(crate) struct Outcome {
     /// The completion, or why there is none.
     pub(crate) result: Result<Arc<Completion>, CallError>,
-    /// Whether it came out of the cache.
+    /// True if it came out of the cache.
     pub(crate) cached: bool,
     /// Attempts and times that it took.
     pub(crate) stats: CallStats,
@@ -44,7 +44,7 @@ pub(crate) enum Progress {
     Done(Outcome),
 }
 
-/// Where a completion came from.
+/// The source of a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheState {
     /// Out of the cache.

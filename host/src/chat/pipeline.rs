@@ -41,7 +41,7 @@ pub struct Call {
     pub provider: Arc<Provider>,
     /// The request, its model filled in.
     pub request: Request,
-    /// Whether a kept completion will do, and this one may be kept.
+    /// True if a kept completion will do, and this one may be kept.
     pub use_cache: bool,
     /// The time for which it may be kept, if not the default.
     pub cache_ttl: Option<Duration>,

@@ -10,13 +10,14 @@ use tracing::info;
 
 use crate::contract::{ErrorKind, ProviderError};
 use crate::plugin::CallError;
+use crate::time::millis;
 
 /// The longest wait of our own choosing.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// The longest wait that a vendor may ask of us; past it the caller is told instead.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// How many retries there are, and the waits before them.
+/// The number of retries, and the waits before them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     /// Attempts after the first.
@@ -45,8 +46,8 @@ impl Deadline {
 pub(crate) struct AttemptError {
     /// The failure.
     pub(crate) error: CallError,
-    /// Whether content has been published: then there is no other attempt, because a caller who has
-    /// content can't take another completion in its place.
+    /// True if content has been published: then there is no other attempt, because a caller who
+    /// has content can't take another completion in its place.
     pub(crate) content_sent: bool,
 }
 
@@ -93,7 +94,7 @@ pub(crate) async fn run<A: Attempt>(
                 // The caller learns more from this failure than from the deadline's.
                 return Err(error);
             }
-            let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let delay_ms = millis(wait);
             info!(
                 provider = call.provider(),
                 attempt = number,
@@ -111,7 +112,7 @@ pub(crate) async fn run<A: Attempt>(
 }
 
 impl Policy {
-    /// How long to wait before the next attempt, after `attempts` of them failed, the last one with
+    /// Returns the wait before the next attempt, after `attempts` of them failed, the last one with
     /// `error`; nothing if there shall be none. `dice` is from 0 to 1.
     pub(crate) fn wait(&self, attempts: u32, error: &CallError, dice: f64) -> Option<Duration> {
         if self.max_retries < attempts || !may_pass(error) {
@@ -133,14 +134,14 @@ impl Policy {
     }
 }
 
-/// What the vendor asked for, if anything.
+/// Returns the wait that the vendor asked for, if any.
 fn retry_after(error: &CallError) -> Option<Duration> {
     let CallError::Provider(error) = error else { return None };
     error.retry_after_ms.filter(|ms| *ms != 0).map(|ms| Duration::from_millis(ms.into()))
 }
 
-/// Whether the same request may succeed a little later. No wildcards: a new failure stops compiling
-/// until somebody decides.
+/// Returns true if the same request may succeed a little later. No wildcards: a new failure stops
+/// compiling until somebody decides.
 fn may_pass(error: &CallError) -> bool {
     match error {
         CallError::Provider(error) => vendor_may_recover(error),

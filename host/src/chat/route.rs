@@ -1,4 +1,4 @@
-//! Which provider and model a request goes to.
+//! The provider and the model that a request goes to.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Target {
     /// Finds the provider that the caller named, or the default one.
     ///
     /// # Errors
-    /// Why there is none that can be called.
+    /// The reason why none can be called.
     pub(crate) fn find(
         providers: &Providers,
         named: Option<&str>,

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt;
@@ -20,6 +20,7 @@ use super::key::Key;
 use super::outcome::{CallStats, Outcome, Progress};
 use crate::contract::Event;
 use crate::plugin::CallError;
+use crate::sync::lock;
 use crate::telemetry;
 
 /// The event log of a call.
@@ -47,14 +48,14 @@ impl Publisher {
     /// Publishes more of the completion to all subscribers.
     pub(crate) fn publish(&self, events: Vec<Event>) {
         if !events.is_empty() {
-            let mut log = locked(&self.0);
+            let mut log = lock(&self.0);
             log.events.extend(events.into_iter().map(Arc::new));
             log.wake_all();
         }
     }
 
     fn complete(&self, outcome: Outcome) {
-        let mut log = locked(&self.0);
+        let mut log = lock(&self.0);
         log.outcome = Some(outcome);
         log.wake_all();
     }
@@ -89,7 +90,7 @@ impl Subscriber {
 
     fn new(call: Arc<SharedCall>) -> Self {
         let number = {
-            let mut log = locked(&call.log);
+            let mut log = lock(&call.log);
             log.subscribers += 1;
             log.subscribers
         };
@@ -122,7 +123,7 @@ impl Subscriber {
         read: impl Fn(&EventLog, &mut usize) -> Option<T>,
     ) -> Poll<T> {
         {
-            let mut log = locked(&self.call.log);
+            let mut log = lock(&self.call.log);
             // It needn't be woken for what it learns by polling the call itself.
             log.waiting.retain(|(number, _)| *number != self.number);
             if let Some(found) = read(&log, &mut self.seen) {
@@ -131,7 +132,7 @@ impl Subscriber {
         }
         // Once it has ended, the outcome is in the log.
         let ended = self.driver.poll_unpin(context).is_ready();
-        let mut log = locked(&self.call.log);
+        let mut log = lock(&self.call.log);
         if let Some(found) = read(&log, &mut self.seen) {
             return Poll::Ready(found);
         }
@@ -144,7 +145,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        locked(&self.call.log).waiting.retain(|(number, _)| *number != self.number);
+        lock(&self.call.log).waiting.retain(|(number, _)| *number != self.number);
     }
 }
 
@@ -166,7 +167,7 @@ impl SharedCalls {
         W: FnOnce(Publisher) -> F,
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let mut calls = locked(&self.0);
+        let mut calls = lock(&self.0);
         if let Some(call) = calls.by_key.get(&key).and_then(|(_, call)| call.upgrade()) {
             return (Subscriber::new(call), true);
         }
@@ -187,7 +188,7 @@ struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut calls = locked(&self.calls.0);
+        let mut calls = lock(&self.calls.0);
         // A call that ended because all had left may have been followed by another one of the same
         // key already.
         if calls.by_key.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
@@ -223,12 +224,6 @@ where
 fn lost() -> Outcome {
     let result = Err(CallError::Host("a call panicked".into()));
     Outcome { result, cached: false, stats: CallStats::default() }
-}
-
-/// The critical sections here are short and don't await; what a panic in one could leave behind is
-/// still whole.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

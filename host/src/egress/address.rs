@@ -1,4 +1,4 @@
-//! Which addresses a provider may be connected to. Names are resolved by whoever owns them, so a
+//! Addresses that a provider may be connected to. Names are resolved by whoever owns them, so a
 //! grant of a name alone would let its owner point it into the operator's network, behind the check
 //! of the origin: DNS rebinding. Therefore every address is checked when a connection is made.
 //!
@@ -23,7 +23,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::Host;
 
-/// What kind of place an address is.
+/// A kind of address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// On the public internet.
@@ -55,7 +55,7 @@ impl Class {
     }
 }
 
-/// What the host of a grant may resolve to.
+/// The addresses that the host of a grant may resolve to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// Public addresses.
@@ -88,8 +88,8 @@ pub(super) fn literal(host: &Host) -> Option<IpAddr> {
     }
 }
 
-/// Whether a name is by its form one of this machine or network: `localhost`, a name without a dot
-/// as containers have, or one below a top-level domain that is kept for such use.
+/// Returns true if a name is by its form one of this machine or network: `localhost`, a name
+/// without a dot as containers have, or one below a top-level domain that is kept for such use.
 fn names_inside(name: &str) -> bool {
     const INSIDE: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();

@@ -97,8 +97,8 @@ async fn read(mut body: Incoming, groups: mpsc::Sender<hyper::Result<Pieces>>) {
     }
 }
 
-/// What is right behind the last piece. A connection hands over a piece once the one before is
-/// taken, and needs a turn for that.
+/// Returns a piece that is right behind the last one. A connection hands over a piece once the one
+/// before is taken, and needs a turn for that.
 async fn at_hand(body: &mut Incoming) -> Option<hyper::Result<Option<Bytes>>> {
     tokio::task::yield_now().await;
     piece(body).now_or_never()

@@ -21,10 +21,10 @@ use tower_service::Service;
 use super::EgressLimits;
 use super::resolve::Resolver;
 
-/// How long an unused connection is kept. Less than the minute after which servers and balancers
-/// commonly close theirs.
+/// The time for which an unused connection is kept. Less than the minute after which servers and
+/// balancers commonly close theirs.
 const KEEP_IDLE: Duration = Duration::from_secs(50);
-/// How long a connection is silent before the system asks whether the other side is still there.
+/// The silence on a connection before the system asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A client whose connections are bounded by the provider's places for calls.

@@ -1,4 +1,4 @@
-//! What is said of a request that isn't allowed: to the guest a value, to the operator a line of
+//! The words for a request that isn't allowed: to the guest a value, to the operator a line of
 //! the log with the very lines of TOML that would allow it.
 
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use super::resolve::Refused;
 /// Denials that one call may write to the log. A guest may ask without end.
 const LINES_MAX: u32 = 3;
 
-/// Why a request isn't allowed.
+/// A reason why a request isn't allowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Denial {
     /// The provider only describes itself.
@@ -121,7 +121,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Where a provider's grants stand.
+/// Returns the name of the file that holds a provider's grants.
 fn file(provider: &str) -> String {
     format!("{provider}.toml")
 }
@@ -182,7 +182,7 @@ mod tests {
         assert!(line.ends_with("\norigin = \"https://a\\\"b.example\""), "{line}");
     }
 
-    /// What is logged on this thread.
+    /// The log of this thread.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -66,7 +66,7 @@ impl Framer {
         self.ended = true;
     }
 
-    /// Whether [`Self::end`] was called.
+    /// Returns true once [`Self::end`] was called.
     pub(crate) fn ended(&self) -> bool {
         self.ended
     }
@@ -115,7 +115,8 @@ impl Framer {
         }
     }
 
-    /// Where the next line ends, if it does; also watches over the size of a line that doesn't end.
+    /// Returns the end of the next line, if it has come; also watches over the size of a line that
+    /// doesn't end.
     fn find(&mut self, is_end: impl Fn(u8) -> bool) -> Result<Option<usize>, TooLarge> {
         let unseen = self.buffer.get(self.searched..).unwrap_or_default();
         let end = unseen.iter().position(|byte| is_end(*byte)).map(|offset| self.searched + offset);

@@ -24,20 +24,20 @@ use super::target::Targets;
 /// TLS sessions kept for each granted origin: what rustls keeps of one server.
 const SESSIONS_PER_ORIGIN: usize = 8;
 
-/// What a provider may reach, and what the host adds to its requests there.
+/// An origin that a provider may reach, and the headers that the host adds to its requests there.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// Scheme, host and port.
     pub origin: Origin,
     /// Headers the host attaches, credentials as a rule. They replace the guest's.
     pub headers: Vec<(HeaderName, SecretString)>,
-    /// Whether a name that looks public may lead to an address inside the operator's network.
+    /// True if a name that looks public may lead to an address inside the operator's network.
     /// Names that are inside by their form, such as `localhost` and `gpu.lan`, and addresses
     /// need no such word.
     pub private: bool,
 }
 
-/// What all providers' TLS has in common: the roots of trust, which take long to read and much
+/// The part of TLS that all providers share: the roots of trust, which take long to read and much
 /// memory.
 pub(crate) struct Tls(ClientConfig);
 
@@ -132,7 +132,7 @@ impl Egress {
         })
     }
 
-    /// What must not come back to the guest, nor reach the log.
+    /// Returns the values that must not come back to the guest, nor reach the log.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }

@@ -30,7 +30,7 @@ pub struct Reply {
     redactor: Redactor,
     framer: Framer,
     egress: Arc<Egress>,
-    /// Why there are no more events, to be said when the next is asked for.
+    /// The reason why there are no more events, returned when the next is asked for.
     failed: Option<SendError>,
     /// Bytes of the body that have come.
     received: usize,

@@ -102,7 +102,7 @@ const OF_THE_HOST: [HeaderName; 13] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Whether neither guests nor grants may set this header.
+/// Returns true if neither guests nor grants may set this header.
 pub(crate) fn is_of_the_host(name: &HeaderName) -> bool {
     OF_THE_HOST.contains(name)
 }
@@ -125,7 +125,7 @@ const CREDENTIALS: [&str; 14] = [
     "x-key",
     "x-rapidapi-key",
 ];
-/// How the names of such headers end, as in `x-goog-api-key`, `xi-api-key`, `x-access-token` and
+/// The ends of such headers' names, as in `x-goog-api-key`, `xi-api-key`, `x-access-token` and
 /// `helicone-auth`.
 const CREDENTIAL_ENDS: [&str; 10] = [
     "-access-key",
@@ -139,10 +139,10 @@ const CREDENTIAL_ENDS: [&str; 10] = [
     "-secret-key",
     "-token",
 ];
-/// How they begin: what signs a request to Amazon.
+/// The beginning of such names: headers that sign a request to Amazon.
 const CREDENTIAL_START: &str = "x-amz-";
 
-/// Whether a header of this name is one for credentials.
+/// Returns true if a header of this name is one for credentials.
 pub(super) fn is_credential(name: &HeaderName) -> bool {
     let name = name.as_str();
     CREDENTIALS.contains(&name)

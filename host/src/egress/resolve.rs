@@ -5,7 +5,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::dns::Name;
@@ -13,11 +13,12 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use super::address::{Class, Reach};
+use crate::sync::lock;
 
 /// Addresses of one name that are tried. The largest vendors give out a dozen.
 const ADDRESSES_MAX: usize = 32;
 
-/// How a name becomes addresses; blocks until it has.
+/// A function that resolves a name to addresses; it blocks.
 pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The system's way.
@@ -49,7 +50,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 struct Granted {
     name: String,
     reach: Reach,
-    /// What the lookup under way will have found. However many connections are made at once, a
+    /// The result of the lookup under way. However many connections are made at once, a
     /// name is looked up by one thread at a time; and as a thread that waits for a name server
     /// can't be called back, this also bounds those that nobody waits for any more. Nothing is
     /// kept once it has ended: caching is the system's business.
@@ -133,7 +134,7 @@ impl Granted {
     /// The lookup under way, or a new one.
     fn look_up(&self, lookup: Lookup) -> watch::Receiver<Found> {
         // Short critical section, nothing awaits in it.
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = lock(&self.under_way);
         // The sender goes when the thread has ended.
         if let Some(found) = under_way.as_ref().filter(|found| found.has_changed().is_ok()) {
             return found.clone();

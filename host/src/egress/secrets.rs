@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 
 use super::{Grant, request};
 
-/// What stands in a secret's place.
+/// The text in a secret's place.
 const REDACTED: &str = "[redacted]";
 /// The shortest value that is looked for in bodies, if its header is one for credentials. What is
 /// shorter is a placeholder, such as `none` or `ollama`, for servers that want any key: a word that
@@ -45,7 +45,7 @@ const PLAIN: [HeaderName; 10] = [
     HeaderName::from_static("x-title"),
 ];
 
-/// Whether what an operator sets in a header of this name may be secret.
+/// Returns true if the value that an operator sets in a header of this name may be secret.
 pub(super) fn may_be_secret(name: &HeaderName) -> bool {
     !PLAIN.contains(name)
 }
@@ -111,7 +111,7 @@ struct Search {
     /// Prefers what begins first and, of those, the longest: `Bearer x` before `x`.
     finder: AhoCorasick,
     spellings: Vec<Vec<u8>>,
-    /// Which bytes occur in them.
+    /// The bytes that occur in them.
     alphabet: [bool; 256],
     longest: usize,
 }
@@ -133,8 +133,8 @@ impl Search {
         Some(Self { finder, spellings, alphabet, longest })
     }
 
-    /// Where the bytes begin that may be the first ones of a spelling, the rest of which is still
-    /// to come. At the end, as a rule: only keys begin as keys do.
+    /// The offset at which the bytes begin that may be the first ones of a spelling, the rest of
+    /// which is still to come. At the end, as a rule: only keys begin as keys do.
     fn undecided(&self, bytes: &[u8]) -> usize {
         let earliest = (bytes.len() + 1).saturating_sub(self.longest);
         let tail = bytes.get(earliest..).unwrap_or_default();
@@ -206,8 +206,8 @@ impl Redactor {
     }
 }
 
-/// What is secret in a header's value: all of it, what follows a scheme (`Bearer x`), and for
-/// `Basic` the password.
+/// Returns the secret parts of a header's value: all of it, what follows a scheme (`Bearer x`), and
+/// for `Basic` the password.
 fn parts(value: &str) -> Vec<String> {
     let value = value.trim();
     let mut parts = vec![value.to_owned()];
@@ -226,8 +226,8 @@ fn parts(value: &str) -> Vec<String> {
     parts
 }
 
-/// How a secret may be written: as it is, as in a URL or a form, as in JSON, and as base64 of a
-/// text that holds it.
+/// Returns the spellings of a secret: as it is, as in a URL or a form, as in JSON, and as base64 of
+/// a text that holds it.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
     let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let escaped = secret.replace('\\', "\\\\").replace('"', "\\\"");

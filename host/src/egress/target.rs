@@ -1,4 +1,4 @@
-//! Where a request goes, if it may go there. A provider asks few URLs over and over, so what was
+//! The target of a request, if it may go there. A provider asks few URLs over and over, so what was
 //! found out about the last ones is kept.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct Target {
     /// As the guest wrote it.
     text: String,
     pub(super) url: Url,
-    /// What is sent.
+    /// The same, as it is sent.
     pub(super) uri: Uri,
     /// The grant for this very origin, if there is one.
     pub(super) granted: Option<Arc<ReadyGrant>>,
@@ -33,10 +33,10 @@ pub(super) struct Target {
 pub(super) struct Targets(ArcSwap<Vec<Arc<Target>>>);
 
 impl Targets {
-    /// What a guest's URL means.
+    /// Returns the target that a guest's URL means.
     ///
     /// # Errors
-    /// Why it isn't one to send anything to.
+    /// The reason why nothing can be sent there.
     pub(super) fn find(
         &self,
         text: &str,

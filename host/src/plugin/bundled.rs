@@ -1,5 +1,5 @@
-//! What is compiled into the binary: components, and the files of the providers that are there
-//! always.
+//! The parts of providers that are compiled into the binary: components, and the files of the
+//! providers that are there always.
 
 /// The components, by the build script: `COMPONENTS`, pairs of name and bytes.
 mod built {

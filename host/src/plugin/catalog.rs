@@ -1,4 +1,4 @@
-//! Which providers there are: the bundled ones and over them the operator's folder, read, watched
+//! The catalogue of providers: the bundled ones and over them the operator's folder, read, watched
 //! and loaded.
 
 mod file;

@@ -1,4 +1,4 @@
-//! What an operator defined: which component, what it is given, and what it may use.
+//! A provider as its operator defined it: the component, its settings and grants, its limits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,17 +16,17 @@ use crate::egress::Grant;
 pub struct Definition {
     /// The name callers use.
     pub id: Arc<str>,
-    /// Where the component comes from.
+    /// The component's source.
     pub component: Source,
-    /// What the component's SHA-256 has to be, if the operator pinned it.
+    /// The SHA-256 that the component has to have, if the operator pinned it.
     pub pin: Option<Sha256Digest>,
-    /// What its `config` import answers.
+    /// The settings that its `config` import returns.
     pub config: BTreeMap<String, String>,
-    /// What it may reach.
+    /// The origins that it may reach.
     pub grants: Arc<[Grant]>,
     /// Settings without which the provider can't answer. Calls are refused with them.
     pub missing: Option<MissingSettings>,
-    /// What one call may use.
+    /// The limits of one call.
     pub limits: Limits,
 }
 
@@ -37,7 +37,7 @@ pub struct MissingSettings {
     pub provider: Arc<str>,
     /// The variables' names, at least one.
     pub names: Vec<String>,
-    /// Whether the file is in the operator's folder, and so is read again when it is saved.
+    /// True if the file is in the operator's folder, and so is read again when it is saved.
     pub in_folder: bool,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for MissingSettings {
     }
 }
 
-/// Where a component comes from.
+/// The source of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// From within this binary, under this name.

@@ -26,7 +26,7 @@ const WHOLE_MEMORY: u64 = 4 << 30;
 const GUARD: u64 = 32 << 20;
 /// Half of the address space that processors of today commonly give a process.
 const ADDRESSES_MAX: u64 = 64 << 40;
-/// How much of a memory and a table stays mapped between calls: resetting it is cheaper than
+/// The bytes of a memory and a table that stay mapped between calls: resetting it is cheaper than
 /// mapping it again, if the kernel can say which pages were touched. A question of 200 KB and what
 /// a provider makes of it fit in; as many places keep so much as had large questions at once.
 const MEMORY_RESIDENT: usize = 512 << 10;
@@ -69,7 +69,7 @@ impl Deref for Engine {
     }
 }
 
-/// Where guests' memories come from.
+/// The source of guests' memories.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Memories {
     /// A pool with address space for whatever a guest can name.

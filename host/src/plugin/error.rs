@@ -1,4 +1,5 @@
-//! How a call to a provider fails: what the provider said, and what only the host can know.
+//! Failures of a call to a provider: those that the provider reports, and those that only the host
+//! can see.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub enum CallError {
         plugin: String,
         /// The trap, for the caller.
         trap: String,
-        /// What the guest wrote last to standard error: for the log, never for the caller.
+        /// The end of the guest's standard error: for the log, never for the caller.
         stderr: String,
     },
     /// The guest used more than it may.
@@ -26,14 +27,14 @@ pub enum CallError {
         plugin: String,
         /// Of what.
         limit: Limit,
-        /// How much it may.
+        /// The amount that is allowed.
         allowed: u64,
     },
     /// The guest's answer breaks the contract.
     Invalid {
         /// Provider and version.
         plugin: String,
-        /// How.
+        /// The promise that is broken.
         problem: String,
     },
     /// The operator has to set something first.
@@ -43,17 +44,17 @@ pub enum CallError {
     Busy {
         /// The provider.
         provider: String,
-        /// How many places it has.
+        /// The number of its places.
         places: u64,
-        /// What turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or
+        /// The limit that turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or
         /// [`Limit::Calls`] itself where the engine has no room.
         met: Limit,
-        /// How much of that there may be.
+        /// The amount that is allowed.
         allowed: u64,
     },
     /// The call took longer than it may.
     Deadline {
-        /// How long it may take.
+        /// The time that is allowed.
         allowed: Duration,
     },
     /// A fault of the host.
@@ -71,7 +72,7 @@ impl CallError {
         Self::Busy { provider, places: limits.get(Limit::Calls), met, allowed: limits.get(met) }
     }
 
-    /// What happened, for the caller.
+    /// Returns a sentence about the failure, for the caller.
     pub fn detail(&self) -> String {
         match self {
             Self::Provider(error) => error.message.clone(),
@@ -106,7 +107,7 @@ impl CallError {
         }
     }
 
-    /// What happened, in a word for the log.
+    /// Returns the kind of failure, in a word for the log.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Provider(error) => error.kind.name(),

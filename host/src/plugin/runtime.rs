@@ -1,5 +1,5 @@
-//! What all providers share: the engine, compiled code on disk and in memory, and the budget for
-//! idle instances.
+//! The parts that all providers share: the engine, compiled code on disk and in memory, and the
+//! budget for idle instances.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) struct Runtime {
     pub(super) code_cache: Arc<CodeCache>,
     /// Components in use, by digest.
     pub(super) loaded: Arc<LoadedComponents>,
-    /// What instances that wait for another call may take, over all providers.
+    /// The budget of instances that wait for another call, over all providers.
     pub(super) idle_budget: IdleBudget,
 }
 

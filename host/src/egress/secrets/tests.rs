@@ -20,7 +20,7 @@ fn bearer() -> Arc<Secrets> {
     secrets(&[("authorization", &format!("Bearer {KEY}")), ("x-api-key", "sk-short")])
 }
 
-/// What comes out when the bytes come in these pieces.
+/// Returns the output when the bytes come in these pieces.
 fn redacted<'a>(secrets: &Arc<Secrets>, pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut redactor = Redactor::new(secrets.clone());
     let mut out = Vec::new();

@@ -30,19 +30,19 @@ const ENTRIES_MAX: usize = 32;
 const KEYS: [&str; 6] = ["enabled", "component", "sha256", "config", "outbound", "limits"];
 const OUTBOUND_KEYS: [&str; 3] = ["origin", "headers", "private"];
 
-/// What a provider's file is read with.
+/// The context in which a provider's file is read.
 pub(super) struct Surroundings<'a> {
     /// The provider's name: the file's, without `.toml`.
     pub(super) id: &'a str,
     /// The folder that components lie in. None: only bundled ones can be named.
     pub(super) folder: Option<&'a Path>,
-    /// What variables stand for.
+    /// The values of variables.
     pub(super) vars: &'a Vars,
-    /// What holds where the file says nothing, and the ceiling of some limits.
+    /// The limits where the file sets none, and the ceilings of some.
     pub(super) limits: &'a Limits,
 }
 
-/// What a provider's file says.
+/// The content of a provider's file.
 #[derive(Debug)]
 pub(super) enum Parsed {
     /// There is such a provider.
@@ -137,7 +137,7 @@ fn config(reader: &mut Reader<'_>, table: &DeTable<'_>) -> BTreeMap<String, Stri
     config
 }
 
-/// Whether a variable of this name is likely to hold a credential.
+/// Returns true if a variable of this name is likely to hold a credential.
 fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["API_KEY", "APIKEY", "SECRET", "PASSWORD", "ACCESS_TOKEN", "AUTH_TOKEN", "CREDENTIAL"]

@@ -20,9 +20,10 @@ use crate::plugin::call::Provider;
 use crate::plugin::definition::Definition;
 use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin};
 use crate::plugin::runtime::Runtime;
+use crate::time::millis;
 
-/// How often the folder is looked at even if nothing was heard of it: networked file systems tell
-/// nothing.
+/// The time after which the folder is looked at even if nothing was heard of it: networked file
+/// systems tell nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps the providers as the folder wants them.
@@ -33,11 +34,11 @@ pub struct Loader {
     config: PluginConfig,
     /// Taken while it looks at the disk.
     folder: Option<ProviderDir>,
-    /// What was last tried of each provider, whatever came of it.
+    /// The version of each provider that was last tried, loaded or refused.
     tried: BTreeMap<String, Tried>,
     admissions: JoinSet<Admitted>,
     generation: u64,
-    /// What is wrong with the folder, if it was told already.
+    /// The problem with the folder that was logged last.
     trouble: Option<String>,
 }
 
@@ -53,7 +54,7 @@ struct Admitted {
     id: String,
     generation: u64,
     outcome: anyhow::Result<Arc<Provider>>,
-    /// Where its machine code came from, if it got that far.
+    /// The origin of its machine code, if it got that far.
     code: Option<CodeOrigin>,
     advice: Vec<String>,
 }
@@ -215,7 +216,7 @@ impl Loader {
         match outcome {
             Ok(provider) => {
                 let (version, sha256) = (&provider.info.version, &provider.digest);
-                let ms = code.map(|code| code.took.as_millis());
+                let ms = code.map(|code| millis(code.took));
                 let code = code.map(|code| code.source.to_string());
                 let what = if before.is_none() {
                     "Loaded provider"

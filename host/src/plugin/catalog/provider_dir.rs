@@ -1,5 +1,5 @@
-//! What providers the operator wants at this moment: the bundled ones, and over them the files of
-//! the folder.
+//! The providers that the operator wants at this moment: the bundled ones, and over them the files
+//! of the folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,7 +40,7 @@ pub(super) struct Wanted {
     pub(super) definition: Result<Definition, FileError>,
     /// Over the definition and the component: what has changed if this has.
     pub(super) fingerprint: Sha256Digest,
-    /// Whether the component is whole, as far as one can tell: not written to for a moment.
+    /// True if the component is whole, as far as can be told: not written to for a moment.
     pub(super) settled: bool,
 }
 
@@ -51,14 +51,14 @@ pub(super) struct ProviderDir {
     limits: Limits,
     vars: Vars,
     components: BTreeMap<PathBuf, (Stamp, Sha256Digest)>,
-    /// What was already said of files that are passed over.
+    /// Files that are passed over and were logged already.
     told: BTreeSet<PathBuf>,
 }
 
 /// A component that was written to less than this ago may not be whole yet.
 pub(super) const SETTLED_AFTER: Duration = Duration::from_millis(100);
 
-/// What a file's state is known by without reading it.
+/// A file's state, as far as it is known without reading it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
@@ -252,7 +252,7 @@ fn digest(path: &Path) -> std::io::Result<Sha256Digest> {
     }
 }
 
-/// Whether a provider may have this name: it ends up in headers, logs, keys and addresses.
+/// Returns true if a provider may have this name: it ends up in headers, logs, keys and addresses.
 pub(super) fn is_id(name: &str) -> bool {
     let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.len() <= ID_MAX && name.chars().all(named)

@@ -1,4 +1,4 @@
-//! Which providers there are, and how each one is. Readers see one moment of it, whatever changes
+//! The providers and the state of each. Readers see one moment of it, whatever changes
 //! meanwhile.
 
 use std::collections::BTreeMap;
@@ -27,13 +27,13 @@ type Slots = BTreeMap<String, Arc<Slot>>;
 /// A provider's place.
 #[derive(Clone)]
 pub struct Slot {
-    /// How the provider is.
+    /// The provider's state.
     pub state: SlotState,
     /// Since when.
     pub since: Timestamp,
 }
 
-/// How a provider is.
+/// The state of a provider.
 #[derive(Clone)]
 pub enum SlotState {
     /// Its first version is being loaded. Nobody answers yet.
@@ -51,12 +51,12 @@ pub enum SlotState {
 pub struct Change {
     /// Its name.
     pub id: String,
-    /// How it is now; nothing if it is gone.
+    /// Its slot now; nothing if it is gone.
     pub slot: Option<Arc<Slot>>,
 }
 
 impl Slot {
-    /// Who answers.
+    /// Returns the version that serves, if one does.
     pub fn serving(&self) -> Option<&Arc<Provider>> {
         match &self.state {
             SlotState::Ready(provider) | SlotState::Stale(provider, _) => Some(provider),
@@ -88,7 +88,8 @@ impl Providers {
         self.0.slots.load().keys().cloned().collect()
     }
 
-    /// What changes from now on. Who subscribes first and looks at all of them then misses nothing.
+    /// Returns the changes from now on. A reader that subscribes first and then looks at all
+    /// providers misses nothing.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.0.changes.subscribe()
     }

@@ -17,17 +17,17 @@ use crate::plugin::definition::{Definition, Source};
 use crate::plugin::load::{self, CodeCache, ComponentShape};
 use crate::plugin::runtime::Runtime;
 
-/// What admission found.
+/// The findings of an admission.
 pub struct Report {
     /// The component's size and digest, if it could be read.
     pub read: Option<(usize, Sha256Digest)>,
-    /// What it is made of, if it is a component.
+    /// The component's shape, if it is one.
     pub shape: Option<ComponentShape>,
-    /// How much memory it may have, in words.
+    /// The memory that it may have, in words.
     pub room: String,
-    /// How long compiling took.
+    /// The time that compiling took.
     pub compiled_in: Option<Duration>,
-    /// What an operator should look at.
+    /// Notes for an operator.
     pub advice: Vec<String>,
     /// The provider, or why there is none.
     pub outcome: anyhow::Result<Arc<Provider>>,

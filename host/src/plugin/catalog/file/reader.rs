@@ -12,8 +12,8 @@ use crate::config::Vars;
 /// A value and where it stands.
 pub(super) type Spanned<'i> = toml::Spanned<DeValue<'i>>;
 
-/// How far from a known key an unknown one may be to be taken for a slip of the pen: 0 is nothing
-/// alike, 1 the same.
+/// The least likeness of an unknown key to a known one for it to be taken for a typing error: 0 is
+/// nothing alike, 1 the same.
 const ALIKE: f64 = 0.75;
 
 /// Everything that is wrong with a file.
@@ -21,7 +21,7 @@ const ALIKE: f64 = 0.75;
 pub(in super::super) struct Problems(Vec<String>);
 
 impl Problems {
-    /// What isn't TOML at all.
+    /// Returns the problem of a text that isn't TOML.
     pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map_or(1, |span| line(text, span.start));
         Self(vec![format!("line {line}: {}", error.message().trim().replace('\n', ", "))])
