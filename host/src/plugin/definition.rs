@@ -121,3 +121,98 @@ impl Definition {
         hash.add("");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderName;
+    use secrecy::SecretString;
+    use url::Url;
+
+    use super::*;
+    use crate::config::Limit;
+
+    fn grant(origin: &str, key: &str) -> Grant {
+        Grant {
+            origin: Url::parse(origin).unwrap().origin(),
+            headers: vec![(HeaderName::from_static("x-api-key"), SecretString::from(key))],
+            private: false,
+        }
+    }
+
+    fn definition() -> Definition {
+        Definition {
+            config: BTreeMap::from([("model".to_owned(), "m".to_owned())]),
+            grants: Arc::from([grant("https://api.example.com", "sk-1")]),
+            ..Definition::ungranted("a", Source::Bundled("claude"), &Limits::default())
+        }
+    }
+
+    /// The same definition, changed in one field each: what changes the completions, and what
+    /// doesn't.
+    fn changed() -> [(&'static str, bool, Definition); 9] {
+        let a = definition;
+        let mut limits = Limits::default();
+        limits.set(Limit::Timeout, 1_000);
+        assert_eq!(limits.time(Limit::Timeout), Duration::from_secs(1));
+        let names = vec!["KEY".to_owned()];
+        let missing = MissingSettings { provider: "a".into(), names, in_folder: true };
+        let config = BTreeMap::from([("model".to_owned(), "n".to_owned())]);
+        let mut private = grant("https://api.example.com", "sk-1");
+        private.private = true;
+        [
+            ("id", false, Definition { id: "b".into(), ..a() }),
+            ("component", false, Definition { component: Source::Bundled("echo"), ..a() }),
+            ("pin", false, Definition { pin: Some(Sha256Digest([1; 32])), ..a() }),
+            ("config", true, Definition { config, ..a() }),
+            (
+                "origin",
+                true,
+                Definition { grants: Arc::from([grant("https://b.example", "sk-1")]), ..a() },
+            ),
+            (
+                "credential",
+                false,
+                Definition { grants: Arc::from([grant("https://api.example.com", "sk-2")]), ..a() },
+            ),
+            ("private", false, Definition { grants: Arc::from([private]), ..a() }),
+            ("missing", false, Definition { missing: Some(missing), ..a() }),
+            ("limits", false, Definition { limits, ..a() }),
+        ]
+    }
+
+    #[test]
+    fn every_change_of_a_definition_is_seen() {
+        let before = definition().fingerprint();
+        assert_eq!(definition().fingerprint(), before, "it doesn't depend on the moment");
+        for (field, _, changed) in changed() {
+            assert_ne!(changed.fingerprint(), before, "{field}");
+        }
+    }
+
+    #[test]
+    fn kept_completions_depend_on_settings_and_origins_and_not_on_credentials_or_limits() {
+        let before = definition().config_digest();
+        for (field, changes, changed) in changed() {
+            assert_eq!(changed.config_digest() != before, changes, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_missing_setting_says_where_it_is_set() {
+        let missing = |names: &[&str], in_folder| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            MissingSettings { provider: "groq".into(), names, in_folder }.to_string()
+        };
+        assert_eq!(
+            missing(&["A_KEY"], false),
+            "provider groq lacks A_KEY: set it in the environment or in .env and restart"
+        );
+        assert_eq!(
+            missing(&["A_KEY", "REGION"], true),
+            "provider groq lacks A_KEY and REGION: set them in .env and save groq.toml again, or in the environment and \
+             restart"
+        );
+    }
+}

@@ -274,3 +274,6 @@ pub(super) fn read_file(path: &Path) -> anyhow::Result<String> {
     );
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,48 @@ impl Providers {
         let _ = self.0.changes.send(change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(providers: &Providers, id: &str) -> String {
+        match &providers.get(id).unwrap().state {
+            SlotState::Failed(reason) => reason.clone(),
+            _ => "loading".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_seen_and_told_in_the_order_in_which_it_came() {
+        let providers = Providers::new();
+        let mut changes = providers.changes();
+        providers.set("a", SlotState::Loading);
+        providers.set("a", SlotState::Failed("broken".into()));
+        assert_eq!(state(&providers, "a"), "broken");
+        providers.remove("a");
+        assert!(providers.get("a").is_none());
+        for present in [true, true, false] {
+            let change = changes.recv().await.unwrap();
+            assert_eq!((change.id.as_str(), change.slot.is_some()), ("a", present));
+        }
+    }
+
+    #[test]
+    fn a_reader_keeps_the_moment_that_it_read() {
+        let providers = Providers::new();
+        providers.set("a", SlotState::Loading);
+        let then = providers.all();
+        providers.remove("a");
+        providers.set("b", SlotState::Loading);
+        assert_eq!(then.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(providers.ids(), ["b"]);
+    }
+
+    #[test]
+    fn only_versions_that_were_loaded_serve() {
+        let slot = |state| Slot { state, since: Timestamp::UNIX_EPOCH };
+        assert!(slot(SlotState::Loading).serving().is_none());
+        assert!(slot(SlotState::Failed("x".into())).serving().is_none());
+    }
+}
