@@ -7,7 +7,6 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::auth::Keys;
 use crate::chat::{Cache, Pipeline};
 use crate::config::{Config, Mistakes};
 use crate::plugin::{Loader, Providers};
@@ -18,23 +17,22 @@ use crate::store::users::redb::RedbUsers;
 pub struct App {
     /// The stages around every provider.
     pub chat: Pipeline,
-    /// Who can be asked.
+    /// The providers.
     pub providers: Providers,
-    /// Who is asked when a caller names nobody.
+    /// The provider that answers when a caller names none.
     pub default_provider: String,
     /// The users.
     pub users: Arc<dyn UserStore>,
-    /// Who may call.
-    pub keys: Keys,
-    /// How long an answer is kept when the caller says nothing.
+    /// The time for which a completion is cached by default.
     pub cache_ttl: Duration,
-    /// How long a stream may be silent.
+    /// The longest silence of a stream.
     pub heartbeat: Duration,
-    /// When the server started.
+    /// The moment at which the server started.
     pub started: Instant,
-    /// Says that calls under way can't be waited for any longer.
+    /// Set once calls under way can't be waited for any longer: the second phase of a stop, after
+    /// the grace period. See [`server::run`](crate::http::server::run).
     pub cut: watch::Sender<bool>,
-    /// Says that no new requests are taken.
+    /// Set once no new requests are taken: the first phase of a stop.
     pub stopping: watch::Sender<bool>,
 }
 
@@ -42,7 +40,7 @@ impl App {
     /// Opens the stores and loads the providers.
     ///
     /// # Errors
-    /// What keeps the server from working, for its operator; [`Mistakes`] when a setting is to
+    /// The reason why the server can't work, for its operator; [`Mistakes`] when a setting is to
     /// blame.
     pub async fn build(config: &Config) -> anyhow::Result<Arc<Self>> {
         let data_dir = config.data_dir.clone();
@@ -69,7 +67,6 @@ impl App {
             providers,
             default_provider,
             users: Arc::new(users),
-            keys: Keys::new(&config.server.api_keys),
             cache_ttl: config.llm.cache.ttl,
             heartbeat: config.server.heartbeat,
             started: Instant::now(),
@@ -78,12 +75,12 @@ impl App {
         }))
     }
 
-    /// Whether the server is about to stop.
-    pub fn stopping(&self) -> bool {
+    /// Returns true once the server is about to stop.
+    pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
 
-    /// Resolves when calls under way can't be waited for any longer.
+    /// Waits until calls under way can't be waited for any longer.
     pub(crate) async fn cut(&self) {
         // The sender lives as long as `self`.
         let _ = self.cut.subscribe().wait_for(|cut| *cut).await;

@@ -1,22 +1,6 @@
 //! Arete: an LLM backend in which every provider is a sandboxed WebAssembly component.
 //!
-//! A request travels through these files from top to bottom:
-//!
-//! ```text
-//! client ─► server.rs        connection: limits on heads and time
-//!           router.rs        every route and layer on one page
-//!           observe.rs       id, place among those at work, one log line
-//!           auth.rs          who calls?
-//!           routes/chat.rs   JSON ─► the contract's types, validated
-//!           llm/service.rs   ┌ cache     answered before?            ─► return it
-//!                            ├ flight    same question under way?    ─► wait for that answer
-//!                            ├ retry     for each attempt inside the deadline
-//!                            │   └ plugin/provider.rs   fresh Store ─► instantiate ─► call ─► drop
-//!                            │       └ plugin/outbound.rs   grant ─► credential ─► bounds ─► send ─► vendor
-//!                            └ cache     keep a complete, successful answer
-//!           routes/chat.rs   the contract's types ─► JSON or events
-//!           error.rs         any failure: one Problem, one status
-//! ```
+//! ARCHITECTURE.md shows a request's way through these rooms, from top to bottom.
 
 #![cfg_attr(
     test,
@@ -31,43 +15,35 @@ pub mod cli;
 
 // Built once.
 pub mod config;
-pub mod telemetry;
 
 pub mod app;
-pub mod server;
 pub mod shutdown;
 
 // One request, top to bottom.
-pub mod router;
+pub mod http;
 
-mod observe;
-mod request_log;
-
-pub mod auth;
-mod body;
-mod openapi;
-
-mod routes;
+mod api;
 
 pub mod chat;
+
 pub mod plugin;
 
-// The ground floor: the way out, the contract's records, and small values that all use.
 pub mod egress;
 
+pub mod store;
+
+// What is seen of it.
+pub mod observe;
+
+// The ground floor: the contract's records, and small values that all use.
 pub mod contract;
 pub mod digest;
 mod meter;
 mod sync;
 mod time;
 
-pub mod store;
-
 // For plugins' authors.
 pub mod conformance;
-
-// Any failure, bottom to top.
-pub mod error;
 
 // For the benchmarks.
 #[cfg(feature = "pieces")]

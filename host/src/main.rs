@@ -1,13 +1,13 @@
 //! Process entry: read the settings, build the app, serve until told to stop.
 //!
-//! Everything here happens once. What happens per request starts in `router.rs`.
+//! Everything here happens once. What happens per request starts in `http/server.rs`.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, Mistakes, Vars};
-use arete::{app::App, router, server, shutdown, telemetry};
+use arete::{app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -53,11 +53,11 @@ async fn main() -> ExitCode {
         // It has settings of its own, and keeps its log for its report.
         Command::Plugin(PluginCommand::Test(args)) => return cli::test(args).await,
         Command::Plugin(command) => {
-            let _logging = telemetry::init(&command.logs(&config));
+            let _logging = observe::init(&command.logs(&config));
             cli::plugin(command, &config).await
         }
         Command::Serve => {
-            let _logging = telemetry::init(&config.log);
+            let _logging = observe::init(&config.log);
             serve(&config).await.map(|()| ExitCode::SUCCESS)
         }
     };
@@ -72,17 +72,18 @@ async fn main() -> ExitCode {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let app = App::build(config).await?;
-    let router = router::router(app.clone(), &config.server);
+    let front = http::front(&app, &config.server);
     let address = config.server.address;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("{address} can't be listened at"))?;
     let keys = config.server.api_keys.len();
     if keys == 0 {
-        info!("ARETE_API_KEYS isn't set: anybody on this machine may call, and nobody else");
+        info!("ARETE_API_KEYS is not set; accepting unauthenticated requests from localhost only");
     }
-    info!(address = %listener.local_addr()?, providers = app.providers.ids().join(","), keys, "Listening");
-    server::run(listener, app.clone(), router, &config.server, shutdown::signal()).await;
+    let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));
+    info!(address = %listener.local_addr()?, version, providers, keys, "Listening");
+    http::server::run(listener, app.clone(), front, &config.server, shutdown::signal()).await;
     app.chat.cache().close().await;
     info!("Stopped");
     Ok(())

@@ -1,132 +1,103 @@
-//! The ends of each request: its id and its log line at the first, the body of a failure and the
-//! last byte at the other.
+//! Seeing what the server does: one record of each request, and the log.
 
-use std::cell::RefCell;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+mod json;
+mod lines;
+mod of_request;
+#[cfg(test)]
+mod out;
+mod record;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
-use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
-use uuid::Uuid;
+use std::io::IsTerminal;
 
-use crate::error::{Code, PROBLEM_JSON, Problem};
-use crate::request_log::RequestLog;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Format, JsonFields};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
-/// The header of a request's id, both ways.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that a caller may bring.
-const REQUEST_ID_MAX: usize = 128;
+use self::json::JsonLines;
+pub use self::lines::Writing;
+use self::of_request::OfRequest;
+pub(crate) use self::of_request::{request, within};
+pub(crate) use self::record::Record;
+use crate::config::{LogConfig, LogFormat};
+use crate::plugin::QUIET_LOGS;
 
-/// The line of a request that has just come.
-pub(crate) fn begin<B>(request: &Request<B>) -> RequestLog {
-    RequestLog::begin(request_id(request.headers()), request.method().clone(), request.uri().path())
-}
-
-/// The answer as it is sent. It keeps its place until then.
-pub(crate) fn finish(
-    mut response: Response,
-    log: RequestLog,
-    place: Option<OwnedSemaphorePermit>,
-) -> Response<Observed> {
-    // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem
-    // like all others.
-    let is_failure = response.status().is_client_error() || response.status().is_server_error();
-    let problem = response.extensions_mut().remove::<Problem>();
-    let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
-    if let Some(problem) = problem {
-        log.failed(&problem);
-        let body =
-            serde_json::to_vec(&problem.body(Some(log.id().to_string()))).unwrap_or_default();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        headers.remove(header::CONTENT_LENGTH);
-        *response.status_mut() = problem.status();
-        *response.body_mut() = Body::from(body);
-    }
-    log.status(response.status());
-    if let Ok(id) = HeaderValue::from_str(log.id()) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response.map(|inner| Observed { inner, log, _place: place })
-}
-
-/// The caller's own id, if it is fit for a header and a log; a new one otherwise.
-fn request_id(headers: &HeaderMap) -> String {
-    let own = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let fit = own.filter(|id| {
-        !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|b| b.is_ascii_graphic())
-    });
-    fit.map_or_else(new_id, str::to_owned)
-}
-
-/// A UUID of version 7. It has to be unique, not secret: so no system call for each.
-fn new_id() -> String {
-    thread_local! {
-        static RANDOM: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(Uuid::new_v4().as_u64_pair().0));
-    }
-    let mut random = [0; 10];
-    RANDOM.with_borrow_mut(|generator| generator.fill(&mut random));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = u64::try_from(now.as_millis()).unwrap_or_default();
-    let id = uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid();
-    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
-}
-
-/// A body that keeps the request's place until it is sent, and says when it is.
-pub(crate) struct Observed {
-    inner: Body,
-    log: RequestLog,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl http_body::Body for Observed {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        if frame.is_none() || self.inner.is_end_stream() {
-            self.log.sent();
+/// Starts logging to standard error. Lines are written until what is returned is dropped.
+pub fn init(config: &LogConfig) -> Writing {
+    let (lines, writing) = lines::start(std::io::stderr());
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines);
+    // A second call, as tests in one process make, changes nothing.
+    let _ = match config.format {
+        LogFormat::Pretty => {
+            let colours = std::io::stderr().is_terminal();
+            let format = OfRequest::pretty(Format::default(), colours);
+            filtered(config, layer.event_format(format).with_ansi(colours))
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let ended = self.inner.is_end_stream();
-        if ended {
-            // An empty body is never polled.
-            self.log.sent();
+        LogFormat::Json => {
+            let format = OfRequest::json(JsonLines);
+            filtered(
+                config,
+                layer.event_format(format).with_ansi(false).fmt_fields(JsonFields::new()),
+            )
         }
-        ended
-    }
+    };
+    writing
+}
 
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+fn filtered<L>(config: &LogConfig, layer: L) -> Result<(), tracing_subscriber::util::TryInitError>
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    // What the settings name wins over what comes before it. They were checked with the others.
+    let filter = format!("{QUIET_LOGS},{}", config.filter);
+    match targets(&filter) {
+        Some(targets) => Registry::default().with(layer.and_then(targets)).try_init(),
+        None => Registry::default()
+            .with(layer.and_then(EnvFilter::builder().parse_lossy(filter)))
+            .try_init(),
     }
 }
 
-/// A handler that panicked is our bug, and nobody else's problem.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message")))
-        .into_response()
+/// The filter, where it names neither spans nor fields. It means the same then, and isn't asked at
+/// each step into a span and out of it.
+fn targets(filter: &str) -> Option<Targets> {
+    let directives: Vec<&str> =
+        filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    // A span, or a level that was left out: the library knows what they mean.
+    if directives.iter().any(|directive| directive.contains('[') || directive.ends_with('=')) {
+        return None;
+    }
+    directives.join(",").parse().ok()
 }
 
-impl Problem {
-    /// All places for requests are taken.
-    pub(crate) fn full() -> Self {
-        Self::new(Code::Overloaded, "the server works on as many requests as it may")
-            .retry_after_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_fields_want_the_full_filter() {
+        for plain in [
+            "info",
+            "warn,arete=debug",
+            " info , ,arete::chat=trace,",
+            "off",
+            "arete",
+            "info,hyper=off",
+        ] {
+            assert!(targets(plain).is_some(), "{plain}");
+        }
+        for full in
+            ["[request]=debug", "arete[request{id=5}]=trace", "arete[{id}]=info", "info,arete="]
+        {
+            assert!(targets(full).is_none(), "{full}");
+        }
+    }
+
+    #[test]
+    fn the_last_directive_for_a_target_wins() {
+        let targets = targets("hyper=info,info,hyper=debug").unwrap();
+        assert!(targets.would_enable("hyper::proto", &tracing::Level::DEBUG));
+        assert!(!targets.would_enable("arete", &tracing::Level::DEBUG));
     }
 }

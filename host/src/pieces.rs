@@ -6,15 +6,15 @@ use std::sync::Arc;
 use anyhow::Context;
 use tempfile::TempDir;
 
-use crate::body::FromJson;
+use crate::api::chat::{ChatRequest, ChatResponse};
 use crate::chat::{Key, KeyParts};
 use crate::config::{Config, Vars};
 use crate::contract::{Completion, Request};
 use crate::digest::Sha256Digest;
 use crate::egress::framing::Framer;
+use crate::http::json::FromJson;
 use crate::meter::Meter;
 use crate::plugin::{Loader, Provider, ProviderCall};
-use crate::routes::chat::{ChatAnswer, ChatBody};
 
 /// A provider as the server has it, and the folder it was loaded with.
 pub struct Loaded {
@@ -31,13 +31,12 @@ pub struct Streamed(ProviderCall);
 /// When it isn't valid.
 #[allow(clippy::expect_used, reason = "for benchmarks, whose questions are valid")]
 pub fn question(body: &[u8]) -> Request {
-    let body = ChatBody::quickly(body).expect("a body without mistakes");
-    body.validate().map(|chat| chat.request).map_err(|_| "a valid question").expect("no mistakes")
+    ChatRequest::from_json(body).map(|chat| chat.request).map_err(|_| "mistakes").expect("none")
 }
 
 /// An answer as the body of a response.
 pub fn answer(completion: &Completion) -> Vec<u8> {
-    ChatAnswer::new(completion, "vendor", false).json().unwrap_or_default()
+    ChatResponse::new(completion, "vendor", false).json().unwrap_or_default()
 }
 
 /// The name of a question's answer in the cache.

@@ -79,7 +79,9 @@ async fn a_providers_file_is_checked_with_its_component() {
         said(App::bare().file("mine.toml", "[limits]\nmemory = \"1 MiB\"\n"), &check, 1).await;
     assert_says(
         &small,
-        &["of memory, and may have 1 MiB: `memory` under [limits] in its file raises that"],
+        &[
+            "of memory, and may have 1 MiB: `memory` under [limits] in the provider's file raises it",
+        ],
     );
     let ungranted = said(App::bare(), &["plugin", "check", arete_artifacts::STRAY], 0).await;
     assert_says(&ungranted, &["it can use the network and is granted no origin", "[[outbound]]"]);

@@ -199,6 +199,40 @@ async fn all_mistakes_are_named_at_once() {
 }
 
 #[tokio::test]
+async fn mistakes_are_named_at_every_depth() {
+    let app = App::shared().await;
+    let body = json!({
+        "messages": [{ "role": "robot", "content": 5 }, { "role": "user" }, { "content": [] }],
+        "tools": [{ "name": 1 }, { "description": "x" }],
+    });
+    let problem = app.chat(body).await.problem(400, "invalid-request");
+    assert_eq!(
+        fields(&problem),
+        [
+            "messages[0].role",
+            "messages[0].content",
+            "messages[1].content",
+            "messages[2].role",
+            "messages[2].content",
+            "tools[0].name",
+            "tools[0].inputSchema",
+            "tools[1].name",
+            "tools[1].inputSchema",
+        ]
+    );
+    assert_eq!(
+        problem["errors"][0]["message"],
+        "is `robot`, must be one of `system`, `user`, `assistant`"
+    );
+    assert!(problem["detail"].as_str().unwrap().ends_with("; and 6 more"), "{problem}");
+
+    let body = json!({ "messages": vec![5; 1_000] });
+    let problem = app.chat(body).await.problem(400, "invalid-request");
+    assert_eq!(fields(&problem).len(), 50);
+    assert!(problem["detail"].as_str().unwrap().ends_with("; and 997 more"), "{problem}");
+}
+
+#[tokio::test]
 async fn a_clients_own_request_id_is_kept_if_it_is_sane() {
     let app = App::shared().await;
     for id in ["order-66/attempt:1", &"x".repeat(128)] {

@@ -165,7 +165,7 @@ async fn refuse(
     assert_eq!(answer.status, status, "{}", answer.body);
     let problem = answer.json();
     let detail = problem["detail"].as_str().unwrap();
-    let raise = format!("(`{key}` under [limits] in the provider's file raises this)");
+    let raise = format!("(`{key}` under [limits] in the provider's file raises it, or LLM_");
     assert!(detail.contains(&raise) && detail.contains(allowed), "{question}: {detail}");
 }
 

@@ -19,7 +19,7 @@ const BOUNDARIES: &[Boundary] = &[
     },
     Boundary {
         names: |line| line.contains("StatusCode"),
-        allowed: &["host/src/error", "host/src/routes", "host/src/request_log", "host/src/openapi"],
+        allowed: &["host/src/http", "host/src/api", "host/src/observe"],
         what_to_do: "statuses are for error.rs, routes and their description; return a Problem, whose code has its status",
     },
     Boundary {

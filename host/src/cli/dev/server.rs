@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::cli::build;
 use crate::config::{Config, Vars};
 use crate::digest::Sha256Digest;
+use crate::http::{self, server};
 use crate::plugin::{Change, Providers, Slot, SlotState};
-use crate::{router, server};
 
 /// How long the server may take to look at a new version and compile it.
 const LOADING_MAX: Duration = Duration::from_secs(120);
@@ -55,13 +55,13 @@ impl Server {
         })?;
         let address = listener.local_addr()?;
         let app = App::build(&config).await?;
-        let router = router::router(app.clone(), &config.server);
+        let front = http::front(&app, &config.server);
         let (stop, stopped) = oneshot::channel();
         let providers = app.providers.clone();
         let serving = tokio::spawn(async move {
             // Also when the sender is gone.
             let stopped = async { drop(stopped.await) };
-            server::run(listener, app.clone(), router, &config.server, stopped).await;
+            server::run(listener, app.clone(), front, &config.server, stopped).await;
             app.chat.cache().close().await;
         });
         Ok(Self { address, providers, stop, serving })

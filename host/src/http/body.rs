@@ -1,0 +1,39 @@
+//! Request bodies: how much of one is taken, and JSON out of it.
+
+mod arriving;
+
+use axum::extract::{FromRequest, Request};
+use http::{HeaderMap, header};
+
+pub(crate) use self::arriving::{Arriving, Bounds};
+use super::json::FromJson;
+use super::problem::Problem;
+
+/// The JSON body of a request: an extractor that answers 415, 413, 408 or 400 where there is none.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::not_json());
+        }
+        let bytes = arriving::read(request.into_body()).await?;
+        T::from_json(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let (kind, subtype) = essence.split_once('/').unwrap_or_default();
+    let suffix = subtype
+        .len()
+        .checked_sub("+json".len())
+        .and_then(|at| subtype.get(at..))
+        .unwrap_or_default();
+    kind.eq_ignore_ascii_case("application")
+        && (subtype.eq_ignore_ascii_case("json") || suffix.eq_ignore_ascii_case("+json"))
+}

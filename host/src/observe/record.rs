@@ -1,0 +1,212 @@
+//! The record of a request: everything that is learnt of it on its way, read once at its end, when
+//! the last part of the request is dropped: after the response's body has been sent, or when the
+//! client has gone.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tracing::{error, info, warn};
+
+use crate::chat::{CacheState, CallStats, Outcome};
+use crate::http::auth::Caller;
+use crate::http::problem::Problem;
+use crate::plugin::Provider;
+use crate::sync::lock;
+use crate::time::millis;
+
+/// The target of these lines, by which operators filter them.
+const TARGET: &str = "arete::request_log";
+
+/// The record of a request. Clones are the same record.
+#[derive(Clone)]
+pub(crate) struct Record(Arc<Inner>);
+
+struct Inner {
+    id: Arc<str>,
+    method: Method,
+    path: String,
+    began: Instant,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Default)]
+struct Facts {
+    route: Option<String>,
+    status: Option<StatusCode>,
+    caller: Option<Arc<str>>,
+    provider: Option<Arc<Provider>>,
+    model: Option<String>,
+    cache: Option<CacheState>,
+    stats: CallStats,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    failure: Option<String>,
+    streaming: bool,
+    /// True once the call has ended.
+    done: bool,
+    /// True once the response's body was sent to its end, or had none.
+    sent: bool,
+}
+
+impl Record {
+    /// Begins the record of a request that has just come.
+    pub(crate) fn begin(id: impl Into<Arc<str>>, method: Method, path: &str) -> Self {
+        let inner = Inner {
+            id: id.into(),
+            method,
+            path: path.to_owned(),
+            began: Instant::now(),
+            facts: Mutex::default(),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Returns the request's id.
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.0.id
+    }
+
+    /// Returns attempts and times of the call, once it has ended.
+    pub(crate) fn call_stats(&self) -> Option<CallStats> {
+        let facts = self.facts();
+        facts.done.then_some(facts.stats)
+    }
+
+    /// Returns the time since the request came.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    /// Notes the route, as the table of routes writes it.
+    pub(crate) fn route(&self, route: &str) {
+        self.facts().route = Some(route.to_owned());
+    }
+
+    /// Notes the caller.
+    pub(crate) fn caller(&self, caller: &Caller) {
+        self.facts().caller.clone_from(&caller.name);
+    }
+
+    /// Notes the provider that is asked.
+    pub(crate) fn provider(&self, provider: Arc<Provider>) {
+        self.facts().provider = Some(provider);
+    }
+
+    /// Notes the model that is asked for.
+    pub(crate) fn model(&self, model: &str) {
+        self.facts().model = Some(model.to_owned());
+    }
+
+    /// Notes where the completion comes from, as far as is known.
+    pub(crate) fn cache(&self, state: CacheState) {
+        self.facts().cache = Some(state);
+    }
+
+    /// Returns where the completion comes from, as headers name it.
+    pub(crate) fn cache_state(&self) -> &'static str {
+        self.facts().cache.unwrap_or(CacheState::Bypass).as_str()
+    }
+
+    /// Notes the end of the call.
+    pub(crate) fn done(&self, outcome: &Outcome, state: CacheState) {
+        let mut facts = self.facts();
+        facts.cache = Some(state);
+        facts.stats = outcome.stats;
+        facts.done = true;
+        if let Ok(completion) = &outcome.result {
+            facts.input_tokens = completion.usage.input_tokens;
+            facts.output_tokens = completion.usage.output_tokens;
+            if !completion.model.is_empty() && facts.model.as_ref() != Some(&completion.model) {
+                facts.model = Some(completion.model.clone());
+            }
+        }
+    }
+
+    /// Notes that the response is a stream: its status alone doesn't say how it went.
+    pub(crate) fn streaming(&self) {
+        self.facts().streaming = true;
+    }
+
+    /// Notes a failure.
+    pub(crate) fn failed(&self, problem: &Problem) {
+        self.facts().failure = Some(problem.log_text().to_owned());
+    }
+
+    /// Notes the status of the response.
+    pub(crate) fn status(&self, status: StatusCode) {
+        self.facts().status = Some(status);
+    }
+
+    /// Notes that the whole response was sent.
+    pub(crate) fn sent(&self) {
+        self.facts().sent = true;
+    }
+
+    /// Locks the facts, for an assignment at a time.
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        lock(&self.0.facts)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Record {
+    type Rejection = Problem;
+
+    /// Takes the record that the front has begun. A request without one has come by another way,
+    /// and is refused.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let record = parts.extensions.get::<Self>().cloned();
+        record.ok_or_else(|| Problem::internal("a handler was reached without a record"))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let facts = std::mem::take(self.facts.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let complete = facts.sent && (facts.done || !facts.streaming);
+        let outcome = match (&facts.failure, facts.status) {
+            (Some(_), _) => "failed",
+            (None, Some(_)) if complete => "ok",
+            _ => "cancelled",
+        };
+        // The status that nginx made common for a client that left before its answer.
+        let status = facts.status.map_or(499, |status| status.as_u16());
+        let provider = facts.provider.as_deref();
+        macro_rules! line {
+            ($level:ident, $message:expr) => {
+                $level!(
+                    target: TARGET,
+                    request_id = %self.id,
+                    method = %self.method,
+                    path = %facts.route.as_deref().unwrap_or(&self.path),
+                    status,
+                    outcome,
+                    caller = facts.caller.as_deref(),
+                    provider = provider.map(|provider| &**provider.id()),
+                    plugin = provider.map(|provider| provider.info.version.as_str()),
+                    model = facts.model,
+                    cache = facts.cache.map(CacheState::as_str),
+                    attempts = provider.is_some().then_some(facts.stats.attempts),
+                    input_tokens = facts.input_tokens,
+                    output_tokens = facts.output_tokens,
+                    total_ms = millis(self.began.elapsed()),
+                    upstream_ms = provider.is_some().then_some(millis(facts.stats.vendor)),
+                    plugin_ms = provider.is_some().then_some(millis(facts.stats.plugin)),
+                    error = facts.failure,
+                    $message
+                )
+            };
+        }
+        if status >= 500 {
+            line!(error, "Request failed");
+        } else if outcome == "ok" {
+            line!(info, "Request");
+        } else if outcome == "cancelled" {
+            line!(info, "Request cancelled by the client");
+        } else {
+            line!(warn, "Request failed");
+        }
+    }
+}
