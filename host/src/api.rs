@@ -1,6 +1,6 @@
 //! The routes: one file a resource, and their table.
 
-pub(crate) mod router;
+mod router;
 
 pub(crate) mod chat;
 
@@ -14,3 +14,14 @@ mod users;
 mod openapi;
 mod sse;
 mod stream;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::config::ServerConfig;
+use crate::http::front::Front;
+
+/// Makes the way in to all routes.
+pub fn front(app: &Arc<App>, config: &ServerConfig) -> Front {
+    Front::new(router::router(app.clone()), config)
+}

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
-use tokio::sync::watch;
 
 use crate::chat::{Cache, Pipeline};
 use crate::config::{Config, Mistakes};
 use crate::plugin::{Loader, Providers};
+use crate::shutdown::Stop;
 use crate::store::users::UserStore;
 use crate::store::users::redb::RedbUsers;
 
@@ -29,11 +29,8 @@ pub struct App {
     pub heartbeat: Duration,
     /// The moment at which the server started.
     pub started: Instant,
-    /// Set once calls under way can't be waited for any longer: the second phase of a stop, after
-    /// the grace period. See [`server::run`](crate::http::server::run).
-    pub cut: watch::Sender<bool>,
-    /// Set once no new requests are taken: the first phase of a stop.
-    pub stopping: watch::Sender<bool>,
+    /// The stop of the server.
+    pub stop: Stop,
 }
 
 impl App {
@@ -60,8 +57,8 @@ impl App {
         }
         let (cache, data_dir) = (config.llm.cache.clone(), config.data_dir.clone());
         let cache = tokio::task::spawn_blocking(move || Cache::open(&cache, &data_dir)).await?;
-        let stopping = watch::Sender::new(false);
-        tokio::spawn(loader.run(stopping.subscribe()));
+        let stop = Stop::default();
+        tokio::spawn(loader.run(stop.draining()));
         Ok(Arc::new(Self {
             chat: Pipeline::new(&config.llm, Arc::new(cache)),
             providers,
@@ -70,19 +67,7 @@ impl App {
             cache_ttl: config.llm.cache.ttl,
             heartbeat: config.server.heartbeat,
             started: Instant::now(),
-            cut: watch::Sender::new(false),
-            stopping,
+            stop,
         }))
-    }
-
-    /// Returns true once the server is about to stop.
-    pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
-
-    /// Waits until calls under way can't be waited for any longer.
-    pub(crate) async fn cut(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.cut.subscribe().wait_for(|cut| *cut).await;
     }
 }

@@ -20,11 +20,12 @@ mod assemble;
 mod outcome;
 
 pub(crate) use assemble::replay;
+pub use attempts::Mode;
 pub use cache::Cache;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};
 pub use outcome::CacheState;
 pub(crate) use outcome::{CallStats, Outcome, Progress};
 pub(crate) use pipeline::PendingCall;
-pub use pipeline::{Call, Mode, Pipeline};
+pub use pipeline::{Call, Pipeline};
 pub(crate) use route::{RouteError, Target};

@@ -14,13 +14,13 @@ mod error;
 pub(crate) mod framing;
 mod grant;
 mod limits;
+mod provider_egress;
 mod reply;
 mod request;
 mod resolve;
 mod secrets;
 mod target;
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
@@ -30,11 +30,13 @@ use hyper_util::client::legacy;
 use self::client::ConnectTimeout;
 use self::denial::{Denial, Denials};
 pub(crate) use self::error::SendError;
+use self::error::{cause, causes};
 pub use self::grant::Grant;
 use self::grant::ReadyGrant;
-pub(crate) use self::grant::{Egress, Tls};
+
 pub(crate) use self::limits::EgressLimits;
 use self::limits::exceeded;
+pub(crate) use self::provider_egress::{Egress, Tls};
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::reply::Reply;
 pub(crate) use self::request::{Header, Request, is_of_the_host};
@@ -141,23 +143,6 @@ fn unsent(error: &legacy::Error, egress: &Egress) -> SendError {
     } else {
         SendError::Connection(format!("the vendor could not be reached: {causes}"))
     }
-}
-
-/// An error and its sources, outermost first.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&cause| cause.source())
-}
-
-/// The first error of this type among an error and its sources.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    chain(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// An error and its sources for people.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut lines: Vec<String> = chain(error).map(ToString::to_string).collect();
-    lines.dedup();
-    lines.join(": ")
 }
 
 #[cfg(test)]

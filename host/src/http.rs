@@ -7,15 +7,3 @@ pub(crate) mod json;
 mod observed;
 pub mod problem;
 pub mod server;
-
-use std::sync::Arc;
-
-use self::front::Front;
-use crate::api;
-use crate::app::App;
-use crate::config::ServerConfig;
-
-/// Makes the way in to all routes.
-pub fn front(app: &Arc<App>, config: &ServerConfig) -> Front {
-    Front::new(api::router::router(app.clone()), config)
-}

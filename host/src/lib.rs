@@ -22,7 +22,7 @@ pub mod shutdown;
 // One request, top to bottom.
 pub mod http;
 
-mod api;
+pub mod api;
 
 pub mod chat;
 
@@ -39,6 +39,7 @@ pub mod observe;
 pub mod contract;
 pub mod digest;
 mod meter;
+mod request_id;
 mod sync;
 mod time;
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, Mistakes, Vars};
-use arete::{app::App, http, observe, shutdown};
+use arete::{api, app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -72,7 +72,7 @@ async fn main() -> ExitCode {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let app = App::build(config).await?;
-    let front = http::front(&app, &config.server);
+    let front = api::front(&app, &config.server);
     let address = config.server.address;
     let listener = TcpListener::bind(address)
         .await
@@ -83,7 +83,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));
     info!(address = %listener.local_addr()?, version, providers, keys, "Listening");
-    http::server::run(listener, app.clone(), front, &config.server, shutdown::signal()).await;
+    http::server::run(listener, front, &config.server, &app.stop, shutdown::signal()).await;
     app.chat.cache().close().await;
     info!("Stopped");
     Ok(())

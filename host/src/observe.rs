@@ -18,7 +18,6 @@ use tracing_subscriber::{EnvFilter, Registry};
 use self::json::JsonLines;
 pub use self::lines::Writing;
 use self::of_request::OfRequest;
-pub(crate) use self::of_request::{request, within};
 pub(crate) use self::record::Record;
 use crate::config::{LogConfig, LogFormat};
 use crate::plugin::QUIET_LOGS;

@@ -1,9 +1,72 @@
-//! The signals to stop, as one future. A second one ends the process at once.
+//! Stopping: the signals, and the two phases that follow the first one.
+//!
+//! 1. *Draining*: no new connections; requests under way may go on for the grace period, and streams
+//!    without an end of their own (the providers' events) end.
+//! 2. *Cutting*: what is still under way ends with an error.
+//!
+//! A second signal ends the process at once.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// What a shell gives for a process that SIGINT ended.
 const EXIT_INTERRUPTED: i32 = 130;
+
+/// The phases of a stop, for those who bring them about and those who heed them. Clones are the same
+/// stop.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<Phases>);
+
+#[derive(Debug)]
+struct Phases {
+    draining: watch::Sender<bool>,
+    cutting: watch::Sender<bool>,
+}
+
+impl Default for Stop {
+    /// Returns a stop that hasn't begun.
+    fn default() -> Self {
+        Self(Arc::new(Phases {
+            draining: watch::Sender::new(false),
+            cutting: watch::Sender::new(false),
+        }))
+    }
+}
+
+impl Stop {
+    /// Begins the first phase.
+    pub fn drain(&self) {
+        self.0.draining.send_replace(true);
+    }
+
+    /// Begins the second phase.
+    pub fn cut(&self) {
+        self.0.cutting.send_replace(true);
+    }
+
+    /// Returns true once the first phase has begun.
+    pub fn is_draining(&self) -> bool {
+        *self.0.draining.borrow()
+    }
+
+    /// Returns what tells of the first phase: true once it has begun.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.0.draining.subscribe()
+    }
+
+    /// Returns what tells of the second phase: true once it has begun.
+    pub fn cutting(&self) -> watch::Receiver<bool> {
+        self.0.cutting.subscribe()
+    }
+
+    /// Waits for the second phase.
+    pub(crate) async fn until_cut(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.cutting().wait_for(|cutting| *cutting).await;
+    }
+}
 
 /// Resolves at the first SIGTERM or SIGINT.
 pub async fn signal() {

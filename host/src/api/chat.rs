@@ -115,7 +115,7 @@ async fn whole(app: &App, call: Call, record: &Record) -> Result<Response, Probl
     record.cache(pending.cache_state());
     let outcome = tokio::select! {
         outcome = pending.outcome() => outcome,
-        () = app.cut() => return Err(Problem::stopping()),
+        () = app.stop.until_cut() => return Err(Problem::stopping()),
     };
     record.done(&outcome, pending.cache_state());
     let completion = outcome.result.as_ref().map_err(Problem::from)?;

@@ -65,7 +65,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
             .providers
             .get(&app.default_provider)
             .is_some_and(|slot| slot.serving().is_some())),
-        accepting: of(!app.is_stopping()),
+        accepting: of(!app.stop.is_draining()),
     };
     let ready = checks.default_provider == HealthStatus::Ok && checks.accepting == HealthStatus::Ok;
     let health = Health {

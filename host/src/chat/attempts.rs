@@ -6,13 +6,21 @@ use std::sync::Arc;
 use super::assemble::{self, Assembly};
 use super::key::{Key, KeyParts};
 use super::outcome::{CallStats, Outcome};
-use super::pipeline::Mode;
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use super::share::Publisher;
 use crate::config::Limit;
 use crate::contract::{Completion, Event, Request};
 use crate::meter::Meter;
 use crate::plugin::{CallError, Provider, ProviderCall};
+
+/// The way in which a caller takes the completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// All at once.
+    Whole,
+    /// Event by event, as it is made.
+    Stream,
+}
 
 /// A call that asks the vendor, attempt by attempt.
 pub(super) struct VendorCall {

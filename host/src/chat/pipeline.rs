@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::attempts::VendorCall;
+use super::attempts::{Mode, VendorCall};
 use super::cache::Cache;
 use super::key::Key;
 use super::outcome::{CacheState, Outcome, Progress};
@@ -47,15 +47,6 @@ pub struct Call {
     pub cache_ttl: Option<Duration>,
     /// The caller: completions aren't shared between callers.
     pub tenant: Option<Arc<str>>,
-}
-
-/// The way in which a caller takes the completion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// All at once.
-    Whole,
-    /// Event by event, as it is made.
-    Stream,
 }
 
 impl Pipeline {

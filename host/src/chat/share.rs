@@ -19,8 +19,8 @@ use futures_util::future::Shared;
 use super::key::Key;
 use super::outcome::{CallStats, Outcome, Progress};
 use crate::contract::Event;
-use crate::observe;
 use crate::plugin::CallError;
+use crate::request_id;
 use crate::sync::lock;
 
 /// The event log of a call.
@@ -213,8 +213,8 @@ where
         publisher.complete(outcome);
     };
     // Whoever moves it on, what it logs belongs to the request that began it.
-    let driver = match observe::request() {
-        Some(request) => observe::within(request, driver).boxed(),
+    let driver = match request_id::current() {
+        Some(request) => request_id::within(request, driver).boxed(),
         None => driver.boxed(),
     };
     Arc::new(SharedCall { log, driver: driver.shared() })

@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::answer::{Answer, Body, events};
+use crate::api;
 use crate::app::App;
 use crate::config::Config;
-use crate::http::{self, server};
+use crate::http::server;
 use crate::plugin::Slot;
 
 /// How long an answer is waited for. Far more than a slow plugin on a busy machine needs.
@@ -32,7 +33,7 @@ impl Service {
     /// Builds the service and serves on a free port of 127.0.0.1.
     pub(super) async fn start(config: Config) -> anyhow::Result<Self> {
         let app = App::build(&config).await?;
-        let front = http::front(&app, &config.server);
+        let front = api::front(&app, &config.server);
         let listener =
             TcpListener::bind(("127.0.0.1", 0)).await.context("127.0.0.1 has no free port")?;
         let url = format!("http://{}/api/llm/chat", listener.local_addr()?);
@@ -40,7 +41,7 @@ impl Service {
         let served = app.clone();
         let server = tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
-            server::run(listener, served, front, &config.server, stopped).await;
+            server::run(listener, front, &config.server, &served.stop, stopped).await;
         });
         let client = Client::builder()
             .no_proxy()

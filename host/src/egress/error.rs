@@ -1,6 +1,8 @@
 //! Failures of a request that a guest asked for: values for the guest, without credentials and
 //! without addresses of the operator's network.
 
+use std::error::Error;
+
 /// A request that failed, or a reply that can't be read on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {
@@ -28,4 +30,21 @@ pub(crate) enum SendError {
     /// A call sent more requests than it may.
     #[error("{0}")]
     TooMany(String),
+}
+
+/// Iterates over an error and its sources, outermost first.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}
+
+/// Returns the first error of this type among an error and its sources.
+pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// Returns an error and its sources as a sentence.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut lines: Vec<String> = chain(error).map(ToString::to_string).collect();
+    lines.dedup();
+    lines.join(": ")
 }

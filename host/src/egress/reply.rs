@@ -8,10 +8,10 @@ use http::{Response, header};
 use hyper::body::Incoming;
 
 use super::body::Body;
-use super::error::SendError;
+use super::error::{SendError, causes};
 use super::framing::{Event, Framer, TooLarge};
-use super::grant::Egress;
 use super::limits::exceeded;
+use super::provider_egress::Egress;
 use super::request::Header;
 use super::secrets::Redactor;
 use crate::config::Limit;
@@ -208,7 +208,7 @@ impl Reply {
                 Ok(())
             }
             Ok(Err(error)) => {
-                let causes = super::causes(&error);
+                let causes = causes(&error);
                 let causes = self.egress.secrets.redact(&causes);
                 Err(SendError::Interrupted(format!("the vendor's answer broke off: {causes}")))
             }

@@ -19,7 +19,8 @@ use super::body::{Arriving, Bounds};
 use super::observed::{self, Observed, REQUEST_ID};
 use super::problem::Problem;
 use crate::config::ServerConfig;
-use crate::observe::{Record, within};
+use crate::observe::Record;
+use crate::request_id;
 
 /// Says where a completion came from.
 pub(crate) const CACHE_HEADER: HeaderName = HeaderName::from_static("x-arete-cache");
@@ -53,7 +54,7 @@ impl Front {
             return observed::finish(Problem::full().into_response(), record, None);
         };
         let answered = AssertUnwindSafe(self.across_origins(request, &record)).catch_unwind();
-        let answered = within(record.id().clone(), answered).await;
+        let answered = request_id::within(record.id().clone(), answered).await;
         let response = answered.unwrap_or_else(|panic| Problem::panicked(&*panic).into_response());
         observed::finish(response, record, Some(place))
     }
@@ -74,7 +75,7 @@ impl Front {
             Ok(caller) => caller,
             Err(problem) => return problem.into_response(),
         };
-        record.caller(&caller);
+        record.caller(caller.name.clone());
         let mut request = request.map(|body| Body::new(Arriving::new(body, self.bounds)));
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(record.clone());

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::response::Response;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
@@ -40,7 +42,7 @@ pub(super) fn finish(
     let problem = response.extensions_mut().remove::<Problem>();
     let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
     if let Some(problem) = problem {
-        record.failed(&problem);
+        record.failed(problem.log_text());
         let body =
             serde_json::to_vec(&problem.body(Some(record.id().to_string()))).unwrap_or_default();
         let headers = response.headers_mut();
@@ -54,6 +56,17 @@ pub(super) fn finish(
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response.map(|inner| Observed { inner, record, _place: place })
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Record {
+    type Rejection = Problem;
+
+    /// Takes the record that the front has begun. A request without one has come by another way,
+    /// and is refused.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let record = parts.extensions.get::<Self>().cloned();
+        record.ok_or_else(|| Problem::internal("a handler was reached without a record"))
+    }
 }
 
 /// Returns the caller's own id, if it is fit for a header and a log; a new one otherwise.

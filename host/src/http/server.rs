@@ -1,5 +1,5 @@
-//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests
-//! own both.
+//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests own
+//! both.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
 use super::front::Front;
-use crate::app::App;
 use crate::config::ServerConfig;
+use crate::shutdown::Stop;
 use crate::time::millis;
 
 /// How long calls that are cut may take to say so to their clients.
@@ -25,22 +25,22 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a failed accept: commonly no file descriptors are left, and soon some will be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `stop` resolves, then lets what runs end.
+/// Serves until `signal` resolves, then lets requests under way end, in the phases of `stop`.
 ///
 /// No new connections are taken and idle ones are closed at once; calls and streams may go on for
 /// the grace period and are then cut with an error.
 pub async fn run(
     listener: TcpListener,
-    app: Arc<App>,
     front: Front,
     config: &ServerConfig,
-    stop: impl Future<Output = ()>,
+    stop: &Stop,
+    signal: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(config.max_connections));
     let http = http(config);
     let front = Arc::new(front);
-    let mut stop = std::pin::pin!(stop);
+    let mut signal = std::pin::pin!(signal);
     loop {
         // The place first: connections beyond the limit wait in the system's queue.
         let accepted = async {
@@ -49,7 +49,7 @@ pub async fn run(
         };
         let (accepted, place) = tokio::select! {
             accepted = accepted => accepted,
-            () = &mut stop => break,
+            () = &mut signal => break,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -75,13 +75,13 @@ pub async fn run(
     }
 
     drop(listener);
-    app.stopping.send_replace(true);
+    stop.drain();
     let under_way = graceful.count();
     info!(connections = under_way, grace_ms = millis(config.shutdown_grace), "Stopping");
     let mut drained = std::pin::pin!(graceful.shutdown());
     if tokio::time::timeout(config.shutdown_grace, &mut drained).await.is_err() {
         warn!("Calls are still under way after the grace period; cutting them");
-        app.cut.send_replace(true);
+        stop.cut();
         if tokio::time::timeout(FAREWELL, drained).await.is_err() {
             warn!("Some clients did not read the end of their responses");
         }

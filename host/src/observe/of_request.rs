@@ -1,4 +1,4 @@
-//! Which request a line belongs to. What is logged while a request is worked on ends with its id,
+//! The request that a line belongs to. What is logged while a request is worked on ends with its id,
 //! as its own line has it and its caller got it.
 //!
 //! A span would say so too. One is made, entered, left and cleared away for each request though,
@@ -6,36 +6,21 @@
 //! id is at hand for those that log more.
 
 use std::fmt;
-use std::sync::Arc;
 
-use tokio::task::futures::TaskLocalFuture;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::json::JsonLines;
+use crate::request_id;
 
-tokio::task_local! {
-    static REQUEST: Arc<str>;
-}
-
-/// Does something for the request with this id.
-pub(crate) fn within<F: Future>(request: Arc<str>, work: F) -> TaskLocalFuture<Arc<str>, F> {
-    REQUEST.scope(request, work)
-}
-
-/// The request that is being worked on here, if it is one.
-pub(crate) fn request() -> Option<Arc<str>> {
-    REQUEST.try_with(Arc::clone).ok()
-}
-
-/// A format of lines, and how an id is added to one of them.
+/// A format of lines, and the way in which an id is added to one of them.
 pub(super) struct OfRequest<F> {
     lines: F,
     /// Adds the id to a line that is whole but for its end.
     add: fn(line: &mut String, id: &str),
-    /// How each line ends.
+    /// The end of each line.
     end: &'static str,
 }
 
@@ -81,7 +66,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let of_itself = event.metadata().fields().field("request_id").is_some();
-        let Some(id) = (!of_itself).then(request).flatten() else {
+        let Some(id) = (!of_itself).then(request_id::current).flatten() else {
             return self.lines.format_event(context, writer, event);
         };
         let mut line = String::new();
@@ -104,7 +89,7 @@ mod tests {
     use super::super::out::Out;
     use super::*;
 
-    /// What is logged within a request and without one.
+    /// Returns the lines that are logged within a request and without one.
     fn logged<L: Layer<Registry> + Send + Sync>(layer: impl FnOnce(Out) -> L) -> Vec<String> {
         let out = Out::default();
         tracing::subscriber::with_default(
@@ -113,11 +98,15 @@ mod tests {
                 let work = async {
                     tracing::warn!(field = 5, "Within");
                     tracing::info!(request_id = "the other", "Request");
-                    assert_eq!(request().as_deref(), Some(r#"the "one""#));
+                    assert_eq!(request_id::current().as_deref(), Some(r#"the "one""#));
                 };
-                futures_util::FutureExt::now_or_never(within(r#"the "one""#.into(), work)).unwrap();
+                futures_util::FutureExt::now_or_never(request_id::within(
+                    r#"the "one""#.into(),
+                    work,
+                ))
+                .unwrap();
                 tracing::warn!("Without");
-                assert_eq!(request(), None);
+                assert_eq!(request_id::current(), None);
             },
         );
         let text = out.text();

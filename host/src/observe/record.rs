@@ -5,14 +5,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
 use http::{Method, StatusCode};
 use tracing::{error, info, warn};
 
 use crate::chat::{CacheState, CallStats, Outcome};
-use crate::http::auth::Caller;
-use crate::http::problem::Problem;
 use crate::plugin::Provider;
 use crate::sync::lock;
 use crate::time::millis;
@@ -86,8 +82,8 @@ impl Record {
     }
 
     /// Notes the caller.
-    pub(crate) fn caller(&self, caller: &Caller) {
-        self.facts().caller.clone_from(&caller.name);
+    pub(crate) fn caller(&self, name: Option<Arc<str>>) {
+        self.facts().caller = name;
     }
 
     /// Notes the provider that is asked.
@@ -131,8 +127,8 @@ impl Record {
     }
 
     /// Notes a failure.
-    pub(crate) fn failed(&self, problem: &Problem) {
-        self.facts().failure = Some(problem.log_text().to_owned());
+    pub(crate) fn failed(&self, failure: &str) {
+        self.facts().failure = Some(failure.to_owned());
     }
 
     /// Notes the status of the response.
@@ -148,17 +144,6 @@ impl Record {
     /// Locks the facts, for an assignment at a time.
     fn facts(&self) -> MutexGuard<'_, Facts> {
         lock(&self.0.facts)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Record {
-    type Rejection = Problem;
-
-    /// Takes the record that the front has begun. A request without one has come by another way,
-    /// and is refused.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let record = parts.extensions.get::<Self>().cloned();
-        record.ok_or_else(|| Problem::internal("a handler was reached without a record"))
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Response {
         // Before the first look, so that no change falls between the two.
         changes: app.providers.changes(),
         providers: app.providers.clone(),
-        stopping: app.stopping.subscribe(),
+        stopping: app.stop.draining(),
         ready: Events::default(),
     };
     changes.push_all();

@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::api;
 use crate::app::App;
 use crate::cli::build;
 use crate::config::{Config, Vars};
 use crate::digest::Sha256Digest;
-use crate::http::{self, server};
+use crate::http::server;
 use crate::plugin::{Change, Providers, Slot, SlotState};
 
 /// How long the server may take to look at a new version and compile it.
@@ -55,13 +56,13 @@ impl Server {
         })?;
         let address = listener.local_addr()?;
         let app = App::build(&config).await?;
-        let front = http::front(&app, &config.server);
+        let front = api::front(&app, &config.server);
         let (stop, stopped) = oneshot::channel();
         let providers = app.providers.clone();
         let serving = tokio::spawn(async move {
             // Also when the sender is gone.
             let stopped = async { drop(stopped.await) };
-            server::run(listener, app.clone(), front, &config.server, stopped).await;
+            server::run(listener, front, &config.server, &app.stop, stopped).await;
             app.chat.cache().close().await;
         });
         Ok(Self { address, providers, stop, serving })

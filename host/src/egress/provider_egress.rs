@@ -1,0 +1,119 @@
+//! A provider's way out, made once when it is admitted: what it was granted, its limits, its
+//! secrets, and connections of its own. Nothing of it is shared with another provider but the roots
+//! of trust: no connection, no TLS session and no resolved name tells one provider, or its vendor,
+//! of another's calls.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls_platform_verifier::Verifier;
+use url::{Host, Origin};
+
+use super::EgressLimits;
+use super::address::Reach;
+use super::client::Client;
+use super::grant::{Grant, ReadyGrant};
+use super::resolve::{self, Resolver};
+use super::secrets::{self, Secrets};
+use super::target::Targets;
+
+/// TLS sessions kept for each granted origin: what rustls keeps of one server.
+const SESSIONS_PER_ORIGIN: usize = 8;
+
+/// The part of TLS that all providers share: the roots of trust, which take long to read and much
+/// memory.
+pub(crate) struct Tls(ClientConfig);
+
+impl Tls {
+    /// Reads the system's roots.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(crate) fn load() -> Result<Self, rustls::Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = Verifier::new(provider.clone())?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(Self(config))
+    }
+
+    /// The same roots, and sessions of its own.
+    fn of_one_provider(&self, origins: usize) -> ClientConfig {
+        let mut config = self.0.clone();
+        config.resumption =
+            Resumption::in_memory_sessions(origins.saturating_mul(SESSIONS_PER_ORIGIN));
+        config
+    }
+}
+
+/// One provider's way out.
+pub(crate) struct Egress {
+    pub(super) provider: Arc<str>,
+    pub(super) client: Client,
+    pub(super) limits: EgressLimits,
+    pub(super) secrets: Arc<Secrets>,
+    /// The names of all headers in which any grant may attach a secret: the guest sets none of
+    /// them, wherever it asks.
+    pub(super) secret_headers: Vec<HeaderName>,
+    pub(super) granted: Vec<Arc<ReadyGrant>>,
+    pub(super) targets: Targets,
+}
+
+impl Egress {
+    /// # Errors
+    /// When a granted header isn't valid in HTTP.
+    pub(crate) fn new(
+        tls: &Tls,
+        provider: Arc<str>,
+        grants: &[Grant],
+        limits: EgressLimits,
+    ) -> anyhow::Result<Self> {
+        Self::with_lookup(tls, provider, grants, limits, resolve::system)
+    }
+
+    pub(super) fn with_lookup(
+        tls: &Tls,
+        provider: Arc<str>,
+        grants: &[Grant],
+        limits: EgressLimits,
+        lookup: resolve::Lookup,
+    ) -> anyhow::Result<Self> {
+        let names = grants.iter().filter_map(|grant| match &grant.origin {
+            Origin::Tuple(_, Host::Domain(name), _) => {
+                Some((name.clone(), Reach::of(name, grant.private)))
+            }
+            // The check of the origin is that of the address, and the connector asks no resolver
+            // for it.
+            Origin::Tuple(..) | Origin::Opaque(_) => None,
+        });
+        let resolver = Resolver::new(names, lookup);
+        let names = grants.iter().flat_map(|grant| grant.headers.iter().map(|(name, _)| name));
+        let mut secret_headers: Vec<_> =
+            names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
+        secret_headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        secret_headers.dedup();
+        Ok(Self {
+            provider,
+            client: Client::new(tls.of_one_provider(grants.len()), resolver, &limits),
+            limits,
+            secrets: Arc::new(Secrets::new(grants)),
+            secret_headers,
+            granted: grants
+                .iter()
+                .map(|grant| ReadyGrant::new(grant).map(Arc::new))
+                .collect::<anyhow::Result<_>>()?,
+            targets: Targets::default(),
+        })
+    }
+
+    /// Returns the values that must not come back to the guest, nor reach the log.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+}
