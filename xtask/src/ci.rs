@@ -10,14 +10,8 @@ use anyhow::{Context, Result, bail};
 use guest_build::TARGET;
 
 use crate::repository::{GUESTS, cargo, guests, program, root, run as run_command, target_dir};
+use crate::step::Outcome;
 use crate::{conformance, deny, test, tidy};
-
-/// How a step ended, if it didn't fail.
-pub(crate) enum Outcome {
-    Passed,
-    /// It can't be run here, for this reason.
-    NotRun(String),
-}
 
 type Step = (&'static str, fn() -> Result<Outcome>);
 

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::ci::Outcome;
 use crate::repository::{GUESTS, HOST, cargo, program, run, target_dir};
+use crate::step::Outcome;
 
 /// Its configuration, `deny.toml`, is of this version.
 const VERSION: &str = "0.20.2";

@@ -8,6 +8,7 @@ mod conformance;
 mod deny;
 mod plugins;
 mod repository;
+mod step;
 mod test;
 mod tidy;
 

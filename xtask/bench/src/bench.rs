@@ -1,19 +1,14 @@
-//! A run of the benchmark: what all measurements share, and the order they come in.
+//! The things that all measurements of a run share.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use tempfile::TempDir;
+use anyhow::Result;
 
 use crate::rounds::{self, Measured, Plan, Side};
 use crate::server::Stage;
 use crate::statistics::median;
 use crate::table::{self, Row};
-use crate::{cases, languages, machine, memory, providers, reloads, sides, starts, summary};
-
-/// Cases beside those of [`cases`].
-const OTHERS: [&str; 6] = ["start", "reload", "idle", "live", "providers", "languages"];
 
 /// What all measurements share.
 pub(crate) struct Bench {
@@ -35,61 +30,12 @@ pub(crate) struct Components {
 }
 
 impl Bench {
-    /// Refuses to measure what there isn't.
-    pub(crate) fn new(stage: Stage, plan: Plan, only: Vec<String>) -> Result<Self> {
-        let names = [cases::names(), OTHERS.to_vec()].concat();
-        for only in &only {
-            let known = names.iter().any(|name| name.starts_with(only.as_str()));
-            ensure!(known, "there is no case {only:?}; there are: {}", names.join(", "));
-        }
-        Ok(Self { stage, plan, only, rows: Vec::new(), foreign: Vec::new() })
+    /// Starts with an empty table. `only` holds names of cases, or their beginnings.
+    pub(crate) fn new(stage: Stage, plan: Plan, only: Vec<String>) -> Self {
+        Self { stage, plan, only, rows: Vec::new(), foreign: Vec::new() }
     }
 
-    /// Measures what is wanted and prints the tables; `readme` writes the short one into the
-    /// README.
-    pub(crate) async fn run(mut self, components: Option<Components>, readme: bool) -> Result<()> {
-        let machine = self.stage.cores.machine();
-        println!("{}, {machine}. {}", jiff::Zoned::now().date(), self.stage.cores.description());
-        if machine::open_files().is_some_and(|files| files < machine::OPEN_FILES) {
-            println!("The cases with 1,000 at once want `ulimit -n {}`.", machine::OPEN_FILES);
-        }
-        let missing = "start it as `cargo xtask bench`, which says where the components are";
-        if self.wants("start") {
-            starts::run(&mut self).await?;
-        }
-        if self.wants("idle") {
-            memory::idle(&mut self).await?;
-        }
-        if cases::names().iter().any(|name| self.wants(name)) {
-            let folder = TempDir::new()?;
-            let sides = sides::Sides::start(&self.stage, folder.path()).await?;
-            cases::run(&mut self, &sides).await?;
-        }
-        if self.wants("providers") {
-            providers::run(&mut self).await?;
-        }
-        if self.wants("live") {
-            memory::live(&mut self).await?;
-        }
-        if self.wants("reload") {
-            reloads::run(&mut self, &components.as_ref().context(missing)?.bundled).await?;
-        }
-        let languages = match self.wants("languages") {
-            true => Some(languages::run(&mut self, components.as_ref().context(missing)?).await?),
-            false => None,
-        };
-        println!("\n{}\n{}", table::markdown(&self.rows), table::LEGEND);
-        let noise = self.noise().unwrap_or_default();
-        println!("{noise}");
-        if let Some(languages) = languages {
-            println!("\n{languages}");
-        }
-        let summary = summary::markdown(&self.rows);
-        println!("\n{summary}");
-        if readme { summary::write(&summary, &format!("{machine}.\n{noise}")) } else { Ok(()) }
-    }
-
-    /// Whether a case is asked for.
+    /// Returns true if a case is asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only.as_str()))
     }
@@ -105,8 +51,8 @@ impl Bench {
         Ok(measured)
     }
 
-    /// Whether the machine was quiet, where the system tells.
-    fn noise(&self) -> Option<String> {
+    /// Returns the share of the cores that other programs used, where the system tells.
+    pub(crate) fn noise(&self) -> Option<String> {
         let worst = self.foreign.iter().copied().reduce(f64::max)?;
         let (usual, worst) =
             (table::percent(median(self.foreign.iter().copied())?), table::percent(worst));

@@ -14,6 +14,7 @@ mod load;
 mod machine;
 mod memory;
 mod native;
+mod plan;
 mod process;
 mod providers;
 mod questions;
@@ -104,5 +105,6 @@ fn main() -> Result<()> {
     }
     let components = <[PathBuf; 2]>::try_from(cli.components);
     let components = components.ok().map(|[bundled, others]| Components { bundled, others });
-    runtime.block_on(Bench::new(stage, plan, cli.only)?.run(components, cli.readme))
+    plan::check(&cli.only)?;
+    runtime.block_on(plan::run(Bench::new(stage, plan, cli.only), components, cli.readme))
 }
