@@ -21,6 +21,8 @@ Usage: cargo xtask <COMMAND>
                   everything that has to hold before a change goes in, or these steps of it
   test            all tests, the plugins' included
   tidy            the rules that no compiler knows
+  floors [--docs] the rooms of the host by floor, each above those that it depends on; --docs writes the table into
+                  ARCHITECTURE.md
   conformance [--docs] [--release] [NAME]...
                   the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md,
                   --release runs them on the server as it is shipped
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ("ci", _) => ci::run(&args),
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
+        ("floors", _) => tidy::floors(&args),
         ("conformance", _) => conformance::run(&args),
         ("plugins", _) => plugins::run(&args),
         ("bench", _) => bench::run(&args),

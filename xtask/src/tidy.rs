@@ -4,22 +4,18 @@
 
 mod architecture;
 mod excerpts;
+mod file;
 mod files;
+mod floors;
+mod modules;
 mod settings;
 
 use std::fs;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
+use self::file::File;
 use crate::repository::{program, root};
-
-/// One file of the repository.
-struct File {
-    /// From the root, with `/`.
-    path: String,
-    text: String,
-}
 
 /// Checks every file that git knows or would take.
 pub(crate) fn run() -> Result<()> {
@@ -35,12 +31,28 @@ pub(crate) fn run() -> Result<()> {
     bail!("{} places are untidy", complaints.len())
 }
 
+/// Prints the floors of the host as a table; with `--docs` writes it into the document.
+pub(crate) fn floors(args: &[String]) -> Result<()> {
+    let table = floors::table(&load()?).map_err(Error::msg)?;
+    println!("{table}");
+    if args.iter().any(|arg| arg == "--docs") {
+        let path = root().join(floors::DOCS);
+        let docs = fs::read_to_string(&path)?;
+        let docs = floors::with_table(&docs, &table)
+            .with_context(|| format!("{} has no markers for the table", floors::DOCS))?;
+        fs::write(&path, docs)?;
+    }
+    Ok(())
+}
+
 fn complaints(files: &[File]) -> Vec<String> {
     [
         files::check(files),
         architecture::check(files),
         settings::check(files),
         excerpts::check(files),
+        modules::check(files),
+        floors::check(files),
     ]
     .concat()
 }
@@ -66,28 +78,6 @@ fn load() -> Result<Vec<File>> {
         }
     }
     Ok(files)
-}
-
-impl File {
-    fn is(&self, extension: &str) -> bool {
-        Path::new(&self.path).extension().is_some_and(|own| own == extension)
-    }
-
-    /// Whether it is one of these files, or in one of these folders, or a part of one of these
-    /// modules: `host/src/a` is `host/src/a.rs` and all of `host/src/a/`.
-    fn within(&self, places: &[&str]) -> bool {
-        places.iter().any(|place| {
-            self.path
-                .strip_prefix(place)
-                .is_some_and(|rest| matches!(rest, "" | ".rs") || rest.starts_with('/'))
-        })
-    }
-
-    /// The lines that fail, as `path:line: what to do`.
-    fn complain(&self, what: &str, fails: impl Fn(&str) -> bool) -> Vec<String> {
-        let lines = self.text.lines().enumerate().filter(|(_, line)| fails(line));
-        lines.map(|(index, _)| format!("{}:{}: {what}", self.path, index + 1)).collect()
-    }
 }
 
 #[cfg(test)]

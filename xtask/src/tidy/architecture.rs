@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::File;
+use super::file::File;
 
 /// A word that only some places of the host may use.
 struct Boundary {

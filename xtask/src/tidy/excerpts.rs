@@ -1,7 +1,7 @@
 //! Code that documentation quotes stands in the file that it is quoted from: `<!-- from path -->`
 //! before a block says which.
 
-use super::File;
+use super::file::File;
 
 const FROM: &str = "<!-- from ";
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::File;
+use super::file::File;
 use crate::repository::root;
 
 pub(super) fn check(files: &[File]) -> Vec<String> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::File;
+use super::file::File;
 
 const EXAMPLE: &str = ".env.example";
 const CODE: &str = "host/src/config";

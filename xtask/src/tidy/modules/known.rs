@@ -1,0 +1,36 @@
+//! Edges on circles that are still there. The list may only shrink: an edge that is on no circle any
+//! more has to be taken out.
+
+/// An edge: a file, and one that it depends on although that one leads back to it.
+pub(super) const KNOWN: &[(&str, &str)] = &[
+    ("author/src/build/c.rs", "author/src/build.rs"),
+    ("author/src/build/python.rs", "author/src/build.rs"),
+    ("author/src/build/rust.rs", "author/src/build.rs"),
+    ("author/src/build/typescript.rs", "author/src/build.rs"),
+    ("author/src/build/venv.rs", "author/src/build.rs"),
+    ("host/src/chat/pipeline.rs", "host/src/chat/attempts.rs"),
+    ("host/src/cli/build.rs", "host/src/cli.rs"),
+    ("host/src/cli/check.rs", "host/src/cli.rs"),
+    ("host/src/cli/dev.rs", "host/src/cli.rs"),
+    ("host/src/cli/dev/stand_in.rs", "host/src/cli/dev.rs"),
+    ("host/src/cli/list.rs", "host/src/cli.rs"),
+    ("host/src/cli/new.rs", "host/src/cli.rs"),
+    ("host/src/cli/test.rs", "host/src/cli.rs"),
+    ("host/src/config/limits.rs", "host/src/config.rs"),
+    ("host/src/config/vars.rs", "host/src/config.rs"),
+    ("host/src/egress/reply.rs", "host/src/egress.rs"),
+    ("host/src/egress/secrets.rs", "host/src/egress/grant.rs"),
+    ("host/src/egress/target.rs", "host/src/egress/grant.rs"),
+    ("host/src/routes/chat/stream.rs", "host/src/routes/chat.rs"),
+    ("host/src/store/users/page.rs", "host/src/store/users.rs"),
+    ("host/src/store/users/redb/file.rs", "host/src/store/users/redb.rs"),
+    ("host/src/store/users/redb/writer.rs", "host/src/store/users/redb.rs"),
+    ("host/src/store/users/redb/writer.rs", "host/src/store/users/redb/file.rs"),
+    ("upstream/src/lib.rs", "upstream/src/connection.rs"),
+    ("upstream/src/reply.rs", "upstream/src/gate.rs"),
+    ("upstream/src/script.rs", "upstream/src/gate.rs"),
+    ("upstream/src/script.rs", "upstream/src/reply.rs"),
+    ("upstream/src/state.rs", "upstream/src/lib.rs"),
+    ("xtask/bench/src/native/answer.rs", "xtask/bench/src/native.rs"),
+    ("xtask/bench/src/native/stream.rs", "xtask/bench/src/native.rs"),
+];
