@@ -3,6 +3,7 @@
 //! A test runs them too, so `cargo test` is enough to hear of them.
 
 mod architecture;
+mod doc_grammar;
 mod excerpts;
 mod file;
 mod files;
@@ -21,6 +22,7 @@ use crate::repository::{program, root};
 pub(crate) fn run() -> Result<()> {
     let files = load()?;
     let complaints = complaints(&files);
+    println!("{}", doc_grammar::report(&files));
     if complaints.is_empty() {
         println!("{} files are tidy.", files.len());
         return Ok(());
@@ -53,6 +55,7 @@ fn complaints(files: &[File]) -> Vec<String> {
         excerpts::check(files),
         modules::check(files),
         floors::check(files),
+        doc_grammar::check(files),
     ]
     .concat()
 }
