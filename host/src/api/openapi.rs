@@ -7,8 +7,9 @@
 mod complete;
 mod problems;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -17,7 +18,6 @@ use utoipa::OpenApi;
 use super::chat::{DeltaBody, DoneBody, StartBody};
 use super::providers::ProviderDetail;
 use super::providers::events::ProviderGone;
-use super::router;
 use crate::http::problem::ProblemBody;
 
 /// The description of the API as a whole.
@@ -46,15 +46,23 @@ server's own, and so does the server's log. Unknown fields are refused.
 )]
 struct Api;
 
-/// Built by the first who asks.
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
-    let mut api = Api::openapi();
-    api.merge(router::described().into_openapi());
-    // A description that can't be written as JSON would be a bug that a test finds.
-    let mut document = serde_json::to_value(api).unwrap_or_default();
-    complete::complete(&mut document);
-    Bytes::from(document.to_string())
-});
+/// The document, made of the described routes when it is first asked for.
+#[derive(Clone)]
+pub(super) struct Document(Arc<LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>>);
+
+impl Document {
+    /// Makes the document of these routes.
+    pub(super) fn of(routes: utoipa::openapi::OpenApi) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(move || {
+            let mut api = Api::openapi();
+            api.merge(routes);
+            // A description that can't be written as JSON would be a bug that a test finds.
+            let mut document = serde_json::to_value(api).unwrap_or_default();
+            complete::complete(&mut document);
+            Bytes::from(document.to_string())
+        }))))
+    }
+}
 
 /// Returns the description of this API
 #[utoipa::path(
@@ -65,8 +73,9 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
     security(()),
     responses((status = 200, description = "This document, in OpenAPI 3.1.", body = Object))
 )]
-pub(crate) async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
+pub(super) async fn document(Extension(document): Extension<Document>) -> Response {
+    let json = (**document.0).clone();
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 #[cfg(test)]
@@ -74,9 +83,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::api::router;
 
     fn parsed() -> Value {
-        serde_json::from_slice(&DOCUMENT).unwrap()
+        serde_json::from_slice(&Document::of(router::table().1).0).unwrap()
     }
 
     /// Returns each description in the document, with its place.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::{Method, Request, Uri};
 use tower::util::MapRequestLayer;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,9 +17,9 @@ use crate::app::App;
 use crate::http::problem::{Code, Problem};
 use crate::observe::Record;
 
-/// Returns all routes that the OpenAPI document describes.
-pub(super) fn described() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
+/// Returns the table: the routes and what the OpenAPI document says of them.
+pub(super) fn table() -> (Router<Arc<App>>, OpenApi) {
+    let (routes, mut description) = OpenApiRouter::new()
         .routes(routes!(chat::chat))
         .routes(routes!(providers::providers))
         .routes(routes!(providers::events::events))
@@ -29,12 +30,16 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(health::live))
-        .routes(routes!(openapi::document))
+        .split_for_parts();
+    let (document, own) = OpenApiRouter::new().routes(routes!(openapi::document)).split_for_parts();
+    description.merge(own);
+    let document = document.layer(Extension(openapi::Document::of(description.clone())));
+    (routes.merge(document), description)
 }
 
 /// Returns the router of all routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (routes, _) = described().split_for_parts();
+    let (routes, _) = table();
     routes
         // The page for people isn't part of the API.
         .route("/docs", get(docs::redirect))
