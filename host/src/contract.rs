@@ -6,6 +6,7 @@
 //! a component. The functions of the contract are bound in `plugin/call/bindings.rs`.
 
 mod names;
+pub(crate) mod size;
 
 /// The generated records.
 #[allow(

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{
-    Completion, Event, Finish, OtherPart, Part, PartDelta, Start, Text, TextDelta, Thinking,
-    ThinkingDelta, ToolUse, ToolUseDelta, Usage,
+    Completion, Event, Finish, Part, PartDelta, Start, Text, TextDelta, Thinking, ThinkingDelta,
+    ToolUse, ToolUseDelta, Usage, size,
 };
 
 /// A stream of events that isn't a valid completion.
@@ -51,7 +51,7 @@ impl Assembly {
             return Err(AssemblyError::AfterEnd);
         }
         // An event costs us more than its text.
-        self.bytes += 64 + size(event);
+        self.bytes += 64 + size::event(event);
         match event {
             Event::Start(start) => {
                 if self.start.replace(start.clone()).is_some() {
@@ -229,55 +229,10 @@ fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
     Some(serde_json::Value::Object(all).to_string())
 }
 
-/// About how much memory a whole answer takes.
-pub(crate) fn bytes(completion: &Completion) -> usize {
-    let Completion { id, model, parts, usage, native, extra, finish_reason: _ } = completion;
-    let native = native.as_ref().map_or(0, |native| native.body.len());
-    let parts: usize = parts.iter().map(|part| 64 + part_size(part)).sum();
-    id.len() + model.len() + parts + length(usage.extra.as_ref()) + native + length(extra.as_ref())
-}
-
-/// The text of an event, in bytes.
-fn size(event: &Event) -> usize {
-    match event {
-        Event::Start(start) => start.id.len() + start.model.len() + length(start.extra.as_ref()),
-        Event::Text(delta) => delta.text.len(),
-        Event::Thinking(delta) => delta.text.len() + length(delta.signature.as_ref()),
-        Event::ToolUse(delta) => {
-            delta.input.len() + length(delta.id.as_ref()) + length(delta.name.as_ref())
-        }
-        Event::Part(delta) => part_size(&delta.part),
-        Event::Usage(usage) => length(usage.extra.as_ref()),
-        Event::Finish(finish) => length(finish.extra.as_ref()),
-        Event::Other(OtherPart { kind, json }) => kind.len() + json.len(),
-    }
-}
-
-fn part_size(part: &Part) -> usize {
-    match part {
-        Part::Text(text) => text.text.len() + length(text.extra.as_ref()),
-        Part::Thinking(part) => {
-            part.text.len() + length(part.signature.as_ref()) + length(part.extra.as_ref())
-        }
-        Part::ToolUse(part) => {
-            part.id.len() + part.name.len() + part.input.len() + length(part.extra.as_ref())
-        }
-        Part::Other(other) => other.kind.len() + other.json.len(),
-        // Rare in answers, so rendering them costs little.
-        Part::Image(_) | Part::ToolResult(_) => {
-            serde_json::to_string(part).map_or(0, |text| text.len())
-        }
-    }
-}
-
-fn length(text: Option<&String>) -> usize {
-    text.map_or(0, String::len)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::FinishReason;
+    use crate::contract::{FinishReason, OtherPart};
 
     fn assemble(events: &[Event]) -> Result<Completion, AssemblyError> {
         let mut assembly = Assembly::default();

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::assemble::{self, Assembly};
+use super::assemble::Assembly;
 use super::key::{Key, KeyParts};
 use super::outcome::{CallStats, Outcome};
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use super::share::Publisher;
 use crate::config::Limit;
-use crate::contract::{Completion, Event, Request};
+use crate::contract::{Completion, Event, Request, size};
 use crate::meter::Meter;
 use crate::plugin::{CallError, Provider, ProviderCall};
 
@@ -85,7 +85,7 @@ impl VendorCall {
     /// can make one up.
     async fn whole(&self, call: &mut ProviderCall) -> Result<Completion, CallError> {
         let completion = call.complete(&self.request).await?;
-        if self.response_bytes_max() < assemble::bytes(&completion) {
+        if self.response_bytes_max() < size::completion(&completion) {
             return Err(call.exceeded(Limit::ResponseBytes));
         }
         Ok(completion)

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::chat::key::Key;
-use crate::contract::{
-    Completion, FinishReason, Image, ImageData, ImageSource, NativeBody, OtherPart, Part,
-    ResultPart, Text, Thinking, ToolResult, ToolUse, Usage,
-};
+use crate::contract::{Completion, size};
 
 /// How entries are written on disk. To be raised when that changes; others are misses.
 const FORMAT: u8 = 1;
@@ -77,86 +74,9 @@ fn seal(key: &Key, content: &[u8]) -> [u8; SEAL_BYTES] {
     seal
 }
 
-/// The bytes that an entry takes in memory, roughly. Records are taken apart in full, so that a
-/// text that joins the contract can't be left out of the bound.
+/// Returns the bytes that an entry takes in memory, roughly.
 pub(super) fn weight(completion: &Completion) -> usize {
-    let Completion { id, model, parts, finish_reason, usage, native, extra } = completion;
-    let finish_reason = match finish_reason {
-        FinishReason::Other(reason) => reason.len(),
-        FinishReason::EndTurn
-        | FinishReason::MaxTokens
-        | FinishReason::StopSequence
-        | FinishReason::ToolUse
-        | FinishReason::Refusal
-        | FinishReason::PauseTurn
-        | FinishReason::ContextWindowExceeded => 0,
-    };
-    let Usage {
-        input_tokens: _,
-        output_tokens: _,
-        cache_read_tokens: _,
-        cache_write_tokens: _,
-        reasoning_tokens: _,
-        extra: usage_extra,
-    } = usage;
-    let native =
-        native.as_ref().map_or(0, |NativeBody { dialect, body }| dialect.len() + body.len());
-    let parts: usize = parts.iter().map(|part| size_of::<Part>() + part_weight(part)).sum();
-    ENTRY_BYTES
-        + id.len()
-        + model.len()
-        + parts
-        + finish_reason
-        + optional(usage_extra)
-        + native
-        + optional(extra)
-}
-
-fn part_weight(part: &Part) -> usize {
-    match part {
-        Part::Text(text) => text_weight(text),
-        Part::Image(image) => image_weight(image),
-        Part::ToolUse(ToolUse { id, name, input, extra }) => {
-            id.len() + name.len() + input.len() + optional(extra)
-        }
-        Part::ToolResult(ToolResult { tool_use_id, content, is_error: _, extra }) => {
-            let content: usize =
-                content.iter().map(|part| size_of::<ResultPart>() + result_part_weight(part)).sum();
-            tool_use_id.len() + content + optional(extra)
-        }
-        Part::Thinking(Thinking { text, signature, extra }) => {
-            text.len() + optional(signature) + optional(extra)
-        }
-        Part::Other(other) => other_weight(other),
-    }
-}
-
-fn result_part_weight(part: &ResultPart) -> usize {
-    match part {
-        ResultPart::Text(text) => text_weight(text),
-        ResultPart::Image(image) => image_weight(image),
-        ResultPart::Other(other) => other_weight(other),
-    }
-}
-
-fn text_weight(Text { text, extra }: &Text) -> usize {
-    text.len() + optional(extra)
-}
-
-fn image_weight(Image { source, extra }: &Image) -> usize {
-    let source = match source {
-        ImageSource::Data(ImageData { media_type, base64 }) => media_type.len() + base64.len(),
-        ImageSource::Url(url) => url.len(),
-    };
-    source + optional(extra)
-}
-
-fn other_weight(OtherPart { kind, json }: &OtherPart) -> usize {
-    kind.len() + json.len()
-}
-
-fn optional(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
+    ENTRY_BYTES + size::completion(completion)
 }
 
 #[cfg(test)]

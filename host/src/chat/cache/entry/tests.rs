@@ -1,6 +1,10 @@
 //! What was written is what is read, and anything else is nothing.
 
 use super::*;
+use crate::contract::{
+    FinishReason, Image, ImageData, ImageSource, NativeBody, OtherPart, Part, ResultPart, Text,
+    Thinking, ToolResult, ToolUse, Usage,
+};
 
 fn completion() -> Completion {
     let extra = || Some("{}".to_owned());
@@ -139,3 +143,14 @@ fn an_entry_is_fresh_until_it_expires_and_not_before_it_was_stored() {
         [0, 939_999, 940_000, 1_000_000, 1_999_999, 2_000_000].map(|now_ms| entry.is_fresh(now_ms));
     assert_eq!(fresh, [false, false, true, true, true, false]);
 }
+
+#[test]
+fn the_bytes_of_an_entry_stay_the_same() {
+    // Format, seal, both times, then the JSON above. Files that are on disks today begin so.
+    let bytes = entry().encode(&Key::of([1; 32])).unwrap();
+    let head = crate::digest::Hex(&bytes[..HEAD_BYTES]).to_string();
+    assert_eq!(head, HEAD_GOLDEN);
+    assert_eq!(&bytes[HEAD_BYTES..], GOLDEN.as_bytes());
+}
+
+const HEAD_GOLDEN: &str = "01743e99036b9ef143e803000000000000d007000000000000";
