@@ -13,13 +13,13 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use ::redb::backends::FileBackend;
 use ::redb::{
-    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, StorageError, TableError,
+    Builder, Database, DatabaseError, Durability, Error, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageError, TableError, WriteTransaction,
 };
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{EMAILS, Failure, META, SCHEMA, SCHEMA_KEY, StoreError, USERS, writer};
+use super::{EMAILS, Failure, META, SCHEMA, SCHEMA_KEY, StoreError, USERS};
 
 const FILE_NAME: &str = "users.redb";
 
@@ -75,7 +75,7 @@ pub enum OpenError {
 /// Makes a database of an open file. Replaced by tests that need a disk to fail.
 type Connect = dyn Fn(File) -> Result<Database, DatabaseError> + Send + Sync;
 
-/// Every page is verified on opening, and what doesn't verify is refused: see [`writer::begin`].
+/// Every page is verified on opening, and what doesn't verify is refused: see [`begin`].
 pub(super) fn connect(file: File) -> Result<Database, DatabaseError> {
     builder().create_with_backend(FileBackend::new(file)?)
 }
@@ -185,6 +185,19 @@ impl UsersFile {
     }
 }
 
+/// Begins a transaction whose commit is on disk when it returns.
+///
+/// In two phases: the state that a commit replaces stays the valid one until the new one is wholly
+/// on disk. After that, a state that doesn't verify is damage, not a commit cut short, so redb
+/// reports it and never falls back to the state before, which would silently take back an
+/// acknowledged write.
+pub(super) fn begin(db: &Database) -> Result<WriteTransaction, Failure> {
+    let mut txn = db.begin_write()?;
+    txn.set_durability(Durability::Immediate)?;
+    txn.set_two_phase_commit(true);
+    Ok(txn)
+}
+
 /// Opens a file that exists. What is wrong with it is said, not mended.
 fn open(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
     let io = |source| OpenError::Io { doing: "open", path: path.to_owned(), source };
@@ -280,7 +293,7 @@ fn create(path: &Path, connect: &Connect) -> Result<Database, OpenError> {
 fn initialise(file: File, connect: &Connect) -> Result<Database, Error> {
     let db = connect(file)?;
     let create_tables = || -> Result<(), Failure> {
-        let txn = writer::begin(&db)?;
+        let txn = begin(&db)?;
         txn.open_table(USERS)?;
         txn.open_table(EMAILS)?;
         txn.open_table(META)?.insert(SCHEMA_KEY, SCHEMA)?;

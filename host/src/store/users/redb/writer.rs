@@ -9,13 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use ::redb::{Database, Durability, ReadableTable, Table, WriteTransaction};
+use ::redb::{Database, ReadableTable, Table, WriteTransaction};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 use uuid::{ContextV7, Uuid};
 
-use super::file::{OpenError, UsersFile};
+use super::file::{OpenError, UsersFile, begin};
 use super::{EMAILS, Failure, NewUser, Record, StoreError, USERS, User, UserChanges, email_key};
 
 /// Writes that may wait. They hold 2 KB each at most; a disk that is this far behind needs quiet.
@@ -147,19 +147,6 @@ fn commit(
         txn.abort()?
     }
     Ok(answers)
-}
-
-/// A transaction whose commit is on disk when it returns.
-///
-/// In two phases: the state that a commit replaces stays the valid one until the new one is wholly
-/// on disk. After that, a state that doesn't verify is damage, not a commit cut short, so redb
-/// reports it and never falls back to the state before, which would silently take back an
-/// acknowledged write.
-pub(super) fn begin(db: &Database) -> Result<WriteTransaction, Failure> {
-    let mut txn = db.begin_write()?;
-    txn.set_durability(Durability::Immediate)?;
-    txn.set_two_phase_commit(true);
-    Ok(txn)
 }
 
 struct Tables<'txn> {

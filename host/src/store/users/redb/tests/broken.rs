@@ -37,7 +37,7 @@ async fn what_a_newer_version_stored_outlives_a_change() {
     users
         .file
         .with(|db| {
-            let txn = writer::begin(db)?;
+            let txn = file::begin(db)?;
             txn.open_table(USERS)?.insert(ada.id.as_u128(), &*bytes)?;
             Ok(txn.commit()?)
         })
@@ -57,7 +57,7 @@ async fn check_notices_tables_that_disagree() {
     users
         .file
         .with(|db| {
-            let txn = writer::begin(db)?;
+            let txn = file::begin(db)?;
             txn.open_table(EMAILS)?.insert("ghost@example.com", 1)?;
             Ok(txn.commit()?)
         })
@@ -85,7 +85,7 @@ async fn a_newer_schema_is_refused() {
     let users = open(&dir);
     let put = |schema| {
         move |db: &::redb::Database| {
-            let txn = writer::begin(db)?;
+            let txn = file::begin(db)?;
             txn.open_table(META)?.insert(SCHEMA_KEY, schema)?;
             Ok(txn.commit()?)
         }
