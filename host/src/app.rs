@@ -10,8 +10,8 @@ use crate::chat::{Cache, Pipeline};
 use crate::config::{Config, Mistakes};
 use crate::plugin::{Loader, Providers};
 use crate::shutdown::Stop;
+use crate::store::redb::RedbUsers;
 use crate::store::users::UserStore;
-use crate::store::users::redb::RedbUsers;
 
 /// Everything a request needs.
 pub struct App {

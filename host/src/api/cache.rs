@@ -42,7 +42,7 @@ pub(crate) struct CacheStats {
     responses((status = 200, description = "The counts since the start, and the present size.", body = CacheStats))
 )]
 pub(crate) async fn stats(State(app): State<Arc<App>>) -> Json<CacheStats> {
-    let stats = app.chat.cache().stats();
+    let stats = app.chat.cache().stats().await;
     Json(CacheStats {
         size: stats.size,
         enabled: stats.enabled,

@@ -1,11 +1,10 @@
 //! Users: what one is, and what the routes may ask of whatever keeps them.
 //!
 //! Rules that every engine has to follow alike live here: what an email, a name or a page is, when
-//! two emails are the same one, and what a store may answer. How it is kept on disk is [`redb`]'s
+//! two emails are the same one, and what a store may answer. How it is kept on disk is an engine's
 //! business alone.
 
 mod page;
-pub mod redb;
 #[cfg(test)]
 mod tests;
 

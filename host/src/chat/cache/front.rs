@@ -1,28 +1,26 @@
-//! The answers in memory: a bound in bytes, the least recently used go first. What was just put can
-//! be had at once, which a policy that weighs newcomers against what is popular wouldn't promise.
+//! The completions in memory: a bound in bytes, the least recently used go first. A new entry can be
+//! had at once, which a policy that weighs newcomers against what is popular wouldn't promise.
 
 use moka::policy::EvictionPolicy;
 use moka::sync;
 
-use super::entry::{self, Entry};
 use crate::chat::key::Key;
+use crate::store::answers::{Entry, Generation};
 
-/// All that is kept in memory between two clears. Clearing puts a new one in its place, so what a
-/// slow read or a late write puts into the old one is gone with it.
+/// The entries in memory between two clears. Clearing puts a new front in its place, so an entry that
+/// a slow read or a late write puts into the old one is gone with it.
 pub(super) struct Front {
-    /// How many times the cache was cleared before.
-    pub(super) generation: u64,
+    /// The generation of its entries.
+    pub(super) generation: Generation,
     bytes_max: u64,
     entries: sync::Cache<Key, Entry>,
 }
 
 impl Front {
-    pub(super) fn new(generation: u64, bytes_max: u64) -> Self {
+    pub(super) fn new(generation: Generation, bytes_max: u64) -> Self {
         let entries = sync::Cache::builder()
             .max_capacity(bytes_max)
-            .weigher(|_, entry: &Entry| {
-                u32::try_from(entry::weight(&entry.completion)).unwrap_or(u32::MAX)
-            })
+            .weigher(|_, entry: &Entry| u32::try_from(entry.weight()).unwrap_or(u32::MAX))
             .eviction_policy(EvictionPolicy::lru())
             .build();
         Self { generation, bytes_max, entries }
@@ -36,12 +34,12 @@ impl Front {
         self.within_bounds(&entry, |entries, entry| entries.insert(key, entry));
     }
 
-    /// Puts what was read from disk, unless something newer came meanwhile.
+    /// Puts an entry that was read from the store, unless there is a newer one by now.
     pub(super) fn promote(&self, key: Key, entry: Entry) {
         self.within_bounds(&entry, |entries, entry| drop(entries.entry(key).or_insert(entry)));
     }
 
-    /// Removes what has expired.
+    /// Removes expired entries.
     pub(super) fn sweep(&self, now_ms: u64) {
         for (key, entry) in &self.entries {
             if !entry.is_fresh(now_ms) {
@@ -51,16 +49,16 @@ impl Front {
         self.entries.run_pending_tasks();
     }
 
-    /// How many entries there are, and their bytes.
+    /// Returns the number of entries, and their bytes.
     pub(super) fn usage(&self) -> (u64, u64) {
         self.entries.run_pending_tasks();
         (self.entries.entry_count(), self.entries.weighted_size())
     }
 
-    /// The bytes of all that is held, due for eviction or not.
+    /// Returns the bytes of all entries, due for eviction or not.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.entries.iter().map(|(_, entry)| entry::weight(&entry.completion)).sum()
+        self.entries.iter().map(|(_, entry)| entry.weight()).sum()
     }
 
     /// moka evicts some time after it was given too much: after 64 entries, or 0.3 s. Entries of
@@ -68,7 +66,7 @@ impl Front {
     /// beyond it don't go in.
     fn within_bounds(&self, entry: &Entry, insert: impl FnOnce(&sync::Cache<Key, Entry>, Entry)) {
         const PENDING_MAX: u64 = 64;
-        let weight = entry::weight(&entry.completion) as u64;
+        let weight = entry.weight() as u64;
         if self.bytes_max < weight {
             return;
         }

@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::contract::{FinishReason, Part, Text, Usage};
-use crate::store::cache::{self, CacheStore};
+use crate::store::answers;
+use crate::store::redb::answers::FileError;
+use crate::store::redb::answers::file::{AnswerFile, Engine, Redb, Write};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const START_MS: u64 = 1_800_000_000_000;
@@ -66,29 +68,52 @@ impl Time {
     }
 }
 
-fn engine(dir: &TempDir, config: &CacheConfig) -> Box<dyn CacheEngine> {
+fn engine(dir: &TempDir, config: &CacheConfig) -> Box<dyn Engine> {
     Box::new(Redb::new(dir.path(), Limits { entries: config.max_entries, bytes: config.max_bytes }))
 }
 
-fn open(dir: &TempDir, time: &Time) -> Cache {
-    Cache::with(&config(), engine(dir, &config()), time.clock())
+fn open(dir: &TempDir, time: &Time) -> Tested {
+    with(&config(), engine(dir, &config()), time)
 }
 
-/// A cache without its writer: nothing is written but by the test.
-fn still(engine: Box<dyn CacheEngine>, time: &Time) -> Cache {
-    Cache { kept: Some(Arc::new(Kept::new(&config(), engine, time.clock()))) }
+/// A cache on a store with its writer.
+fn with(config: &CacheConfig, engine: Box<dyn Engine>, time: &Time) -> Tested {
+    let store = Arc::new(RedbAnswers::with(engine, time.clock()));
+    Tested { cache: Cache::with(config, store.clone(), time.clock()), store }
+}
+
+/// A cache on a store without its writer: nothing is written but by the test.
+fn still(engine: Box<dyn Engine>, time: &Time) -> Tested {
+    let store = Arc::new(RedbAnswers::still(engine, time.clock()));
+    Tested { cache: Cache::with(&config(), store.clone(), time.clock()), store }
+}
+
+/// A cache and its store.
+struct Tested {
+    cache: Cache,
+    store: Arc<RedbAnswers>,
+}
+
+impl std::ops::Deref for Tested {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+impl Tested {
+    /// What only the disk has.
+    fn forget_memory(&self) {
+        self.store.write_now();
+        let front = self.kept().front.load();
+        self.kept().front.store(Arc::new(Front::new(front.generation, front_bytes())));
+    }
 }
 
 impl Cache {
     fn kept(&self) -> &Arc<Kept> {
         self.kept.as_ref().unwrap()
-    }
-
-    /// What only the disk has.
-    fn forget_memory(&self) {
-        self.kept().write();
-        let front = self.kept().front.load();
-        self.kept().front.store(Arc::new(Front::new(front.generation, front_bytes())));
     }
 
     async fn has(&self, number: u32) -> bool {
@@ -109,15 +134,15 @@ async fn what_was_put_is_a_hit_and_all_else_a_miss() {
     assert_eq!(cache.get(&key(1)).await, Some(answer("one")));
     assert!(!cache.has(2).await);
     cache.count_coalesced();
-    let stats = cache.stats();
+    let stats = cache.stats().await;
     assert!(stats.enabled && stats.on_disk);
     assert_eq!(
         (stats.size, stats.hits, stats.misses, stats.coalesced, stats.dropped),
         (1, 1, 2, 1, 0)
     );
-    cache.kept().write();
-    assert_eq!(cache.stats().size, 1);
-    assert!(0 < cache.stats().bytes);
+    cache.store.write_now();
+    assert_eq!(cache.stats().await.size, 1);
+    assert!(0 < cache.stats().await.bytes);
 }
 
 #[tokio::test]
@@ -134,9 +159,9 @@ async fn an_entry_is_never_served_after_its_time() {
     // Nor from the disk, where it lies until the sweep.
     cache.forget_memory();
     assert!(!cache.has(2).await);
-    assert_eq!(cache.stats().size, 2);
-    cache.kept().sweep();
-    assert_eq!((cache.stats().size, cache.stats().bytes), (0, 0));
+    assert_eq!(cache.stats().await.size, 2);
+    cache.store.sweep_now();
+    assert_eq!((cache.stats().await.size, cache.stats().await.bytes), (0, 0));
 }
 
 #[tokio::test]
@@ -175,7 +200,7 @@ async fn what_was_committed_survives_a_kill() {
     for number in 0..100 {
         cache.put(key(number), answer("whole"), HOUR);
     }
-    cache.kept().write();
+    cache.store.write_now();
     cache.put(key(100), answer("only queued"), HOUR);
     std::fs::copy(dir.path().join("cache.redb"), after.path().join("cache.redb")).unwrap();
     let cache = open(&after, &time);
@@ -206,7 +231,7 @@ async fn an_answer_larger_than_the_memory_is_kept_on_disk() {
     let large = answer(&"x".repeat(2 << 20));
     cache.put(key(1), large.clone(), HOUR);
     assert!(cache.kept().front.load().get(&key(1)).is_none());
-    cache.kept().write();
+    cache.store.write_now();
     assert_eq!(cache.get(&key(1)).await, Some(large));
 }
 
@@ -214,9 +239,9 @@ async fn an_answer_larger_than_the_memory_is_kept_on_disk() {
 async fn without_memory_the_disk_is_enough() {
     let dir = TempDir::new().unwrap();
     let config = CacheConfig { memory_bytes: 0, ..config() };
-    let cache = Cache::with(&config, engine(&dir, &config), Time::new().clock());
+    let cache = with(&config, engine(&dir, &config), &Time::new());
     cache.put(key(1), answer("one"), HOUR);
-    cache.kept().write();
+    cache.store.write_now();
     assert!(cache.has(1).await && cache.has(1).await);
 }
 
@@ -226,11 +251,11 @@ async fn clearing_forgets_memory_disk_and_queue() {
     let time = Time::new();
     let cache = open(&dir, &time);
     cache.put(key(1), answer("written"), HOUR);
-    cache.kept().write();
+    cache.store.write_now();
     cache.put(key(2), answer("queued"), HOUR);
     cache.clear().await.unwrap();
     assert!(!cache.has(1).await && !cache.has(2).await);
-    assert_eq!((cache.stats().size, cache.stats().bytes), (0, 0));
+    assert_eq!((cache.stats().await.size, cache.stats().await.bytes), (0, 0));
     cache.put(key(3), answer("later"), HOUR);
     cache.close().await;
     let cache = open(&dir, &time);
@@ -242,23 +267,19 @@ async fn a_put_or_a_read_from_before_a_clear_brings_nothing_back() {
     let dir = TempDir::new().unwrap();
     let cache = open(&dir, &Time::new());
     cache.put(key(1), answer("one"), HOUR);
-    cache.kept().write();
+    cache.store.write_now();
     let front = cache.kept().front.load_full();
-    let bytes = cache.kept().disk.with(|store| store.get(key(1).as_bytes())).flatten().unwrap();
+    let bytes = cache.store.read_raw(key(1).as_bytes());
     cache.clear().await.unwrap();
     // A read that had begun: its bytes are put back as if the disk still had them.
-    let put = Write::Put { key: *key(1).as_bytes(), expires_at: u64::MAX, value: bytes };
-    cache.kept().disk.with(|store| store.write(&[put])).unwrap();
-    assert!(matches!(cache.kept().read(&front, &key(1)), Found::Miss));
+    cache.store.write_raw(*key(1).as_bytes(), bytes);
+    let entry = cache.store.get(*key(1).as_bytes()).await.unwrap();
+    assert!(matches!(cache.kept().promote(&front, &key(1), entry), Found::Miss));
     assert!(cache.kept().front.load().get(&key(1)).is_none());
     // A put that had begun.
     let entry = Entry { completion: answer("two"), stored_at: START_MS, expires_at: u64::MAX };
-    cache.kept().queue.push(Queued {
-        generation: front.generation,
-        key: key(2),
-        entry: Some(entry),
-    });
-    cache.kept().write();
+    cache.store.put(front.generation, *key(2).as_bytes(), entry);
+    cache.store.write_now();
     assert!(!cache.has(2).await);
 }
 
@@ -271,7 +292,7 @@ async fn a_disabled_cache_does_nothing() {
     cache.count_coalesced();
     cache.clear().await.unwrap();
     cache.close().await;
-    assert_eq!(cache.stats(), Stats::default());
+    assert_eq!(cache.stats().await, Stats::default());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -279,11 +300,10 @@ async fn a_disabled_cache_does_nothing() {
 async fn an_entry_that_cant_be_read_is_a_miss_and_removed() {
     let dir = TempDir::new().unwrap();
     let cache = open(&dir, &Time::new());
-    let put = Write::Put { key: *key(1).as_bytes(), expires_at: u64::MAX, value: b"{}".to_vec() };
-    cache.kept().disk.with(|store| store.write(&[put])).unwrap();
+    cache.store.write_raw(*key(1).as_bytes(), b"{}".to_vec());
     assert!(!cache.has(1).await);
-    cache.kept().write();
-    assert_eq!(cache.stats().size, 0);
+    cache.store.write_now();
+    assert_eq!(cache.stats().await.size, 0);
 }
 
 #[tokio::test]
@@ -294,7 +314,7 @@ async fn a_directory_that_cant_be_used_leaves_the_memory() {
     let cache = Cache::open(&config(), &file);
     cache.put(key(1), answer("one"), HOUR);
     assert!(cache.has(1).await);
-    let stats = cache.stats();
+    let stats = cache.stats().await;
     assert_eq!((stats.on_disk, stats.size), (false, 1));
     cache.clear().await.unwrap_or_default();
     assert!(!cache.has(1).await);
@@ -308,15 +328,15 @@ async fn a_file_in_use_leaves_the_memory_until_it_is_free() {
     let first = open(&dir, &time);
     first.put(key(1), answer("one"), HOUR);
     let second = open(&dir, &time);
-    assert!(!second.stats().on_disk);
+    assert!(!second.stats().await.on_disk);
     second.put(key(2), answer("two"), HOUR);
     assert!(second.has(2).await);
     // Clearing the second is none of the first's business.
     second.clear().await.unwrap();
     assert!(first.has(1).await && !second.has(2).await);
     first.close().await;
-    second.kept().sweep();
-    assert!(second.stats().on_disk && second.has(1).await);
+    second.store.sweep_now();
+    assert!(second.stats().await.on_disk && second.has(1).await);
 }
 
 #[tokio::test]
@@ -324,9 +344,9 @@ async fn a_damaged_file_is_put_aside_and_the_cache_begins_anew() {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("cache.redb"), "garbage").unwrap();
     let cache = open(&dir, &Time::new());
-    assert!(cache.stats().on_disk);
+    assert!(cache.stats().await.on_disk);
     cache.put(key(1), answer("one"), HOUR);
-    cache.kept().write();
+    cache.store.write_now();
     assert!(cache.has(1).await);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
 }
@@ -344,10 +364,10 @@ async fn many_at_once_get_what_they_put() {
                 cache.put(key(number), answer(&number.to_string()), HOUR);
                 assert_eq!(cache.get(&key(number)).await, Some(answer(&number.to_string())));
                 // Others write, sweep and read from the disk meanwhile.
-                let kept = cache.kept().clone();
+                let store = cache.store.clone();
                 match round % 25 {
-                    7 => tokio::task::spawn_blocking(move || kept.write()).await.unwrap(),
-                    13 => tokio::task::spawn_blocking(move || kept.sweep()).await.unwrap(),
+                    7 => tokio::task::spawn_blocking(move || store.write_now()).await.unwrap(),
+                    13 => tokio::task::spawn_blocking(move || store.sweep_now()).await.unwrap(),
                     _ => {}
                 }
             }
@@ -375,35 +395,35 @@ struct Faulty {
 }
 
 impl Faulty {
-    fn check(&self, fault: &AtomicBool) -> Result<(), StoreError> {
+    fn check(&self, fault: &AtomicBool) -> Result<(), FileError> {
         if fault.load(Ordering::SeqCst) {
-            Err(StoreError::Failed("No space left on device".into()))
+            Err(FileError::Failed("No space left on device".into()))
         } else {
             Ok(())
         }
     }
 }
 
-impl CacheEngine for Faulty {
-    fn open(&self, _verify: bool) -> Result<Arc<dyn CacheStore>, StoreError> {
+impl Engine for Faulty {
+    fn open(&self, _verify: bool) -> Result<Arc<dyn AnswerFile>, FileError> {
         self.check(&self.broken)?;
         Ok(Arc::new(self.clone()))
     }
 
-    fn discard(&self) -> Result<(), StoreError> {
+    fn discard(&self) -> Result<(), FileError> {
         self.discarded.store(true, Ordering::SeqCst);
         self.entries.lock().unwrap().clear();
         Ok(())
     }
 }
 
-impl CacheStore for Faulty {
-    fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+impl AnswerFile for Faulty {
+    fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, FileError> {
         self.check(&self.broken)?;
         Ok(self.entries.lock().unwrap().get(key).cloned())
     }
 
-    fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn write(&self, writes: &[Write]) -> Result<(), FileError> {
         self.check(&self.full)?;
         for write in writes {
             match write {
@@ -416,16 +436,16 @@ impl CacheStore for Faulty {
         Ok(())
     }
 
-    fn sweep(&self, _now_ms: u64) -> Result<u64, StoreError> {
+    fn sweep(&self, _now_ms: u64) -> Result<u64, FileError> {
         self.check(&self.full).map(|()| 0)
     }
 
-    fn clear(&self) -> Result<(), StoreError> {
+    fn clear(&self) -> Result<(), FileError> {
         self.check(&self.full).map(|()| self.entries.lock().unwrap().clear())
     }
 
-    fn usage(&self) -> cache::Usage {
-        cache::Usage { entries: self.entries.lock().unwrap().len() as u64, bytes: 0 }
+    fn usage(&self) -> answers::Usage {
+        answers::Usage { entries: self.entries.lock().unwrap().len() as u64, bytes: 0 }
     }
 }
 
@@ -433,39 +453,39 @@ impl CacheStore for Faulty {
 async fn a_full_disk_costs_one_warning_and_no_answer() {
     let disk = Faulty::default();
     let cache = still(Box::new(disk.clone()), &Time::new());
-    let kept = cache.kept();
+    let store = &cache.store;
     disk.full.store(true, Ordering::SeqCst);
     for number in 0..10 {
         cache.put(key(number), answer("one"), HOUR);
-        kept.write();
-        kept.sweep();
+        store.write_now();
+        store.sweep_now();
         assert!(cache.has(number).await);
     }
-    assert_eq!(cache.stats().disk_warnings, 1);
-    assert!(0 < cache.stats().dropped);
+    assert_eq!(cache.stats().await.disk_warnings, 1);
+    assert!(0 < cache.stats().await.dropped);
 
     // Once there is room it goes on by itself, and a later failure is worth a warning of its own.
     disk.full.store(false, Ordering::SeqCst);
-    kept.sweep();
-    kept.sweep();
+    store.sweep_now();
+    store.sweep_now();
     cache.put(key(10), answer("ten"), HOUR);
     cache.forget_memory();
-    assert!(cache.has(10).await && cache.stats().on_disk);
-    assert_eq!(cache.stats().disk_warnings, 1);
+    assert!(cache.has(10).await && cache.stats().await.on_disk);
+    assert_eq!(cache.stats().await.disk_warnings, 1);
     disk.full.store(true, Ordering::SeqCst);
-    kept.sweep();
-    assert_eq!(cache.stats().disk_warnings, 2);
+    store.sweep_now();
+    assert_eq!(cache.stats().await.disk_warnings, 2);
 }
 
 #[tokio::test]
 async fn a_disk_that_cant_be_read_is_a_miss() {
     let disk = Faulty::default();
-    let cache = Cache::with(&config(), Box::new(disk.clone()), Time::new().clock());
+    let cache = with(&config(), Box::new(disk.clone()), &Time::new());
     cache.put(key(1), answer("one"), HOUR);
     cache.forget_memory();
     disk.broken.store(true, Ordering::SeqCst);
     assert!(!cache.has(1).await);
-    assert!(!cache.stats().on_disk);
+    assert!(!cache.stats().await.on_disk);
     cache.put(key(1), answer("one"), HOUR);
     assert!(cache.has(1).await);
 }
@@ -473,9 +493,9 @@ async fn a_disk_that_cant_be_read_is_a_miss() {
 #[tokio::test]
 async fn clearing_a_disk_that_fails_leaves_nothing_on_it() {
     let disk = Faulty::default();
-    let cache = Cache::with(&config(), Box::new(disk.clone()), Time::new().clock());
+    let cache = with(&config(), Box::new(disk.clone()), &Time::new());
     cache.put(key(1), answer("one"), HOUR);
-    cache.kept().write();
+    cache.store.write_now();
     disk.full.store(true, Ordering::SeqCst);
     cache.clear().await.unwrap();
     assert!(disk.discarded.load(Ordering::SeqCst));
@@ -485,15 +505,15 @@ async fn clearing_a_disk_that_fails_leaves_nothing_on_it() {
 #[tokio::test]
 async fn clearing_while_the_disk_is_off_leaves_nothing_on_it() {
     let disk = Faulty::default();
-    let cache = Cache::with(&config(), Box::new(disk.clone()), Time::new().clock());
+    let cache = with(&config(), Box::new(disk.clone()), &Time::new());
     cache.put(key(1), answer("one"), HOUR);
     cache.forget_memory();
     disk.broken.store(true, Ordering::SeqCst);
     assert!(!cache.has(1).await);
     cache.clear().await.unwrap();
     disk.broken.store(false, Ordering::SeqCst);
-    cache.kept().sweep();
-    assert!(cache.stats().on_disk && !cache.has(1).await);
+    cache.store.sweep_now();
+    assert!(cache.stats().await.on_disk && !cache.has(1).await);
 }
 
 #[tokio::test]
@@ -503,13 +523,13 @@ async fn a_disk_that_doesnt_keep_up_costs_entries_and_no_memory() {
     for number in 0..3_000 {
         cache.put(key(number), answer("one"), HOUR);
     }
-    assert_eq!(cache.stats().dropped, 3_000 - 1_024);
-    cache.kept().write();
+    assert_eq!(cache.stats().await.dropped, 3_000 - 1_024);
+    cache.store.write_now();
     assert_eq!(disk.entries.lock().unwrap().len(), 1_024);
     for number in 0..100 {
         cache.put(key(number), answer(&"x".repeat(1 << 20)), HOUR);
     }
-    assert_eq!(cache.stats().dropped, 3_000 - 1_024 + 100 - 32);
+    assert_eq!(cache.stats().await.dropped, 3_000 - 1_024 + 100 - 32);
 }
 
 #[tokio::test]
@@ -518,14 +538,14 @@ async fn after_the_close_answers_stay_in_memory() {
     let cache = open(&dir, &Time::new());
     cache.close().await;
     cache.put(key(1), answer("one"), HOUR);
-    assert!(cache.has(1).await && !cache.stats().on_disk);
+    assert!(cache.has(1).await && !cache.stats().await.on_disk);
     cache.close().await;
 }
 
 #[tokio::test]
 async fn the_writer_writes_without_being_asked() {
     let disk = Faulty::default();
-    let cache = Cache::with(&config(), Box::new(disk.clone()), Time::new().clock());
+    let cache = with(&config(), Box::new(disk.clone()), &Time::new());
     cache.put(key(1), answer("one"), HOUR);
     // However long it takes; the test's runner has a limit.
     while disk.entries.lock().unwrap().is_empty() {

@@ -66,7 +66,7 @@ fn entry() -> Entry {
 
 #[test]
 fn an_entry_comes_back_whole() {
-    let key = Key::of([1; 32]);
+    let key = [1; 32];
     let back = Entry::decode(&key, &entry().encode(&key).unwrap()).unwrap();
     assert_eq!(back.completion, entry().completion);
     assert_eq!((back.stored_at, back.expires_at), (1_000, 2_000));
@@ -74,7 +74,7 @@ fn an_entry_comes_back_whole() {
 
 #[test]
 fn a_changed_byte_anywhere_makes_it_nothing() {
-    let key = Key::of([1; 32]);
+    let key = [1; 32];
     let bytes = entry().encode(&key).unwrap();
     for index in 0..bytes.len() {
         let mut bytes = bytes.clone();
@@ -85,7 +85,7 @@ fn a_changed_byte_anywhere_makes_it_nothing() {
 
 #[test]
 fn a_missing_or_a_further_byte_makes_it_nothing() {
-    let key = Key::of([1; 32]);
+    let key = [1; 32];
     let bytes = entry().encode(&key).unwrap();
     for end in 0..bytes.len() {
         assert!(Entry::decode(&key, &bytes[..end]).is_none(), "{end} bytes");
@@ -95,8 +95,8 @@ fn a_missing_or_a_further_byte_makes_it_nothing() {
 
 #[test]
 fn an_entry_under_another_key_is_nothing() {
-    let bytes = entry().encode(&Key::of([1; 32])).unwrap();
-    assert!(Entry::decode(&Key::of([2; 32]), &bytes).is_none());
+    let bytes = entry().encode(&[1; 32]).unwrap();
+    assert!(Entry::decode(&[2; 32], &bytes).is_none());
 }
 
 #[test]
@@ -127,13 +127,14 @@ const GOLDEN: &str = concat!(
 
 #[test]
 fn every_text_weighs() {
-    let light = weight(&completion());
+    let weight = |completion| Entry { completion: Arc::new(completion), ..entry() }.weight();
+    let light = weight(completion());
     let mut heavy = completion();
     heavy.native =
         Some(NativeBody { dialect: "anthropic-messages".into(), body: "x".repeat(1_000_012) });
-    assert_eq!(weight(&heavy), light + 1_000_000);
+    assert_eq!(weight(heavy.clone()), light + 1_000_000);
     heavy.parts.push(Part::Text(Text { text: "x".repeat(1_000_000), extra: None }));
-    assert!(light + 2_000_000 <= weight(&heavy));
+    assert!(light + 2_000_000 <= weight(heavy));
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn an_entry_is_fresh_until_it_expires_and_not_before_it_was_stored() {
 #[test]
 fn the_bytes_of_an_entry_stay_the_same() {
     // Format, seal, both times, then the JSON above. Files that are on disks today begin so.
-    let bytes = entry().encode(&Key::of([1; 32])).unwrap();
+    let bytes = entry().encode(&[1; 32]).unwrap();
     let head = crate::digest::Hex(&bytes[..HEAD_BYTES]).to_string();
     assert_eq!(head, HEAD_GOLDEN);
     assert_eq!(&bytes[HEAD_BYTES..], GOLDEN.as_bytes());

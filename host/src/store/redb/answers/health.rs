@@ -1,37 +1,39 @@
-//! The store's state of health. Answers don't depend on the disk: when it fails it is switched off
+//! The file's state of health. No request depends on the disk: when it fails it is switched off
 //! with one warning, and tried again with each sweep. It counts as well again, with a line in the
 //! log, when it has held out until the next sweep; before that it may fail without another warning,
 //! so that a full disk doesn't fill the log as well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tracing::{debug, info, warn};
 
-use crate::store::cache::{CacheEngine, CacheStore, StoreError, Usage};
+use super::file::{AnswerFile, Engine, FileError};
+use crate::store::answers::Usage;
+use crate::sync::lock;
 
-/// The disk.
-pub(super) struct Disk {
-    engine: Box<dyn CacheEngine>,
+/// The file while it can be used, and its recovery otherwise.
+pub(super) struct Health {
+    engine: Box<dyn Engine>,
     state: Mutex<State>,
     warnings: AtomicU64,
 }
 
 enum State {
-    Well(Arc<dyn CacheStore>),
+    Well(Arc<dyn AnswerFile>),
     /// Opened again after a failure.
-    Trial(Arc<dyn CacheStore>),
-    /// Failed; answers are kept in memory only.
+    Trial(Arc<dyn AnswerFile>),
+    /// Failed; completions are kept in memory only.
     Off {
-        /// Whether it was ours before it failed.
+        /// True if it was ours before it failed.
         ours: bool,
     },
     /// For good.
     Closed,
 }
 
-impl Disk {
-    pub(super) fn open(engine: Box<dyn CacheEngine>) -> Self {
+impl Health {
+    pub(super) fn open(engine: Box<dyn Engine>) -> Self {
         let opened = engine.open(false);
         let disk = Self {
             engine,
@@ -39,44 +41,44 @@ impl Disk {
             warnings: AtomicU64::new(0),
         };
         match opened {
-            Ok(store) => *disk.lock() = State::Well(store),
+            Ok(file) => *disk.lock() = State::Well(file),
             Err(error) => disk.warn(&error),
         }
         disk
     }
 
-    /// The store, while it can be used.
-    pub(super) fn store(&self) -> Option<Arc<dyn CacheStore>> {
+    /// Returns the file, while it can be used.
+    pub(super) fn file(&self) -> Option<Arc<dyn AnswerFile>> {
         match &*self.lock() {
-            State::Well(store) | State::Trial(store) => Some(store.clone()),
+            State::Well(file) | State::Trial(file) => Some(file.clone()),
             State::Off { .. } | State::Closed => None,
         }
     }
 
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.store().map(|store| store.usage())
+        self.file().map(|file| file.usage())
     }
 
-    /// How often it was warned of.
+    /// Returns the number of warnings.
     pub(super) fn warnings(&self) -> u64 {
         self.warnings.load(Ordering::Relaxed)
     }
 
-    /// Does something with the store; nothing comes of it when there is none or it fails.
+    /// Works with the file; returns `None` when there is none or it fails.
     pub(super) fn with<T>(
         &self,
-        run: impl FnOnce(&dyn CacheStore) -> Result<T, StoreError>,
+        run: impl FnOnce(&dyn AnswerFile) -> Result<T, FileError>,
     ) -> Option<T> {
-        let store = self.store()?;
-        run(&*store).map_err(|error| self.switch_off(&store, &error)).ok()
+        let file = self.file()?;
+        run(&*file).map_err(|error| self.switch_off(&file, &error)).ok()
     }
 
-    /// Tries a store that had failed, and trusts one that has held out since.
+    /// Tries a file that had failed, and trusts one that has held out since.
     pub(super) fn recover(&self) {
         let mut state = self.lock();
         match &*state {
-            State::Trial(store) => {
-                *state = State::Well(store.clone());
+            State::Trial(file) => {
+                *state = State::Well(file.clone());
                 info!("The cache is kept on disk again");
             }
             State::Off { .. } => {
@@ -88,26 +90,25 @@ impl Disk {
         }
     }
 
-    /// Empties the store. When it can't be used, what it left behind is deleted, so that it doesn't
-    /// come back.
-    pub(super) fn clear(&self) -> Result<(), StoreError> {
-        if self.store().is_none()
-            && let Err(StoreError::Busy) = self.reopen()
+    /// Empties the file. One that can't be used is deleted, so that its content doesn't come back.
+    pub(super) fn clear(&self) -> Result<(), FileError> {
+        if self.file().is_none()
+            && let Err(FileError::Busy) = self.reopen()
         {
-            // What another process keeps in its file isn't ours to forget. If it was ours, it isn't
-            // forgotten yet.
+            // The entries of another process aren't ours to forget. If the file was ours, they
+            // aren't forgotten yet.
             return match *self.lock() {
                 State::Off { ours: false } => Ok(()),
-                _ => Err(StoreError::Busy),
+                _ => Err(FileError::Busy),
             };
         }
-        match self.with(|store| store.clear()) {
+        match self.with(|file| file.clear()) {
             Some(()) => Ok(()),
             None => self.engine.discard(),
         }
     }
 
-    /// Closes the store, as soon as the last read has ended.
+    /// Closes the file, as soon as the last read has ended.
     pub(super) fn close(&self) {
         // Closing the file takes time, so it comes after the lock's end.
         let closed = std::mem::replace(&mut *self.lock(), State::Closed);
@@ -115,7 +116,7 @@ impl Disk {
     }
 
     /// Only ever called by one thread at a time.
-    fn reopen(&self) -> Result<(), StoreError> {
+    fn reopen(&self) -> Result<(), FileError> {
         let opened = self
             .engine
             .open(true)
@@ -127,14 +128,14 @@ impl Disk {
         Ok(())
     }
 
-    fn switch_off(&self, failed: &Arc<dyn CacheStore>, error: &StoreError) {
+    fn switch_off(&self, failed: &Arc<dyn AnswerFile>, error: &FileError) {
         let mut state = self.lock();
         let off = match &*state {
-            State::Well(store) if Arc::ptr_eq(store, failed) => {
+            State::Well(file) if Arc::ptr_eq(file, failed) => {
                 self.warn(error);
                 State::Off { ours: true }
             }
-            State::Trial(store) if Arc::ptr_eq(store, failed) => {
+            State::Trial(file) if Arc::ptr_eq(file, failed) => {
                 debug!(%error, "The cache can't be kept on disk yet");
                 State::Off { ours: true }
             }
@@ -146,16 +147,17 @@ impl Disk {
     }
 
     /// The only place that warns.
-    fn warn(&self, error: &StoreError) {
+    fn warn(&self, error: &FileError) {
         self.warnings.fetch_add(1, Ordering::Relaxed);
         warn!(
             %error,
-            "The cache can't be kept on disk; answers are kept in memory only, and the disk is tried each minute"
+            "The cache can't be kept on disk; completions are kept in memory only, and the disk is tried \
+             again each minute"
         );
     }
 
     /// Held for moments only, never over the disk.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

@@ -9,8 +9,8 @@ use std::task::Poll;
 
 use tempfile::TempDir;
 
-use super::super::{Email, Name, PageLimit};
 use super::*;
+use crate::store::users::{Email, Name, PageLimit};
 
 fn open(dir: &TempDir) -> RedbUsers {
     RedbUsers::open(dir.path(), Timestamp::now).unwrap()

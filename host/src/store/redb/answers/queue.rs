@@ -1,21 +1,21 @@
-//! What is on its way to the disk: bounded in number and bytes, since a slow disk must cost entries
+//! The entries on their way to the disk: bounded in number and bytes, since a slow disk must cost entries
 //! and not memory.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::entry::{self, Entry};
-use crate::chat::key::Key;
+use crate::store::answers::{Entry, EntryKey, Generation};
+use crate::sync::lock;
 
-/// How many entries wait at most.
+/// The largest number of entries that wait.
 const ENTRIES_MAX: usize = 1_024;
-/// With this much waiting, no more is taken. One answer can be larger than this, so it bounds what
-/// waits already.
+/// The bytes of waiting entries at which no more is taken. One completion can be larger than this,
+/// so it bounds those that wait already.
 const BYTES_MAX: usize = 32 << 20;
-/// How many of them make a batch worth writing at once.
+/// The number of entries that make a batch worth writing at once.
 const BATCH: usize = 256;
-/// How long the first of a batch waits for others. A commit takes some milliseconds of the disk's
+/// The time for which the first of a batch waits for others. A commit takes some milliseconds of the disk's
 /// time, whatever its size; entries are to be on disk within a second.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -36,7 +36,7 @@ struct State {
 }
 
 impl State {
-    /// Whether waiting for more isn't worth it.
+    /// Returns true if waiting for more isn't worth it.
     fn is_batch(&self) -> bool {
         BATCH <= self.waiting.len() || BYTES_MAX <= self.bytes
     }
@@ -44,26 +44,26 @@ impl State {
 
 /// A change on its way.
 pub(super) struct Queued {
-    /// How many times the cache had been cleared when it was asked for.
-    pub(super) generation: u64,
-    pub(super) key: Key,
-    /// The new entry; nothing: it is to be removed.
+    /// The generation that the change was made for.
+    pub(super) generation: Generation,
+    pub(super) key: EntryKey,
+    /// The new entry, or `None` to remove the one there is.
     pub(super) entry: Option<Entry>,
 }
 
-/// Why the writer wakes up.
+/// The reason for which the writer wakes up.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wake {
     /// There is something to write.
     Queued,
-    /// The time has come that it was to wake at.
+    /// The time that it was to wake at has come.
     Due,
     /// Nothing more will come.
     Closed,
 }
 
 impl Queue {
-    /// Whether there was room.
+    /// Adds a change; returns false if there is no room.
     pub(super) fn push(&self, queued: Queued) -> bool {
         let mut state = self.lock();
         if state.closed || ENTRIES_MAX <= state.waiting.len() || BYTES_MAX <= state.bytes {
@@ -77,7 +77,7 @@ impl Queue {
         true
     }
 
-    /// Takes all that waits. It counts until [`Self::done`].
+    /// Takes all changes that wait. They count until [`Self::done`].
     pub(super) fn take(&self) -> Vec<Queued> {
         let mut state = self.lock();
         state.bytes = 0;
@@ -85,12 +85,12 @@ impl Queue {
         std::mem::take(&mut state.waiting).into()
     }
 
-    /// What was taken is on disk, or lost.
+    /// Notes that the changes taken are on disk, or lost.
     pub(super) fn done(&self) {
         self.lock().taken = 0;
     }
 
-    /// How many are on their way.
+    /// Returns the number of changes on their way.
     pub(super) fn len(&self) -> usize {
         let state = self.lock();
         state.waiting.len() + state.taken
@@ -131,10 +131,10 @@ impl Queue {
 
     /// Held for moments only, never over the disk.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 fn weight(queued: &Queued) -> usize {
-    queued.entry.as_ref().map_or(0, |entry| entry::weight(&entry.completion))
+    queued.entry.as_ref().map_or(0, |entry| entry.weight())
 }

@@ -1,12 +1,11 @@
-//! The store in one file of this machine, on redb: no server to run, and a commit is whole or not
-//! there at all.
+//! The file that entries are in, as bytes with a time at which they expire.
 //!
-//! Beside the entries lies an index by expiry, so that sweeping and evicting touch only what they
+//! Beside the entries is an index by expiry, so that sweeping and evicting touch only what they
 //! remove. Eviction takes what is the soonest to expire: it has the least use left in it.
 //!
 //! Each commit reaches the disk before it returns. redb's lesser durability keeps a commit in
 //! memory until the next greater one, which would lose it with the process; commits are batched and
-//! off the request path, so waiting for the disk costs nobody anything. Commits also record which
+//! off the request path, so no request waits for the disk. Commits also record which
 //! pages are free, so that opening after a kill takes no walk through the file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,51 +20,161 @@ use redb::{
 };
 use tracing::{info, warn};
 
-use super::names::{self, Change, Names};
-use super::{CacheEngine, CacheStore, Limits, SWEEP_MAX, StoreError, Usage, Write, aside};
+use super::aside;
+use super::key_index::{self, Change, KeyIndex};
+use crate::store::answers::Usage;
 
-/// By name: when it expires, and what is kept.
+/// By key: the time of expiry, and the bytes of the entry.
 const ENTRIES: TableDefinition<[u8; 32], (u64, &[u8])> = TableDefinition::new("entries");
-/// By expiry, then name: how much room it takes.
+/// By expiry, then key: the room that the entry takes.
 const EXPIRIES: TableDefinition<(u64, [u8; 32]), u64> = TableDefinition::new("expiries");
 /// Numbers about the whole: [`FORMAT`] and [`BYTES`].
 const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
 
 const FORMAT: &str = "format";
 const BYTES: &str = "bytes";
-/// Which tables there are and what they mean. To be raised when that changes; files of another
+/// The version of the tables and their meaning. To be raised when that changes; files of another
 /// format are put aside.
 const FORMAT_NOW: u64 = 1;
 
-/// redb's own cache of pages. Its default is 1 GiB; answers that are asked for again are in our
-/// memory already.
+/// redb's own cache of pages. Its default is 1 GiB; completions that are requested again are in
+/// our memory already.
 const PAGE_CACHE_BYTES: usize = 16 << 20;
 /// redb's pages. A value that doesn't fit into one gets a power of two of them.
 const PAGE_BYTES: u64 = 4_096;
-/// What an entry takes beside its value: its name and expiry, in both tables.
+/// The room of an entry beside its value: its key and expiry, in both tables.
 const ROW_BYTES: u64 = 128;
 /// Smaller files aren't worth compacting.
 const COMPACT_MIN: u64 = 64 << 20;
 
-/// The file.
-pub struct Redb {
+/// Opens a file, again after it failed. Tests put a disk that fails in its place.
+pub(crate) trait Engine: Send + Sync {
+    /// Opens the file. One that turns out to be damaged is put aside, and a fresh one is opened in
+    /// its place.
+    ///
+    /// With `verify` every byte is read: after a failure the content isn't trusted.
+    ///
+    /// # Errors
+    /// The reason why there can be none now; perhaps later.
+    fn open(&self, verify: bool) -> Result<Arc<dyn AnswerFile>, FileError>;
+
+    /// Deletes the content of a file that can't be opened, or can't be cleared.
+    ///
+    /// # Errors
+    /// The reason why it is still there.
+    fn discard(&self) -> Result<(), FileError>;
+}
+
+/// Keeps entries as bytes, within its bounds. Everything here blocks, except where it says
+/// otherwise. Dropping it closes it. After an error it is of no more use.
+pub(crate) trait AnswerFile: Send + Sync {
+    /// Returns the entry, expired or not.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, FileError>;
+
+    /// Returns false if the entry is certainly absent. Doesn't block.
+    fn may_contain(&self, _key: &[u8; 32]) -> bool {
+        true
+    }
+
+    /// Loads the index of keys for [`Self::may_contain`]. Not to be called during a change.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    fn load_index(&self) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    /// Makes all changes or, on an error, none. On return they are on disk. Where bounds would be
+    /// passed, the entries that are the soonest to expire make room.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    fn write(&self, writes: &[Write]) -> Result<(), FileError>;
+
+    /// Removes expired entries, [`SWEEP_MAX`] at most, so that writes needn't wait long, and
+    /// returns their number.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    fn sweep(&self, now_ms: u64) -> Result<u64, FileError>;
+
+    /// Removes everything. On return nothing of it can come back.
+    ///
+    /// # Errors
+    /// The file can't be written, and may still hold entries.
+    fn clear(&self) -> Result<(), FileError>;
+
+    /// Returns the space that entries take. Doesn't block.
+    fn usage(&self) -> Usage;
+}
+
+/// The largest number of entries that one sweep removes.
+pub(crate) const SWEEP_MAX: u64 = 4_096;
+
+/// A change of one entry.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Adds an entry, or replaces the one of this key.
+    Put {
+        /// The entry's key.
+        key: [u8; 32],
+        /// The time at which it expires, in milliseconds since 1970.
+        expires_at: u64,
+        /// The entry's bytes.
+        value: Vec<u8>,
+    },
+    /// Removes an entry.
+    Remove {
+        /// The entry's key.
+        key: [u8; 32],
+    },
+}
+
+/// The bounds of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest number of entries.
+    pub entries: u64,
+    /// The largest number of bytes, as [`Usage::bytes`] counts them.
+    pub bytes: u64,
+}
+
+/// The reason why the file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Another process has it open.
+    #[error("it is in use by another process")]
+    Busy,
+    /// The content isn't what was written.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// The disk is full or broken, or permission is missing.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The place of the file `cache.redb`.
+pub(crate) struct Redb {
     path: PathBuf,
     limits: Limits,
 }
 
 impl Redb {
-    /// The file `cache.redb` in a directory, which is made if there is none.
-    pub fn new(dir: &Path, limits: Limits) -> Self {
+    /// Names the file in a directory, which is made on opening if there is none.
+    pub(crate) fn new(dir: &Path, limits: Limits) -> Self {
         Self { path: dir.join("cache.redb"), limits }
     }
 }
 
-impl CacheEngine for Redb {
-    fn open(&self, verify: bool) -> Result<Arc<dyn CacheStore>, StoreError> {
+impl Engine for Redb {
+    fn open(&self, verify: bool) -> Result<Arc<dyn AnswerFile>, FileError> {
         let opened = match Opened::open(&self.path, self.limits, verify) {
-            Err(StoreError::Damaged(problem)) => {
+            Err(FileError::Damaged(problem)) => {
                 let aside = aside::put(&self.path).map_err(|error| {
-                    StoreError::Failed(format!(
+                    FileError::Failed(format!(
                         "it is damaged ({problem}) and can't be renamed: {error}"
                     ))
                 })?;
@@ -80,10 +189,10 @@ impl CacheEngine for Redb {
         Ok(Arc::new(opened))
     }
 
-    fn discard(&self) -> Result<(), StoreError> {
+    fn discard(&self) -> Result<(), FileError> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::Failed(error.to_string()))
+                Err(FileError::Failed(error.to_string()))
             }
             _ => Ok(()),
         }
@@ -95,12 +204,12 @@ struct Opened {
     limits: Limits,
     entries: AtomicU64,
     bytes: AtomicU64,
-    names: Names,
+    index: KeyIndex,
 }
 
 impl Opened {
-    fn open(path: &Path, limits: Limits, verify: bool) -> Result<Self, StoreError> {
-        create(path).map_err(|error| StoreError::Failed(error.to_string()))?;
+    fn open(path: &Path, limits: Limits, verify: bool) -> Result<Self, FileError> {
+        create(path).map_err(|error| FileError::Failed(error.to_string()))?;
         guarded(|| {
             let mut builder = Database::builder();
             builder.set_cache_size(PAGE_CACHE_BYTES).set_check_integrity_on_open(verify);
@@ -108,7 +217,7 @@ impl Opened {
             let usage = prepare(&db)?;
             compact(&mut db, path, usage)?;
             let (entries, bytes) = (usage.entries.into(), usage.bytes.into());
-            Ok(Self { db, limits, entries, bytes, names: Names::default() })
+            Ok(Self { db, limits, entries, bytes, index: KeyIndex::default() })
         })
     }
 
@@ -116,7 +225,7 @@ impl Opened {
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, FileError> {
         guarded(|| {
             let txn = begin(&self.db)?;
             let mut tables = Tables::open(&txn)?;
@@ -124,7 +233,7 @@ impl Opened {
             let changes = std::mem::take(&mut tables.changes);
             let usage = tables.close()?;
             txn.commit()?;
-            self.names.change(&changes);
+            self.index.change(&changes);
             self.entries.store(usage.entries, Ordering::Relaxed);
             self.bytes.store(usage.bytes, Ordering::Relaxed);
             Ok(value)
@@ -132,34 +241,34 @@ impl Opened {
     }
 }
 
-impl CacheStore for Opened {
-    fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+impl AnswerFile for Opened {
+    fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, FileError> {
         guarded(|| {
             let table = self.db.begin_read()?.open_table(ENTRIES)?;
             Ok(table.get_owned(key)?.map(|entry| entry.value().1.to_vec()))
         })
     }
 
-    fn may_hold(&self, key: &[u8; 32]) -> bool {
-        self.names.may_have(key)
+    fn may_contain(&self, key: &[u8; 32]) -> bool {
+        self.index.may_contain(key)
     }
 
-    fn learn(&self) -> Result<(), StoreError> {
-        if self.names.are_known() {
+    fn load_index(&self) -> Result<(), FileError> {
+        if self.index.is_loaded() {
             return Ok(());
         }
         guarded(|| {
             let table = self.db.begin_read()?.open_table(EXPIRIES)?;
             let mut keys = Vec::new();
             for entry in table.iter()? {
-                keys.push(names::name(&entry?.0.value().1));
+                keys.push(key_index::short(&entry?.0.value().1));
             }
-            self.names.learn(keys.into_iter());
+            self.index.load(keys.into_iter());
             Ok(())
         })
     }
 
-    fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn write(&self, writes: &[Write]) -> Result<(), FileError> {
         self.change(|tables| {
             for write in writes {
                 match write {
@@ -177,7 +286,7 @@ impl CacheStore for Opened {
         })
     }
 
-    fn sweep(&self, now_ms: u64) -> Result<u64, StoreError> {
+    fn sweep(&self, now_ms: u64) -> Result<u64, FileError> {
         self.change(|tables| {
             let mut removed = 0;
             while removed < SWEEP_MAX
@@ -190,7 +299,7 @@ impl CacheStore for Opened {
         })
     }
 
-    fn clear(&self) -> Result<(), StoreError> {
+    fn clear(&self) -> Result<(), FileError> {
         guarded(|| {
             let txn = begin(&self.db)?;
             txn.delete_table(ENTRIES)?;
@@ -200,7 +309,7 @@ impl CacheStore for Opened {
             txn.commit()?;
             self.entries.store(0, Ordering::Relaxed);
             self.bytes.store(0, Ordering::Relaxed);
-            self.names.learn(std::iter::empty());
+            self.index.load(std::iter::empty());
             Ok(())
         })
     }
@@ -284,8 +393,7 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-/// Makes the directory and an empty file that only this user can read: answers are nobody else's
-/// business.
+/// Makes the directory and an empty file that only this user can read: completions are private.
 fn create(path: &Path) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
@@ -367,20 +475,20 @@ fn room(value_bytes: usize) -> u64 {
 
 /// Runs something of redb's. On a file that was damaged by others, redb may panic; that is no
 /// reason for ours to die.
-fn guarded<T>(run: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
+fn guarded<T>(run: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, FileError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(explain(error)),
-        Err(_) => Err(StoreError::Damaged("redb gave up on it".into())),
+        Err(_) => Err(FileError::Damaged("redb gave up on it".into())),
     }
 }
 
-fn explain(error: redb::Error) -> StoreError {
+fn explain(error: redb::Error) -> FileError {
     use io::ErrorKind::{InvalidData, UnexpectedEof};
     match error {
-        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => StoreError::Busy,
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => FileError::Busy,
         redb::Error::Io(error) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
-            StoreError::Failed(error.to_string())
+            FileError::Failed(error.to_string())
         }
         redb::Error::Io(_)
         | redb::Error::Corrupted(_)
@@ -390,7 +498,10 @@ fn explain(error: redb::Error) -> StoreError {
         | redb::Error::TypeDefinitionChanged { .. }
         | redb::Error::TableIsMultimap(_)
         | redb::Error::TableIsNotMultimap(_)
-        | redb::Error::TableDoesNotExist(_) => StoreError::Damaged(error.to_string()),
-        _ => StoreError::Failed(error.to_string()),
+        | redb::Error::TableDoesNotExist(_) => FileError::Damaged(error.to_string()),
+        _ => FileError::Failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

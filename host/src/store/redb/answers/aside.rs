@@ -1,5 +1,5 @@
-//! A damaged file is kept beside the fresh one, for whoever wants to know what happened. Only the
-//! latest: each may be as large as the cache itself.
+//! A damaged file is kept beside the fresh one, so that an operator can find out what happened. Only
+//! the latest is kept: each may be as large as the cache itself.
 
 use std::ffi::OsString;
 use std::io;
@@ -26,7 +26,7 @@ pub(super) fn put(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Those that were put aside.
+/// Returns the files that were put aside.
 pub(super) fn all(path: &Path) -> io::Result<Vec<PathBuf>> {
     let prefix = prefix(path);
     let mut found = Vec::new();

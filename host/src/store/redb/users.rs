@@ -31,7 +31,7 @@ use uuid::Uuid;
 pub use self::file::OpenError;
 use self::file::UsersFile;
 use self::writer::{Write, Writer};
-use super::{
+use crate::store::users::{
     Cursor, ListQuery, NewUser, Page, Role, StoreError, User, UserChanges, UserStore, email_key,
 };
 

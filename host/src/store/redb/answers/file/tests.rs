@@ -20,11 +20,11 @@ fn put(number: u32, expires_at: u64, bytes: usize) -> Write {
     Write::Put { key: key(number), expires_at, value: vec![number as u8; bytes] }
 }
 
-fn open(dir: &Path) -> Arc<dyn CacheStore> {
+fn open(dir: &Path) -> Arc<dyn AnswerFile> {
     Redb::new(dir, LIMITS).open(false).unwrap()
 }
 
-fn has(store: &dyn CacheStore, number: u32) -> bool {
+fn has(store: &dyn AnswerFile, number: u32) -> bool {
     store.get(&key(number)).unwrap().is_some()
 }
 
@@ -237,7 +237,7 @@ fn a_file_in_use_stays_where_it_is() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());
     store.write(&[put(1, 9, 10)]).unwrap();
-    assert!(matches!(Redb::new(dir.path(), LIMITS).open(false), Err(StoreError::Busy)));
+    assert!(matches!(Redb::new(dir.path(), LIMITS).open(false), Err(FileError::Busy)));
     assert!(has(&*store, 1));
     assert_eq!(set_aside(dir.path()), 0);
 }
@@ -283,12 +283,12 @@ fn what_may_be_there_is_known_once_learned_and_kept_in_step() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());
     store.write(&(0..10).map(|n| put(n, u64::from(n), 10)).collect::<Vec<_>>()).unwrap();
-    assert!(store.may_hold(&key(99)), "nothing is known yet");
+    assert!(store.may_contain(&key(99)), "nothing is known yet");
 
-    let known = |store: &dyn CacheStore| {
-        (0..2_000).filter(|n| store.may_hold(&key(*n))).collect::<Vec<_>>()
+    let known = |store: &dyn AnswerFile| {
+        (0..2_000).filter(|n| store.may_contain(&key(*n))).collect::<Vec<_>>()
     };
-    store.learn().unwrap();
+    store.load_index().unwrap();
     assert_eq!(known(&*store), (0..10).collect::<Vec<_>>());
     store.write(&[put(20, 99, 10), put(5, 99, 10), Write::Remove { key: key(0) }]).unwrap();
     store.sweep(3).unwrap();
@@ -300,7 +300,7 @@ fn what_may_be_there_is_known_once_learned_and_kept_in_step() {
 
     drop(store);
     let store = open(dir.path());
-    store.learn().unwrap();
+    store.load_index().unwrap();
     assert_eq!(known(&*store).len(), 1_000);
     store.clear().unwrap();
     assert!(known(&*store).is_empty());
