@@ -1,8 +1,8 @@
-//! Users: what one is, and what the routes may ask of whatever keeps them.
+//! Users, and the trait of the store that keeps them, as the routes use it.
 //!
-//! Rules that every engine has to follow alike live here: what an email, a name or a page is, when
-//! two emails are the same one, and what a store may answer. How it is kept on disk is an engine's
-//! business alone.
+//! The rules that every engine follows are here: the form of an email, a name and a page, the
+//! equality of two emails, and the errors of a store. The form on disk is up to the engine
+//! (`store/redb/users.rs`).
 
 mod page;
 #[cfg(test)]
@@ -16,24 +16,24 @@ use uuid::Uuid;
 
 pub use self::page::{Cursor, ListQuery, Page, PageLimit};
 
-/// Keeps users. Held as `Arc<dyn UserStore>`.
+/// A store of users. Held as `Arc<dyn UserStore>`.
 ///
 /// An `Ok` from a method that writes means that the change is on disk and survives `kill -9` and
-/// loss of power. A caller that drops a write's future before its answer can't know whether the
-/// write landed.
+/// loss of power. A caller that drops a write's future before it is ready can't know whether the
+/// write was committed.
 pub trait UserStore: Send + Sync + 'static {
     /// Adds a user and gives it an id. Fails with [`StoreError::EmailTaken`].
     fn create(&self, new: NewUser) -> BoxFuture<'_, Result<User, StoreError>>;
 
-    /// Fails with [`StoreError::NotFound`].
+    /// Returns a user. Fails with [`StoreError::NotFound`].
     fn get(&self, id: Uuid) -> BoxFuture<'_, Result<User, StoreError>>;
 
-    /// One page, in the order of creation. Following [`Page::next_cursor`] to the end meets every
+    /// Returns one page, in the order of creation. Following [`Page::next_cursor`] to the end meets every
     /// user that was there all along exactly once, whatever is created or deleted meanwhile.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
-    /// Changes what `changes` names, and answers the user as it is now. With nothing to change,
-    /// nothing does: not `updated_at`, not the version.
+    /// Changes the fields that `changes` names, and returns the user as it is now. With nothing to
+    /// change, `updated_at` and the version stay too.
     ///
     /// With `expected`, only if the user still has that version. Fails with
     /// [`StoreError::NotFound`], [`StoreError::Stale`] or [`StoreError::EmailTaken`], looked
@@ -60,10 +60,10 @@ pub struct User {
     /// As the client wrote it. Unique among users without regard to case.
     #[schema(max_length = 254, example = "ada@example.com")]
     pub email: String,
-    /// What to call the user.
+    /// The name of the user.
     #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: String,
-    /// What the user may do.
+    /// The role, which decides on the rights of the user.
     pub role: Role,
     /// When it was created, to the millisecond.
     #[serde(serialize_with = "rfc3339_millis")]
@@ -95,7 +95,7 @@ pub fn etag_version(etag: &str) -> Option<u64> {
     (u64::to_string(&version) == digits).then_some(version)
 }
 
-/// What a user may do.
+/// The role of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = UserRole)]
@@ -107,7 +107,7 @@ pub enum Role {
     User,
 }
 
-/// What a client says to create a user.
+/// The fields that a client sends to create a user.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewUser {
@@ -120,7 +120,7 @@ pub struct NewUser {
     pub role: Role,
 }
 
-/// What a client says to change a user. What is absent stays as it is.
+/// The fields that a client sends to change a user. Absent fields stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct UserChanges {
@@ -169,8 +169,8 @@ impl TryFrom<String> for Email {
     }
 }
 
-/// What two emails have in common exactly when they differ in case alone. Stored, so it must not
-/// change.
+/// Returns the key of an email, which is equal for two emails exactly when they differ in case
+/// alone. Stored, so it must not change.
 ///
 /// The whole address is lowercased. Standards let a mail host tell `Ada@` from `ada@`; none that
 /// people use does, and two accounts for one mailbox harm more than a refusal. Each character is
@@ -206,12 +206,12 @@ impl TryFrom<String> for Name {
     }
 }
 
-/// What is wrong with something a client said. Reads well after the name of the field.
+/// A mistake in a field that a client sent. Its text reads well after the name of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(&'static str);
 
-/// Why a store didn't do what it was asked.
+/// The reason why a store refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// No user has this id, or not any more.

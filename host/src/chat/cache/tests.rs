@@ -9,7 +9,8 @@ use super::*;
 use crate::contract::{FinishReason, Part, Text, Usage};
 use crate::store::answers;
 use crate::store::redb::answers::FileError;
-use crate::store::redb::answers::file::{AnswerFile, Engine, Redb, Write};
+use crate::store::redb::answers::engine::{AnswerFile, Engine, Write};
+use crate::store::redb::answers::file::Redb;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const START_MS: u64 = 1_800_000_000_000;
@@ -103,7 +104,7 @@ impl std::ops::Deref for Tested {
 }
 
 impl Tested {
-    /// What only the disk has.
+    /// Leaves each entry on the disk alone.
     fn forget_memory(&self) {
         self.store.write_now();
         let front = self.kept().front.load();

@@ -6,6 +6,7 @@
 //! touches the file blocks, so reads run on tokio's blocking threads.
 
 mod aside;
+pub(crate) mod engine;
 pub(crate) mod file;
 mod health;
 mod key_index;
@@ -19,8 +20,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use tracing::{debug, warn};
 
-use self::file::{Engine, SWEEP_MAX, Write};
-pub use self::file::{FileError, Limits};
+use self::engine::{Engine, SWEEP_MAX, Write};
+pub use self::engine::{FileError, Limits};
 use self::health::Health;
 use self::queue::{Queue, Queued, Wake};
 use crate::digest::Hex;

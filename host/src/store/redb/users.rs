@@ -1,9 +1,8 @@
-//! Users in one redb file: what is in its tables, and how reads and writes get to it without
-//! blocking async threads.
+//! Users in one redb file: its tables, and reads and writes that don't block async threads.
 //!
 //! redb blocks and has one writer. Reads run on tokio's blocking threads, a few at a time; writes
-//! go to a thread of their own (`writer`), which commits all that is waiting at once. What can go
-//! wrong with the file as a whole is in `file`.
+//! go to a thread of their own (`writer`), which commits all that is waiting at once. Failures of
+//! the file as a whole are in `file`.
 //!
 //! A record is JSON, so that a field can be added without rewriting the file. Fields this version
 //! doesn't know are kept when a record is rewritten: after a step back to an older version nothing
@@ -38,15 +37,15 @@ use crate::store::users::{
 /// Every user's record, by id. The order of ids is the order of creation.
 const USERS: TableDefinition<u128, &[u8]> = TableDefinition::new("users");
 
-/// Which user has an email, by [`email_key`]: what makes emails unique.
+/// The id of the user who has an email, by [`email_key`]: this makes emails unique.
 const EMAILS: TableDefinition<&str, u128> = TableDefinition::new("emails");
 
-/// What there is to know about the file itself. Its one key is [`SCHEMA_KEY`].
+/// Facts about the file itself. Its one key is [`SCHEMA_KEY`].
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
 const SCHEMA_KEY: &str = "schema";
 
-/// How these tables are to be read. A file of a higher one isn't opened.
+/// The version of these tables. A file of a higher one isn't opened.
 const SCHEMA: u64 = 1;
 
 /// Reads that run at once. Each takes microseconds on a cached page and a blocking thread while it
@@ -77,7 +76,7 @@ impl RedbUsers {
         RedbUsers::start(UsersFile::open(data_dir, file::connect)?, clock)
     }
 
-    /// Whether the tables agree: each user is found by its email and each email leads to a user who
+    /// Checks that the tables agree: each user is found by its email and each email leads to a user who
     /// has it.
     ///
     /// Reads everything. Opening compares the counts only, since checksums already tell damage from
@@ -215,7 +214,7 @@ struct Record {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// What a newer version stored, kept as it is.
+    /// Fields that a newer version stored, kept as they are.
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
@@ -238,7 +237,7 @@ impl Record {
     }
 }
 
-/// Why work on the file ended: an answer to one caller, or a failure that concerns everyone.
+/// The reason why work on the file ended: a refusal for one caller, or a failure of the engine.
 #[derive(Debug)]
 enum Failure {
     Answer(StoreError),

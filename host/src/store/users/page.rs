@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Invalid, User};
 
-/// Which users to list.
+/// A selection of users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListQuery {
     /// Only the user with this email, whatever its case. Any text: what can't be an email matches
@@ -22,7 +22,7 @@ pub struct ListQuery {
     pub email: Option<String>,
     /// From where the page before ended; from the first user if absent.
     pub cursor: Option<Cursor>,
-    /// How many at most.
+    /// The largest number of users on the page.
     pub limit: PageLimit,
 }
 
@@ -38,7 +38,7 @@ pub struct Page {
     pub next_cursor: Option<Cursor>,
 }
 
-/// How many users a page may hold: 1 to 200, 50 if not said.
+/// The number of users that a page may hold: 1 to 200, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct PageLimit(u8);

@@ -1,4 +1,4 @@
-//! What was written is what is read, and anything else is nothing.
+//! Entries come back as they were written; any other bytes are refused.
 
 use super::*;
 use crate::contract::{

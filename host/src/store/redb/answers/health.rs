@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tracing::{debug, info, warn};
 
-use super::file::{AnswerFile, Engine, FileError};
+use super::engine::{AnswerFile, Engine, FileError};
 use crate::store::answers::Usage;
 use crate::sync::lock;
 

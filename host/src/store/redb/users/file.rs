@@ -27,7 +27,7 @@ const FILE_NAME: &str = "users.redb";
 /// are in it; redb's own default is 1 GiB.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// Why the users file can't be used.
+/// The reason why the users file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
@@ -38,7 +38,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// What is in it isn't what was written, or isn't a users file.
+    /// Its content isn't what was written, or isn't that of a users file.
     #[error(
         "{path} is damaged: {cause}. It was left as it is. Restore a backup in its place, or move it away to start \
          without users."
@@ -46,7 +46,7 @@ pub enum OpenError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How that was noticed.
+        /// The sign of the damage.
         cause: String,
     },
     /// A newer version wrote it, in a way this one doesn't know.
@@ -63,11 +63,11 @@ pub enum OpenError {
     /// The operating system refused.
     #[error("can't {doing} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

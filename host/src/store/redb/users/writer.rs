@@ -246,7 +246,7 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-/// Where times and ids come from. Owned by the one thread, so ids are committed in the order they
+/// The source of times and ids. Owned by the one thread, so ids are committed in the order they
 /// are made, and a page once read never gains a user.
 struct Minting {
     clock: Box<dyn Fn() -> Timestamp + Send>,
