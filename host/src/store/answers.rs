@@ -8,10 +8,7 @@ mod entry;
 
 use futures_util::future::BoxFuture;
 
-pub use self::entry::Entry;
-
-/// The name of an entry: the digest of a request.
-pub type EntryKey = [u8; 32];
+pub use self::entry::{Entry, EntryKey};
 
 /// The number of times a store was cleared. Nodes that share a store see the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::EntryKey;
 use crate::contract::{Completion, size};
+
+/// The name of an entry: the digest of a request.
+pub type EntryKey = [u8; 32];
 
 /// The version of the bytes of an entry. To be raised when that changes; others are misses.
 const FORMAT: u8 = 1;

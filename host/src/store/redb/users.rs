@@ -9,6 +9,7 @@
 //! a newer one stored is lost. Whatever an older version would misread raises `SCHEMA`.
 
 mod file;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -17,36 +18,19 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::redb::{
-    Error, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
-};
+use ::redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::file::OpenError;
 use self::file::UsersFile;
+use self::tables::{EMAILS, Failure, Record, USERS};
 use self::writer::{Write, Writer};
 use crate::store::users::{
-    Cursor, ListQuery, NewUser, Page, Role, StoreError, User, UserChanges, UserStore, email_key,
+    Cursor, ListQuery, NewUser, Page, StoreError, User, UserChanges, UserStore, email_key,
 };
-
-/// Every user's record, by id. The order of ids is the order of creation.
-const USERS: TableDefinition<u128, &[u8]> = TableDefinition::new("users");
-
-/// The id of the user who has an email, by [`email_key`]: this makes emails unique.
-const EMAILS: TableDefinition<&str, u128> = TableDefinition::new("emails");
-
-/// Facts about the file itself. Its one key is [`SCHEMA_KEY`].
-const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-
-const SCHEMA_KEY: &str = "schema";
-
-/// The version of these tables. A file of a higher one isn't opened.
-const SCHEMA: u64 = 1;
 
 /// Reads that run at once. Each takes microseconds on a cached page and a blocking thread while it
 /// lasts; that pool has other users.
@@ -203,69 +187,3 @@ fn disagree(key: &str) -> StoreError {
         key.len()
     ))
 }
-
-/// A user as it is written to the file. Its id is the key.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    email: String,
-    name: String,
-    role: Role,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
-    /// Fields that a newer version stored, kept as they are.
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
-
-impl Record {
-    fn decode(id: Uuid, bytes: &[u8]) -> Result<Record, StoreError> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            StoreError::Engine(format!("the record of user {id} can't be read: {error}"))
-        })
-    }
-
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        serde_json::to_vec(self)
-            .map_err(|error| StoreError::Engine(format!("a user can't be written: {error}")))
-    }
-
-    fn into_user(self, id: Uuid) -> User {
-        let Record { email, name, role, created_at, updated_at, version, unknown: _ } = self;
-        User { id, email, name, role, created_at, updated_at, version }
-    }
-}
-
-/// The reason why work on the file ended: a refusal for one caller, or a failure of the engine.
-#[derive(Debug)]
-enum Failure {
-    Answer(StoreError),
-    Engine(Box<Error>),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Failure {
-        Failure::Answer(error)
-    }
-}
-
-/// redb has an error for each kind of operation, and one that they all turn into.
-macro_rules! engine_failures {
-    ($($error:ident),+) => {$(
-        impl From<::redb::$error> for Failure {
-            fn from(error: ::redb::$error) -> Failure {
-                Failure::Engine(Box::new(error.into()))
-            }
-        }
-    )+};
-}
-
-engine_failures!(
-    CommitError,
-    DatabaseError,
-    SetDurabilityError,
-    StorageError,
-    TableError,
-    TransactionError
-);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Invalid, User};
+use super::user::{Invalid, User};
 
 /// A selection of users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

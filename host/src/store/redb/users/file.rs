@@ -19,7 +19,8 @@ use ::redb::{
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{EMAILS, Failure, META, SCHEMA, SCHEMA_KEY, StoreError, USERS};
+use super::tables::{EMAILS, Failure, META, SCHEMA, SCHEMA_KEY, USERS};
+use crate::store::users::StoreError;
 
 const FILE_NAME: &str = "users.redb";
 

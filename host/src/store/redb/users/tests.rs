@@ -10,6 +10,7 @@ use std::task::Poll;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::users::Role;
 use crate::store::users::{Email, Name, PageLimit};
 
 fn open(dir: &TempDir) -> RedbUsers {

@@ -16,7 +16,8 @@ use tracing::error;
 use uuid::{ContextV7, Uuid};
 
 use super::file::{OpenError, UsersFile, begin};
-use super::{EMAILS, Failure, NewUser, Record, StoreError, USERS, User, UserChanges, email_key};
+use super::tables::{EMAILS, Failure, Record, USERS};
+use crate::store::users::{NewUser, StoreError, User, UserChanges, email_key};
 
 /// Writes that may wait. They hold 2 KB each at most; a disk that is this far behind needs quiet.
 const WAITING_MAX: usize = 4096;

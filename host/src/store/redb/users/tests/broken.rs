@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ::redb::backends::FileBackend;
 use ::redb::{BackendError, StorageBackend};
 
+use super::super::tables::{META, SCHEMA, SCHEMA_KEY};
 use super::*;
 
 fn refusal(dir: &TempDir) -> OpenError {
@@ -29,7 +30,7 @@ async fn what_a_newer_version_stored_outlives_a_change() {
         let record = users.file.with(|db| {
             Ok(db.begin_read()?.open_table(USERS)?.get(ada.id.as_u128())?.unwrap().value().to_vec())
         });
-        serde_json::from_slice::<Value>(&record.unwrap()).unwrap()
+        serde_json::from_slice::<serde_json::Value>(&record.unwrap()).unwrap()
     };
     let mut record = stored(&users);
     record["shoeSize"] = 39.into();
