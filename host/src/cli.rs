@@ -1,19 +1,19 @@
-//! What the binary does beside serving: commands for operators and for authors of plugins.
+//! The commands of the binary beside serving: two about plugins that are the server's own, and four
+//! for authors that the executable `arete-plugin` carries out.
 
-mod build;
 mod check;
-mod dev;
+mod hand_over;
 mod list;
-mod new;
-mod test;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-pub use self::test::{TestArgs, run as test};
-use crate::config::{Config, LogConfig};
+use self::hand_over::hand_over;
+use crate::config::{Config, Mistakes};
+use crate::observe;
 
 /// `EX_USAGE` of sysexits.h: the operator's input is wrong, so a restart won't help.
 pub const EX_USAGE: u8 = 64;
@@ -38,57 +38,56 @@ pub enum PluginCommand {
     List,
     /// Runs the conformance suite on a component: the author's cassettes, and all that goes wrong
     /// with vendors.
-    ///
-    /// Exits with 0 if it passes, with 1 if it doesn't, and with 64 if a file that it needs is
-    /// missing or wrong.
-    Test(TestArgs),
+    #[command(disable_help_flag = true)]
+    Test(HandedOver),
     /// Makes a folder with a small provider in it, to begin with.
-    New(new::NewArgs),
+    #[command(disable_help_flag = true)]
+    New(HandedOver),
     /// Makes a component of a project in any language.
-    Build(build::BuildArgs),
+    #[command(disable_help_flag = true)]
+    Build(HandedOver),
     /// Builds and serves a project, and does so again whenever one of its files is saved.
-    Dev(dev::DevArgs),
+    #[command(disable_help_flag = true)]
+    Dev(HandedOver),
 }
 
-impl PluginCommand {
-    /// What is logged while it runs. Most commands say themselves what is to be said.
-    pub fn logs(&self, config: &Config) -> LogConfig {
-        match self {
-            Self::Dev(_) => dev::logs(config),
-            _ => config.log.quiet(),
-        }
-    }
+/// Arguments that `arete-plugin` reads.
+#[derive(Debug, Args)]
+pub struct HandedOver {
+    /// The command's own arguments; `--help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    args: Vec<OsString>,
 }
 
-/// Runs a command.
+/// Runs a command. The settings are read only for a command of the server's own.
 ///
 /// # Errors
-/// What kept it from running at all.
-pub async fn plugin(command: PluginCommand, config: &Config) -> anyhow::Result<ExitCode> {
-    match command {
+/// The reason why it couldn't run at all.
+pub async fn plugin(
+    command: PluginCommand,
+    config: Result<Config, Mistakes>,
+) -> anyhow::Result<ExitCode> {
+    let (name, HandedOver { args }) = match command {
         PluginCommand::Check { file, provider } => {
-            check::run(&config.plugins, &file, provider.as_deref()).await
+            let config = config?;
+            let _logging = observe::init(&config.log.quiet());
+            return check::run(&config.plugins, &file, provider.as_deref()).await;
         }
-        PluginCommand::List => list::run(&config.plugins).await,
-        PluginCommand::Test(args) => Ok(test(args).await),
-        PluginCommand::New(args) => Ok(new::run(&args)),
-        PluginCommand::Build(args) => build::run(args).await,
-        PluginCommand::Dev(args) => dev::run(args, config).await,
-    }
+        PluginCommand::List => {
+            let config = config?;
+            let _logging = observe::init(&config.log.quiet());
+            return list::run(&config.plugins).await;
+        }
+        PluginCommand::Test(args) => ("test", args),
+        PluginCommand::New(args) => ("new", args),
+        PluginCommand::Build(args) => ("build", args),
+        PluginCommand::Dev(args) => ("dev", args),
+    };
+    hand_over(name, &args)
 }
 
-/// Speaks to whoever is at the terminal.
+/// Prints what a command was asked for.
 #[allow(clippy::print_stdout, reason = "what a command is asked for goes to standard output")]
 fn say(text: &str) {
     println!("{text}");
-}
-
-/// Says why a command failed, to whoever is at the terminal.
-#[allow(
-    clippy::print_stderr,
-    reason = "problems go to standard error, where those of compilers are"
-)]
-fn complain(problem: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("{problem}");
-    ExitCode::FAILURE
 }

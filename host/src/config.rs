@@ -17,7 +17,10 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::limits::{Limit, Limits};
+use self::vars::ReadSetting as _;
 pub use self::vars::Vars;
+#[cfg(test)]
+pub(crate) use self::vars::example;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -43,9 +43,6 @@ mod request_id;
 mod sync;
 mod time;
 
-// For plugins' authors.
-pub mod conformance;
-
 // For the benchmarks.
 #[cfg(feature = "pieces")]
 #[doc(hidden)]

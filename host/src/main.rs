@@ -40,26 +40,22 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let vars = Vars::load().map_err(|problem| Mistakes::one("DOTENV", problem));
-    let config = match vars.and_then(|vars| Config::parse(&vars)) {
-        Ok(config) => config,
-        Err(mistakes) => return wrong_settings(&mistakes),
-    };
+    let config = Vars::load()
+        .map_err(|problem| Mistakes::one("DOTENV", problem.to_string()))
+        .and_then(|vars| Config::parse(&vars));
     let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::CheckConfig => {
+        Command::CheckConfig => config.map_err(Into::into).map(|_| {
             say("The settings are right.");
-            return ExitCode::SUCCESS;
-        }
-        // It has settings of its own, and keeps its log for its report.
-        Command::Plugin(PluginCommand::Test(args)) => return cli::test(args).await,
-        Command::Plugin(command) => {
-            let _logging = observe::init(&command.logs(&config));
-            cli::plugin(command, &config).await
-        }
-        Command::Serve => {
-            let _logging = observe::init(&config.log);
-            serve(&config).await.map(|()| ExitCode::SUCCESS)
-        }
+            ExitCode::SUCCESS
+        }),
+        Command::Plugin(command) => cli::plugin(command, config).await,
+        Command::Serve => match config {
+            Ok(config) => {
+                let _logging = observe::init(&config.log);
+                serve(&config).await.map(|()| ExitCode::SUCCESS)
+            }
+            Err(mistakes) => Err(mistakes.into()),
+        },
     };
     done.unwrap_or_else(|error| match error.downcast_ref::<Mistakes>() {
         Some(mistakes) => wrong_settings(mistakes),

@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use reqwest::Method;
 use serde_json::{Value, json};
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::client::send;
 use crate::support::{App, ask, question, within};
@@ -30,7 +30,7 @@ async fn until_stats(app: &App, wanted: impl Fn(&Value) -> bool) {
 
 /// A vendor that answers each question with another text, so that an answer of before is known by
 /// it.
-fn numbered(vendor: &Upstream) {
+fn numbered(vendor: &MockVendor) {
     let count = std::sync::atomic::AtomicU32::new(0);
     vendor.always_with(move |_| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
@@ -40,7 +40,7 @@ fn numbered(vendor: &Upstream) {
 
 #[tokio::test]
 async fn the_same_question_is_asked_once_also_over_a_restart() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
 
@@ -63,7 +63,7 @@ async fn the_same_question_is_asked_once_also_over_a_restart() {
 
 #[tokio::test]
 async fn any_field_that_is_changed_is_another_question() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
     let tool = json!({ "name": "t", "inputSchema": { "type": "object" } });
@@ -111,7 +111,7 @@ async fn any_field_that_is_changed_is_another_question() {
 
 #[tokio::test]
 async fn fifty_equal_questions_at_once_are_one_call_and_fifty_answers() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let gate = Gate::new();
     vendor.reply(Reply::json(200, claude::message("for all")).wait_before_headers(&gate));
     let app = App::with_vendor(&vendor).start().await;
@@ -137,7 +137,7 @@ async fn fifty_equal_questions_at_once_are_one_call_and_fifty_answers() {
 
 #[tokio::test]
 async fn a_completed_stream_is_kept_for_both_kinds_of_question() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.reply(Reply::sse_text(claude::stream(&["Hel", "lo"])));
     let app = App::with_vendor(&vendor).start().await;
 
@@ -159,7 +159,7 @@ async fn a_completed_stream_is_kept_for_both_kinds_of_question() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_is_not_kept() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let text = claude::stream(&["Hel", "lo"]);
     let after_first = text.find("Hel").unwrap() + 40;
     vendor.reply(Reply::sse_text(text.clone()).close_mid_body(after_first));
@@ -173,7 +173,7 @@ async fn a_stream_that_breaks_off_is_not_kept() {
 
 #[tokio::test]
 async fn who_joins_a_stream_late_gets_what_was_said_and_then_the_rest() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let gate = Gate::new();
     // After message_start, ping, block_start and the first delta.
     vendor.reply(Reply::sse_text(claude::stream(&["Hel", "lo"])).wait_after(4, &gate));
@@ -196,7 +196,7 @@ async fn who_joins_a_stream_late_gets_what_was_said_and_then_the_rest() {
 
 #[tokio::test]
 async fn the_last_to_leave_ends_the_call_at_the_vendor() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let gate = Gate::new();
     vendor.reply(Reply::sse_text(claude::stream(&["Hel", "lo"])).wait_after(4, &gate));
     let app = App::with_vendor(&vendor).start().await;
@@ -211,7 +211,7 @@ async fn the_last_to_leave_ends_the_call_at_the_vendor() {
 
 #[tokio::test]
 async fn an_error_is_shared_by_those_who_waited_and_never_kept() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let gate = Gate::new();
     vendor.reply(
         Reply::json(400, claude::error("invalid_request_error", "no")).wait_before_headers(&gate),
@@ -233,7 +233,7 @@ async fn an_error_is_shared_by_those_who_waited_and_never_kept() {
 
 #[tokio::test]
 async fn a_bypass_neither_reads_nor_writes_nor_joins() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
     let bypass = ask("Hello", json!({ "useCache": false }));
@@ -246,7 +246,7 @@ async fn a_bypass_neither_reads_nor_writes_nor_joins() {
 
 #[tokio::test]
 async fn a_cache_that_is_off_is_off() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).set("LLM_CACHE_ENABLED", "False").start().await;
     for number in 1..=2 {
@@ -259,7 +259,7 @@ async fn a_cache_that_is_off_is_off() {
 
 #[tokio::test]
 async fn what_is_cleared_is_gone_also_after_a_restart() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
     app.chat(question("Hello")).await.ok();
@@ -270,7 +270,7 @@ async fn what_is_cleared_is_gone_also_after_a_restart() {
 
 #[tokio::test]
 async fn callers_with_other_keys_get_answers_of_their_own() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let keys = "ann:0123456789abcdef,bob:fedcba9876543210";
     let app = App::with_vendor(&vendor).set("ARETE_API_KEYS", keys).start().await;
@@ -327,7 +327,7 @@ async fn killed_under_load_it_starts_and_serves_only_whole_answers() {
 
 #[tokio::test]
 async fn the_time_to_live_is_the_callers_to_shorten() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     numbered(&vendor);
     let app = App::with_vendor(&vendor).start().await;
     for wrong in

@@ -1,8 +1,8 @@
 //! A client that leaves: the vendor's connection is closed at once, because tokens that nobody
 //! reads are money.
 
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, Raw, ask, question};
 
@@ -15,7 +15,7 @@ async fn cancelled(app: &App, nth: usize) -> Value {
 
 #[tokio::test]
 async fn a_client_that_leaves_before_the_vendors_headers_takes_the_call_with_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     for (nth, stream) in [false, true].into_iter().enumerate() {
         vendor.reply(Reply::stall());
@@ -35,7 +35,7 @@ async fn a_client_that_leaves_before_the_vendors_headers_takes_the_call_with_it(
 
 #[tokio::test]
 async fn a_client_that_leaves_while_a_whole_answer_comes_takes_the_call_with_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let gate = Gate::new();
     vendor.reply(Reply::json(200, claude::message("Hi")).wait_at(20, &gate));
@@ -48,7 +48,7 @@ async fn a_client_that_leaves_while_a_whole_answer_comes_takes_the_call_with_it(
 
 #[tokio::test]
 async fn a_client_that_leaves_a_stream_takes_the_call_with_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     for (nth, rudely) in [false, true].into_iter().enumerate() {
         let gate = Gate::new();
@@ -69,7 +69,7 @@ async fn a_client_that_leaves_a_stream_takes_the_call_with_it() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_and_leaves_takes_an_endless_stream_with_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_RESPONSE_LIMIT", "1000000000").start().await;
     let start = claude::events(&["Good "])[..4].concat();
     vendor.reply(Reply::sse([start]).endless(claude::text_delta(0, &"x".repeat(1_000))));
@@ -82,7 +82,7 @@ async fn a_client_that_reads_nothing_and_leaves_takes_an_endless_stream_with_it(
 
 #[tokio::test]
 async fn no_attempt_is_made_for_a_client_that_left_between_two() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let later = || {
         Reply::json(529, claude::error("overloaded_error", "Overloaded")).header("retry-after", "1")
@@ -104,7 +104,7 @@ async fn no_attempt_is_made_for_a_client_that_left_between_two() {
 
 #[tokio::test]
 async fn a_shared_call_goes_on_for_those_who_stay_and_ends_with_the_last() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("RUST_LOG", "info,arete=debug").start().await;
     let joined = |line: &Value| line["message"] == "Joined a call under way";
 

@@ -1,8 +1,8 @@
 //! A question and its whole answer: the shape that clients of the original service know, and what
 //! the vendor is sent.
 
+use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Reply, Upstream, claude};
 
 use crate::support::{App, KEY, ask, question};
 
@@ -32,7 +32,7 @@ async fn echo_answers_without_a_vendor_or_a_key() {
 
 #[tokio::test]
 async fn an_answer_has_the_original_services_exact_shape() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let mut message = claude::message("Hi");
     message["usage"] = json!({ "input_tokens": 12, "output_tokens": 6 });
@@ -55,7 +55,7 @@ async fn an_answer_has_the_original_services_exact_shape() {
 
 #[tokio::test]
 async fn the_vendor_is_sent_the_question_its_key_and_nothing_of_our_own() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.reply(Reply::json(200, claude::message("Hi")));
     app.chat(question("Hello")).await.ok();
@@ -80,7 +80,7 @@ async fn the_vendor_is_sent_the_question_its_key_and_nothing_of_our_own() {
 
 #[tokio::test]
 async fn whatever_the_caller_set_arrives_as_it_was_typed() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app =
         App::with_vendor(&vendor).set("ANTHROPIC_MODEL", "claude-of-the-operator").start().await;
     vendor.always(Reply::json(200, claude::message("Hi")));
@@ -145,7 +145,7 @@ fn blocks() -> Value {
 
 #[tokio::test]
 async fn tool_use_and_thinking_come_as_parts_and_go_back_as_they_came() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.reply(Reply::json(200, claude::message_with(blocks(), "tool_use")));
     vendor.reply(Reply::json(200, claude::message("It rains.")));
@@ -180,7 +180,7 @@ async fn tool_use_and_thinking_come_as_parts_and_go_back_as_they_came() {
 
 #[tokio::test]
 async fn several_text_blocks_are_joined_with_nothing_between() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let blocks = json!([{ "type": "text", "text": "One, " }, { "type": "text", "text": "two" }]);
     vendor.reply(Reply::json(200, claude::message_with(blocks, "max_tokens")));
@@ -193,7 +193,7 @@ async fn several_text_blocks_are_joined_with_nothing_between() {
 
 #[tokio::test]
 async fn a_caller_may_choose_among_the_providers_there_are() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let answer = app.chat(ask("Hi", json!({ "provider": "echo" }))).await.ok();
     assert_eq!(answer["provider"], "echo");
@@ -207,7 +207,7 @@ async fn a_caller_may_choose_among_the_providers_there_are() {
 
 #[tokio::test]
 async fn one_log_line_tells_how_a_request_went() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.reply(Reply::json(200, claude::message("Hi")));
     let answer = app.chat(ask("Hello", json!({ "useCache": false }))).await;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use mock_vendor::{MockVendor, Reply};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use upstream::{Reply, Upstream};
 
 use crate::support::{App, ask};
 
@@ -46,7 +46,7 @@ async fn one_in_rust_answers_plain_and_streamed() {
 
 #[tokio::test]
 async fn one_in_c_answers_plain_and_streamed_and_tells_failures() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let component = fs::read(folder().join("cohere-c.wasm")).unwrap();
     let url = vendor.url();
     let file = format!(

@@ -1,19 +1,19 @@
 //! The way out: a provider reaches what it was granted, by the very origin and the very kind of
 //! address, and an operator learns from the log what to write to allow more.
 
+use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Reply, Upstream, claude};
 
 use crate::support::{App, ask, question};
 
 /// The vendor as seen by another name of this machine.
-fn named(vendor: &Upstream, host: &str) -> String {
+fn named(vendor: &MockVendor, host: &str) -> String {
     vendor.url().replace("127.0.0.1", host)
 }
 
 #[tokio::test]
 async fn a_vendor_on_this_machine_is_reached_by_name_and_by_address() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     for base in [named(&vendor, "localhost"), vendor.url().to_owned()] {
         let app = App::with_vendor(&vendor).set("ANTHROPIC_BASE_URL", &base).start().await;
         vendor.reply(Reply::json(200, claude::message("Good morning")));
@@ -23,7 +23,7 @@ async fn a_vendor_on_this_machine_is_reached_by_name_and_by_address() {
 
 #[tokio::test]
 async fn a_denial_tells_the_operator_the_lines_to_add_and_no_spelling_gets_around_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_echo().plugin(arete_artifacts::STRAY).start().await;
     for (host, origin) in [
         ("127.0.0.1", "127.0.0.1"),
@@ -54,7 +54,7 @@ async fn a_denial_tells_the_operator_the_lines_to_add_and_no_spelling_gets_aroun
 
 #[tokio::test]
 async fn a_vendor_whose_head_is_too_large_is_told_by_the_limits_key() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     vendor
         .reply(Reply::json(200, claude::message("Hello")).header("x-long", "x".repeat(100 << 10)));

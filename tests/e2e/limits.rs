@@ -1,6 +1,6 @@
 //! What the door bounds: slow clients, large heads, too many at once.
 
-use upstream::{Gate, Reply, Upstream, claude};
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 
 use crate::support::{App, Raw, question, raw};
 
@@ -50,7 +50,7 @@ async fn a_body_that_breaks_off_is_nobody_elses_problem() {
 
 #[tokio::test]
 async fn one_request_more_than_may_be_at_work_is_turned_away() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("HTTP_MAX_REQUESTS", "1").start().await;
     let gate = Gate::new();
     vendor.reply(Reply::json(200, claude::message("Hi")).wait_before_headers(&gate));
@@ -71,7 +71,7 @@ async fn one_request_more_than_may_be_at_work_is_turned_away() {
 
 #[tokio::test]
 async fn one_call_more_than_a_provider_may_have_is_turned_away() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_CALLS", "1").start().await;
     let gate = Gate::new();
     vendor.reply(Reply::json(200, claude::message("Hi")).wait_before_headers(&gate));

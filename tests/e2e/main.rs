@@ -17,7 +17,6 @@
 
 mod support;
 
-mod author;
 mod cache;
 mod cancel;
 mod chat;
@@ -27,7 +26,6 @@ mod compiled;
 mod config;
 mod door;
 mod egress;
-mod kit;
 mod limits;
 mod openapi;
 mod plugins;

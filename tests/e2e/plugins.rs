@@ -12,9 +12,9 @@ mod walls;
 use std::sync::{Arc, Weak};
 
 use arete_artifacts as guests;
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, Builder, ask, question};
 
@@ -107,7 +107,7 @@ fn assert_limit(problem: &Value, plugin: &str, of: &str, (key, allowed): (&str, 
 
 #[tokio::test]
 async fn a_stream_under_way_notices_nothing_of_any_of_them() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let disturbers =
         [guests::CHATTER, guests::FLOOD, guests::HOG, guests::LEAKER, guests::SPIN, guests::TRAP];
     let app = disturbers

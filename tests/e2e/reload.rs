@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use reqwest::Method;
 use serde_json::{Value, json};
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, Builder, EventStream, KEY, ask, within};
 
@@ -89,7 +89,7 @@ async fn a_component_dropped_in_is_a_provider_until_it_is_taken_away() {
 
 #[tokio::test]
 async fn a_new_version_takes_over_while_a_stream_ends_on_the_one_it_began_with() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let file = |component: &str| {
         let url = vendor.url();
         format!(
@@ -220,7 +220,7 @@ async fn a_variable_put_into_the_file_of_settings_is_found_when_the_provider_is_
 
 #[tokio::test]
 async fn one_component_serves_several_providers() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let file = |path: &str, key: &str| {
         let url = vendor.url();
         format!(

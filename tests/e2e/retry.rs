@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, ask, question};
 
@@ -23,7 +23,7 @@ fn retries(app: &App) -> Vec<Value> {
 
 #[tokio::test]
 async fn an_overloaded_vendor_is_asked_again() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.replies([overloaded(), hi()]);
     let answer = app.chat(question("Hello")).await;
@@ -45,7 +45,7 @@ async fn an_overloaded_vendor_is_asked_again() {
 
 #[tokio::test]
 async fn a_vendor_that_keeps_failing_is_given_up_after_the_last_retry() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "3").start().await;
     vendor.replies((0..5).map(|_| Reply::json(500, claude::error("api_error", "Oh."))));
     let answer = app.chat(question("Hello")).await;
@@ -59,7 +59,7 @@ async fn a_vendor_that_keeps_failing_is_given_up_after_the_last_retry() {
 
 #[tokio::test]
 async fn what_no_retry_can_mend_is_asked_once() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     for (status, kind) in [
         (400, "invalid_request_error"),
@@ -83,7 +83,7 @@ async fn what_no_retry_can_mend_is_asked_once() {
 
 #[tokio::test]
 async fn no_retries_means_one_attempt() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     vendor.always(overloaded());
     let answer = app.chat(question("Hello")).await;
@@ -94,7 +94,7 @@ async fn no_retries_means_one_attempt() {
 
 #[tokio::test]
 async fn a_wait_longer_than_a_minute_is_the_callers_to_make() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let limited = Reply::json(429, claude::error("rate_limit_error", "Slower, please."));
     vendor.always(limited.header("retry-after", "120"));
@@ -106,7 +106,7 @@ async fn a_wait_longer_than_a_minute_is_the_callers_to_make() {
 
 #[tokio::test]
 async fn the_vendor_is_given_the_time_it_asks_for() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let limited = Reply::json(429, claude::error("rate_limit_error", "Slower, please."));
     vendor.replies([limited.header("retry-after", "1"), hi()]);
@@ -120,7 +120,7 @@ async fn the_vendor_is_given_the_time_it_asks_for() {
 
 #[tokio::test]
 async fn connections_that_fail_before_an_answer_are_made_again() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.replies([
         hi().reset_before_headers(),
@@ -134,7 +134,7 @@ async fn connections_that_fail_before_an_answer_are_made_again() {
 
 #[tokio::test]
 async fn a_vendor_that_nobody_can_reach_is_a_502_after_the_retries() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "2").start().await;
     vendor.stop().await;
     let answer = app.chat(question("Hello")).await;
@@ -145,7 +145,7 @@ async fn a_vendor_that_nobody_can_reach_is_a_502_after_the_retries() {
 
 #[tokio::test]
 async fn a_stream_is_asked_for_again_only_until_the_client_has_heard_something() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let events = claude::events(&["Good ", "morning"]);
     let fails_after = |count: usize| {
@@ -179,7 +179,7 @@ async fn a_stream_is_asked_for_again_only_until_the_client_has_heard_something()
 
 #[tokio::test]
 async fn the_deadline_bounds_everything() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_TIMEOUT", "300ms").start().await;
 
     vendor.reply(Reply::stall());

@@ -1,9 +1,9 @@
 //! Secrets: keys, prompts and answers are in no log line, however much is logged, and a vendor that
 //! gives our key away doesn't get it past us.
 
+use mock_vendor::{MockVendor, Reply, claude};
 use reqwest::Method;
 use serde_json::json;
-use upstream::{Reply, Upstream, claude};
 
 use crate::support::{Answer, App, EventStream, KEY, ask, client, question};
 
@@ -14,7 +14,7 @@ const CALLER_KEY: &str = "marker-of-the-caller-key-31c4";
 
 #[tokio::test]
 async fn no_log_line_holds_a_key_a_prompt_or_an_answer() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor)
         .set("RUST_LOG", "trace")
         .set("ANTHROPIC_API_KEY", VENDOR_KEY)
@@ -67,7 +67,7 @@ async fn no_log_line_holds_a_key_a_prompt_or_an_answer() {
 
 #[tokio::test]
 async fn a_key_that_the_vendor_repeats_reaches_neither_client_nor_log() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     let words = format!("invalid x-api-key: {KEY}");
     let refused = claude::error("authentication_error", &words);

@@ -1,8 +1,8 @@
 //! Signals: what runs may end, nothing new begins, and the process goes when it said it would.
 
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::json;
 use tokio::net::TcpStream;
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, Raw, ask, question};
 
@@ -27,7 +27,7 @@ async fn an_idle_server_stops_at_once_and_closes_idle_connections() {
 
 #[tokio::test]
 async fn what_is_under_way_may_end_within_the_grace() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let mut app = App::with_vendor(&vendor).start().await;
     let gate = Gate::new();
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &gate));
@@ -53,7 +53,7 @@ async fn what_is_under_way_may_end_within_the_grace() {
 
 #[tokio::test]
 async fn what_outlives_the_grace_is_cut_with_an_error() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let mut app = App::with_vendor(&vendor).set("SHUTDOWN_GRACE", "200ms").start().await;
     vendor
         .reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &Gate::new()));
@@ -76,7 +76,7 @@ async fn what_outlives_the_grace_is_cut_with_an_error() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let mut app = App::with_vendor(&vendor).set("SHUTDOWN_GRACE", "1h").start().await;
     vendor.reply(Reply::stall());
     let mut client = Raw::chat(&app, &ask("Hello", json!({ "stream": true }))).await;
@@ -90,7 +90,7 @@ async fn a_second_signal_ends_it_at_once() {
 
 #[tokio::test]
 async fn a_client_that_never_reads_does_not_keep_the_server() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor)
         .set("SHUTDOWN_GRACE", "100ms")
         .set("LLM_RESPONSE_LIMIT", "1000000000");

@@ -1,8 +1,8 @@
 //! A streamed answer: events as soon as there is something to tell, the same answer however the
 //! vendor's bytes are cut.
 
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Gate, Reply, Upstream, claude};
 
 use crate::support::{App, question};
 
@@ -40,7 +40,7 @@ async fn echo_streams_word_by_word() {
 
 #[tokio::test]
 async fn the_first_words_are_there_before_the_vendor_has_sent_the_last() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let gate = Gate::new();
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &gate));
@@ -60,7 +60,7 @@ async fn the_first_words_are_there_before_the_vendor_has_sent_the_last() {
 
 #[tokio::test]
 async fn an_answer_is_the_same_however_its_bytes_arrive() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let words = ["H\u{e4}, ", "\u{65e5}\u{672c} ", "\u{1f980}\u{200d}\u{1f9ba}", " \"\\n\" \n"];
     let text = claude::stream(&words);
@@ -101,7 +101,7 @@ fn without_names(text: &str) -> String {
 
 #[tokio::test]
 async fn tool_use_and_thinking_are_streamed_and_told_whole_at_the_end() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     vendor.reply(Reply::sse([
         claude::message_start(),
@@ -144,7 +144,7 @@ async fn tool_use_and_thinking_are_streamed_and_told_whole_at_the_end() {
 
 #[tokio::test]
 async fn an_error_after_the_first_words_is_an_event_and_the_stream_is_never_done() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let mut events = claude::events(&["Half an "])[..4].to_vec();
     events.push(claude::error_event("overloaded_error", "Overloaded"));
@@ -165,7 +165,7 @@ async fn an_error_after_the_first_words_is_an_event_and_the_stream_is_never_done
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_fails_and_is_never_done() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).start().await;
     let text = claude::stream(&["Half an ", "answer"]);
     let heard = text.find("Half an ").unwrap()
@@ -208,7 +208,7 @@ async fn fails_after_half(app: &App, how: &str, gate: &Gate) {
 
 #[tokio::test]
 async fn a_failure_before_the_first_words_is_an_ordinary_status() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     let in_band = [claude::message_start(), claude::error_event("overloaded_error", "Overloaded")];
     for (how, reply, status, code) in [
@@ -243,7 +243,7 @@ async fn a_failure_before_the_first_words_is_an_ordinary_status() {
 
 #[tokio::test]
 async fn silence_is_filled_with_comments() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("HTTP_HEARTBEAT", "20ms").start().await;
     let (before, within) = (Gate::new(), Gate::new());
     let reply = Reply::sse_text(claude::stream(&["Good ", "morning"]));
@@ -263,7 +263,7 @@ async fn silence_is_filled_with_comments() {
 
 #[tokio::test]
 async fn a_failure_after_silence_is_an_event_because_the_status_is_already_sent() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("HTTP_HEARTBEAT", "20ms").start().await;
     let gate = Gate::new();
     let refused = Reply::json(400, claude::error("invalid_request_error", "max_tokens: too many"));

@@ -1,14 +1,14 @@
 //! Vendors that refuse, fail, or answer what isn't an answer: each becomes a status and a sentence
 //! that a person can act on, never a hang, a crash or an empty answer.
 
+use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Reply, Upstream, claude};
 
 use crate::support::{App, ask, question};
 
 #[tokio::test]
 async fn each_refusal_of_the_vendor_has_its_status() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     for (status, kind, expected, code, retry_after) in [
         (400, "invalid_request_error", 400, "invalid-request", None),
@@ -45,7 +45,7 @@ async fn each_refusal_of_the_vendor_has_its_status() {
 
 #[tokio::test]
 async fn the_vendors_retry_after_is_passed_on() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     for (header, value, expected) in [
         ("retry-after", "7", "7"),
@@ -63,7 +63,7 @@ async fn the_vendors_retry_after_is_passed_on() {
 
 #[tokio::test]
 async fn an_answer_that_is_none_is_a_502_that_says_so() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
     let html = "<html><body><h1>502 Bad Gateway</h1>nginx</body></html>";
     let page = |status| Reply::status(status).header("content-type", "text/html").body(html);
@@ -125,7 +125,7 @@ async fn an_answer_that_is_none_is_a_502_that_says_so() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_at_its_limit() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor)
         .set("LLM_MAX_RETRIES", "0")
         .set("LLM_RESPONSE_LIMIT", "100000")
@@ -152,7 +152,7 @@ async fn an_answer_without_end_is_cut_at_its_limit() {
 
 #[tokio::test]
 async fn an_event_larger_than_its_limit_is_a_failure() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor)
         .set("LLM_MAX_RETRIES", "0")
         .set("LLM_EVENT_LIMIT", "10000")
@@ -180,7 +180,7 @@ async fn an_event_larger_than_its_limit_is_a_failure() {
 
 #[tokio::test]
 async fn a_vendor_that_falls_silent_is_given_up() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor)
         .set("LLM_MAX_RETRIES", "0")
         .set("LLM_IDLE_TIMEOUT", "200ms")

@@ -10,7 +10,7 @@ use crate::repository::{cargo, program, root, run as run_command, target_dir};
 pub(crate) fn run(args: &[String]) -> Result<()> {
     // One after the other: together they would get the features of both, and Arete isn't shipped
     // with the benchmark's.
-    for package in ["arete", "bench"] {
+    for package in ["arete", "arete-bench"] {
         run_command(cargo().args(["build", "--release", "--locked", "--package", package]))?;
     }
     let target = target_dir()?;
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
     let bundled = guest_build::build_into(&target.join("guests"), root(), BARE_TARGET, &selection)
         .map_err(Error::msg)?;
-    let mut bench = program(release.join("bench"));
+    let mut bench = program(release.join("arete-bench"));
     // Plugins in other languages are measured where they are built; `cargo xtask plugins --all`
     // does that.
     bench.arg("--components").args([bundled, target.join("plugins")]);

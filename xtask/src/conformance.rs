@@ -2,13 +2,13 @@
 //! what they cost.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::plugins;
-use crate::repository::{cargo, program, root, run as run_command};
+use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
 /// Where the table stands, between these two lines.
 const DOCS: &str = "docs/plugins.md";
@@ -28,6 +28,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         names.retain(|name| root().join("plugins").join(name).join("cassettes").is_dir());
     }
     ensure!(!names.is_empty(), "no plugin has cassettes");
+    let tools = tools(release)?;
     let mut table = vec![
         "| Plugin | Language | Component | Compiling, once | A call | Checks |".to_owned(),
         "|---|---|---|---|---|---|".to_owned(),
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for name in &names {
         let component = plugins::build(name)?;
         own_tests(name)?;
-        let (report, passed) = test(name, &component, release)?;
+        let (report, passed) = test(&tools, name, &component)?;
         table.push(row(name, &report));
         if !passed {
             failed.push(name.as_str());
@@ -67,21 +68,26 @@ fn own_tests(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The report of one plugin, also printed, and whether it passed.
-fn test(name: &str, component: &Path, release: bool) -> Result<(String, bool)> {
+/// Compiles the server and the tools beside it, and returns the tools.
+fn tools(release: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--package", "arete", "--package", "arete-plugin-kit"]);
+    run_command(build.args(release.then_some("--release")))?;
+    let profile = if release { "release" } else { "debug" };
+    let file = format!("arete-plugin{}", std::env::consts::EXE_SUFFIX);
+    Ok(target_dir()?.join(profile).join(file))
+}
+
+/// Runs the suite on one plugin, prints its report, and returns it and whether the plugin passed.
+fn test(tools: &Path, name: &str, component: &Path) -> Result<(String, bool)> {
     let project = root().join("plugins").join(name);
-    let mut test = cargo();
-    test.args(["run", "--quiet", "--locked", "--package", "arete"])
-        .args(release.then_some("--release"));
-    test.args(["--", "plugin", "test"])
-        .arg(component)
-        .arg("--cassettes")
-        .arg(project.join("cassettes"));
+    let mut test = program(tools);
+    test.arg("test").arg(component).arg("--cassettes").arg(project.join("cassettes"));
     let provider = project.join("provider.toml");
     if provider.is_file() {
         test.arg("--provider").arg(provider);
     }
-    let output = test.stderr(Stdio::inherit()).output().context("cargo can't be run")?;
+    let output = test.stderr(Stdio::inherit()).output().context("arete-plugin can't be run")?;
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{report}");
     Ok((report, output.status.success()))

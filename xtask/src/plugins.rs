@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
-use arete_author::{Options, Project};
+use arete_plugin_kit::{Options, Project};
 use guest_build::{BARE_TARGET, BUNDLED};
 use sha2::{Digest, Sha256};
 

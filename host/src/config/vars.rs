@@ -1,97 +1,48 @@
-//! Where settings come from: the process environment over `.env`, read once into a map, so that
-//! nothing later reads the environment and tests pass a map of their own.
+//! Settings as values: counts, times, sizes and switches, each read from its text by one rule. The
+//! texts come from [`Vars`].
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
+
+pub use arete_vars::Vars;
 
 use super::Mistakes;
 
-/// Settings by name. Empty values count as not set.
-#[derive(Clone, Default)]
-pub struct Vars {
-    /// Of the process: they win.
-    process: Arc<BTreeMap<String, String>>,
-    /// Of the file.
-    file: Arc<BTreeMap<String, String>>,
-    /// Where the file is, if there may be one.
-    path: Option<PathBuf>,
+/// Settings read as values. A wrong one is added to the mistakes, and its default stands for it.
+pub(super) trait ReadSetting {
+    /// Returns a value parsed by its type's own rules, or `default`.
+    fn parse<T: FromStr>(
+        &self,
+        name: &'static str,
+        default: T,
+        what: &str,
+        mistakes: &mut Mistakes,
+    ) -> T;
+
+    /// Returns a count between two bounds.
+    fn count(
+        &self,
+        name: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+        mistakes: &mut Mistakes,
+    ) -> u64;
+
+    /// Returns a switch.
+    fn switch(&self, name: &'static str, default: bool, mistakes: &mut Mistakes) -> bool;
+
+    /// Returns a length of time between two bounds: milliseconds, or a number with a unit.
+    fn duration(
+        &self,
+        name: &'static str,
+        default: Duration,
+        range: std::ops::RangeInclusive<Duration>,
+        mistakes: &mut Mistakes,
+    ) -> Duration;
 }
 
-impl Vars {
-    /// The process environment, and beneath it the file `.env` in the working directory, if there
-    /// is one.
-    ///
-    /// # Errors
-    /// A sentence, without the file's contents, when `.env` can't be read.
-    pub fn load() -> Result<Self, String> {
-        // Names and values that aren't UTF-8 can't be settings of ours.
-        let process = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        Self { process: Arc::new(process.collect()), path: Some(".env".into()), ..Self::default() }
-            .read_again()
-    }
-
-    /// The same with the file as it is now: a provider's file may name a variable that was put
-    /// there since.
-    ///
-    /// # Errors
-    /// A sentence, without the file's contents, when `.env` can't be read.
-    pub fn read_again(&self) -> Result<Self, String> {
-        let Some(path) = &self.path else { return Ok(self.clone()) };
-        Ok(Self { file: Arc::new(Self::from_file(path)?), ..self.clone() })
-    }
-
-    /// The same with another value for one setting, whatever the environment and the file say.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        Arc::make_mut(&mut self.process).insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    fn from_file(path: &Path) -> Result<BTreeMap<String, String>, String> {
-        let lines = match dotenvy::from_path_iter(path) {
-            Ok(lines) => lines,
-            Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-            Err(dotenvy::Error::Io(error)) => return Err(format!(".env can't be read: {error}")),
-            Err(_) => return Err(".env can't be read".into()),
-        };
-        let mut vars = BTreeMap::new();
-        for line in lines {
-            match line {
-                Ok((name, value)) => vars.insert(name, value),
-                // The error of a bad line quotes the line, which may hold a key.
-                Err(_) => {
-                    let read = vars.len();
-                    return Err(format!(
-                        ".env has a line that isn't NAME=value (after the first {read} settings); quote values that \
-                         hold spaces"
-                    ));
-                }
-            };
-        }
-        Ok(vars)
-    }
-
-    /// `.env.example` as a process has it that reads it.
-    #[cfg(test)]
-    pub(crate) fn example() -> Self {
-        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example"));
-        Self { path: Some(path), ..Self::default() }.read_again().unwrap()
-    }
-
-    /// The value of a setting, without white space around it.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.process.get(name).or_else(|| self.file.get(name));
-        value.map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    /// A value parsed by its type's own rules, or `default`.
-    pub(super) fn parse<T: FromStr>(
+impl ReadSetting for Vars {
+    fn parse<T: FromStr>(
         &self,
         name: &'static str,
         default: T,
@@ -105,8 +56,7 @@ impl Vars {
         })
     }
 
-    /// A count between two bounds.
-    pub(super) fn count(
+    fn count(
         &self,
         name: &'static str,
         default: u64,
@@ -122,13 +72,7 @@ impl Vars {
         default
     }
 
-    /// A switch.
-    pub(super) fn switch(
-        &self,
-        name: &'static str,
-        default: bool,
-        mistakes: &mut Mistakes,
-    ) -> bool {
+    fn switch(&self, name: &'static str, default: bool, mistakes: &mut Mistakes) -> bool {
         let Some(value) = self.get(name) else { return default };
         match value.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => true,
@@ -143,8 +87,7 @@ impl Vars {
         }
     }
 
-    /// A length of time between two bounds: milliseconds, or a number with a unit.
-    pub(super) fn duration(
+    fn duration(
         &self,
         name: &'static str,
         default: Duration,
@@ -172,18 +115,10 @@ impl Vars {
     }
 }
 
-impl<const N: usize> From<[(&str, &str); N]> for Vars {
-    fn from(pairs: [(&str, &str); N]) -> Self {
-        let process = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { process: Arc::new(process), ..Self::default() }
-    }
-}
-
-/// Values may be secrets.
-impl fmt::Debug for Vars {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Vars")
-    }
+/// Returns `.env.example` as a process has it that reads it.
+#[cfg(test)]
+pub(crate) fn example() -> Vars {
+    Vars::of_file(concat!(env!("CARGO_MANIFEST_DIR"), "/../.env.example")).unwrap()
 }
 
 /// A bare number is milliseconds, as the original service had it; `ms`, `s`, `m`, `h` and `d` say
@@ -237,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_example_shows_the_defaults() {
-        let shown = Config::parse(&Vars::example()).unwrap();
+        let shown = Config::parse(&example()).unwrap();
         assert_eq!(
             format!("{shown:#?}"),
             format!("{:#?}", Config::parse(&Vars::default()).unwrap())
@@ -252,30 +187,5 @@ mod tests {
         assert_eq!(parse_size("1 GB"), None);
         assert_eq!(parse_size("-1"), None);
         assert_eq!(parse_size("18446744073709551615 GiB"), None);
-    }
-
-    #[test]
-    fn the_process_wins_over_the_file_which_may_change() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let process = Arc::new(BTreeMap::from([("A".to_owned(), "process".to_owned())]));
-        let vars = Vars { process, path: Some(file.path().to_owned()), ..Vars::default() };
-        std::fs::write(&file, "A=file\nB=file\n").unwrap();
-        assert_eq!(vars.get("B"), None);
-        let vars = vars.read_again().unwrap();
-        assert_eq!((vars.get("A"), vars.get("B")), (Some("process"), Some("file")));
-    }
-
-    #[test]
-    fn an_empty_value_is_no_value() {
-        let vars = Vars::from([("A", ""), ("B", "  "), ("C", " c ")]);
-        assert_eq!((vars.get("A"), vars.get("B"), vars.get("C")), (None, None, Some("c")));
-    }
-
-    #[test]
-    fn a_bad_line_is_reported_without_its_text() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, "A=1\nsk-secret value without a name\n").unwrap();
-        let message = Vars::from_file(file.path()).err().unwrap();
-        assert!(!message.contains("sk-secret"), "{message}");
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use http::HeaderName;
+use mock_vendor::MockVendor;
 use secrecy::SecretString;
-use upstream::Upstream;
 use url::Url;
 
 use super::*;
@@ -48,13 +48,13 @@ async fn refused(egress: &Arc<Egress>, url: &str) -> SendError {
 }
 
 /// Sends to a vendor within these limits.
-async fn within(vendor: &Upstream, limits: EgressLimits) -> Result<Reply, SendError> {
+async fn within(vendor: &MockVendor, limits: EgressLimits) -> Result<Reply, SendError> {
     let egress = egress_of(grant(vendor.url()), limits, loopback);
     outbound(&egress).send(get(vendor.url())).await
 }
 
 /// The vendor's address by a name that looks public.
-fn public(vendor: &Upstream) -> String {
+fn public(vendor: &MockVendor) -> String {
     vendor.url().replace("127.0.0.1", "api.example.com")
 }
 
@@ -77,7 +77,7 @@ async fn only_the_very_origin_that_was_granted_is_reached() {
 
 #[tokio::test]
 async fn a_public_name_that_leads_inside_is_denied_and_nobody_is_connected_to() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let url = public(&vendor);
     let SendError::Denied(reason) = refused(&egress(grant(&url)), &url).await else {
         panic!("not denied")
@@ -88,8 +88,8 @@ async fn a_public_name_that_leads_inside_is_denied_and_nobody_is_connected_to() 
 
 #[tokio::test]
 async fn a_private_grant_an_inside_name_and_an_address_are_reached() {
-    let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::status(204));
+    let vendor = MockVendor::start().await;
+    vendor.always(mock_vendor::Reply::status(204));
     let private = Grant { private: true, ..grant(&public(&vendor)) };
     let named = grant(&vendor.url().replace("127.0.0.1", "ollama"));
     let literal = grant(vendor.url());
@@ -112,7 +112,7 @@ async fn metadata_is_reached_by_no_name() {
 
 #[tokio::test]
 async fn nothing_leaves_while_a_provider_describes_itself() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let mut shut = CallEgress::shut(egress(grant(vendor.url())), Meter::default());
     assert!(matches!(shut.send(get(vendor.url())).await, Err(SendError::Denied(_))));
     assert_eq!(vendor.connections_total(), 0);
@@ -120,8 +120,8 @@ async fn nothing_leaves_while_a_provider_describes_itself() {
 
 #[tokio::test]
 async fn providers_share_no_connection_and_calls_of_one_do() {
-    let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::status(200).body("{}"));
+    let vendor = MockVendor::start().await;
+    vendor.always(mock_vendor::Reply::status(200).body("{}"));
     for (calls, connections) in [(3, 1), (2, 2)] {
         let egress = egress(grant(vendor.url()));
         for _ in 0..calls {
@@ -133,7 +133,7 @@ async fn providers_share_no_connection_and_calls_of_one_do() {
 
 #[tokio::test]
 async fn the_granted_key_is_sent_and_the_guests_own_is_not() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
     let headers = vec![
         header("X-API-Key", "forged"),
@@ -151,7 +151,7 @@ async fn the_granted_key_is_sent_and_the_guests_own_is_not() {
 
 #[tokio::test]
 async fn a_header_granted_elsewhere_is_not_the_guests_unless_it_is_plain() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let set = |name: &'static str| (HeaderName::from_static(name), SecretString::from("granted"));
     let elsewhere = vec![set("x-team"), set("content-type")];
     let elsewhere = Grant { headers: elsewhere, ..grant("https://api.example.com") };
@@ -171,9 +171,9 @@ async fn a_header_granted_elsewhere_is_not_the_guests_unless_it_is_plain() {
 
 #[tokio::test]
 async fn redirects_are_answers() {
-    let vendor = Upstream::start().await;
-    let elsewhere = Upstream::start().await;
-    vendor.reply(upstream::Reply::status(307).header("location", elsewhere.url()));
+    let vendor = MockVendor::start().await;
+    let elsewhere = MockVendor::start().await;
+    vendor.reply(mock_vendor::Reply::status(307).header("location", elsewhere.url()));
     let reply = outbound(&egress(grant(vendor.url()))).send(get(vendor.url())).await.unwrap();
     assert_eq!((reply.status(), reply.header("location").as_deref()), (307, Some(elsewhere.url())));
     assert_eq!(elsewhere.connections_total(), 0);
@@ -181,11 +181,11 @@ async fn redirects_are_answers() {
 
 #[tokio::test]
 async fn a_key_that_comes_back_is_taken_out_of_every_piece() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let said = format!("a {KEY}\n{KEY} sk-ant-gra");
     let clean = "a [redacted]\n[redacted] sk-ant-gra";
     vendor.always(
-        upstream::Reply::status(200)
+        mock_vendor::Reply::status(200)
             .body(said.clone())
             .header("x-echo", format!("<{KEY}>"))
             .cut_every(3),
@@ -222,11 +222,11 @@ fn assert_beyond<T>(result: Result<T, SendError>, limit: &str, key: &str) {
 #[tokio::test]
 async fn a_silent_vendor_meets_the_limit_for_its_silence() {
     const SHORT: Duration = Duration::from_millis(50);
-    let vendor = Upstream::start().await;
-    vendor.reply(upstream::Reply::stall());
+    let vendor = MockVendor::start().await;
+    vendor.reply(mock_vendor::Reply::stall());
     let limits = EgressLimits { first_byte: SHORT, ..EgressLimits::default() };
     assert_beyond(within(&vendor, limits).await, "50ms", "first-byte-timeout");
-    vendor.reply(upstream::Reply::status(200).body("0123456789").stall_mid_body(5));
+    vendor.reply(mock_vendor::Reply::status(200).body("0123456789").stall_mid_body(5));
     let limits = EgressLimits { idle: SHORT, ..EgressLimits::default() };
     assert_beyond(within(&vendor, limits).await.unwrap().text().await, "50ms", "idle-timeout");
 }
@@ -248,10 +248,10 @@ async fn a_name_that_is_never_resolved_meets_the_limit_for_connecting() {
 
 #[tokio::test]
 async fn large_answers_and_heads_meet_their_limits() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let base = EgressLimits::default();
     vendor.always(
-        upstream::Reply::status(200).body("x".repeat(200)).header("x-long", "y".repeat(300)),
+        mock_vendor::Reply::status(200).body("x".repeat(200)).header("x-long", "y".repeat(300)),
     );
     let limits = EgressLimits { response_bytes: 100, ..base };
     assert_beyond(
@@ -271,8 +271,8 @@ async fn large_answers_and_heads_meet_their_limits() {
         "header-bytes",
     );
 
-    let many =
-        (0..30).fold(upstream::Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    let many = (0..30)
+        .fold(mock_vendor::Reply::status(200), |reply, n| reply.header(&format!("x-{n}"), "1"));
     vendor.always(many);
     assert!(within(&vendor, base).await.is_ok());
     assert_beyond(within(&vendor, EgressLimits { headers: 20, ..base }).await, "20", "headers");
@@ -280,8 +280,8 @@ async fn large_answers_and_heads_meet_their_limits() {
 
 #[tokio::test]
 async fn one_call_sends_so_many_requests_and_the_next_begins_anew() {
-    let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::status(204));
+    let vendor = MockVendor::start().await;
+    vendor.always(mock_vendor::Reply::status(204));
     let egress = egress_of(
         grant(vendor.url()),
         EgressLimits { requests: 2, ..EgressLimits::default() },
@@ -299,7 +299,7 @@ async fn one_call_sends_so_many_requests_and_the_next_begins_anew() {
 
 #[tokio::test]
 async fn errors_do_not_quote_the_url() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let url = vendor.url().to_owned();
     vendor.stop().await;
     let SendError::Connection(text) =
@@ -321,8 +321,8 @@ fn a_granted_header_that_is_not_valid_is_found_when_the_provider_is_loaded() {
 
 #[tokio::test]
 async fn events_that_came_together_are_given_together() {
-    let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::sse(["data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"]));
+    let vendor = MockVendor::start().await;
+    vendor.always(mock_vendor::Reply::sse(["data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4"]));
     let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
     let events = reply.next_events().await.unwrap();
     assert_eq!(events.iter().map(|event| &*event.data).collect::<Vec<_>>(), ["1", "2", "3"]);
@@ -331,15 +331,17 @@ async fn events_that_came_together_are_given_together() {
 
 #[tokio::test]
 async fn what_went_wrong_is_said_after_what_came_before_it() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let long = format!("data: 1\n\ndata: {}\n\n", "x".repeat(2_000));
     let limits = EgressLimits { event_bytes: 1_000, ..EgressLimits::default() };
-    vendor.reply(upstream::Reply::sse([&*long]));
+    vendor.reply(mock_vendor::Reply::sse([&*long]));
     let mut reply = within(&vendor, limits).await.unwrap();
     assert_eq!(reply.next_events().await.unwrap().len(), 1);
     assert_beyond(reply.next_events().await, "1000 bytes", "event-bytes");
 
-    vendor.reply(upstream::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n").close_mid_body(20));
+    vendor.reply(
+        mock_vendor::Reply::sse_text("data: 1\n\ndata: 2\n\ndata: 3\n\n").close_mid_body(20),
+    );
     let mut reply = within(&vendor, limits).await.unwrap();
     let mut events = Vec::new();
     let error = loop {
@@ -354,8 +356,8 @@ async fn what_went_wrong_is_said_after_what_came_before_it() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_on_closes_its_connection() {
-    let vendor = Upstream::start().await;
-    vendor.always(upstream::Reply::sse(["data: 1\n\n"]).endless("data: 2\n\n"));
+    let vendor = MockVendor::start().await;
+    vendor.always(mock_vendor::Reply::sse(["data: 1\n\n"]).endless("data: 2\n\n"));
     let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
     assert!(!reply.next_events().await.unwrap().is_empty());
     drop(reply);

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use arete_artifacts as guests;
+use mock_vendor::MockVendor;
 use serde_json::json;
-use upstream::Upstream;
 
 use crate::support::{App, Builder, ask};
 
@@ -189,7 +189,7 @@ pub(super) async fn a_guest_that_cannot_describe_itself_is_listed_with_its_reaso
         ("many-models", "has many models", "info.models has 100000 entries, and may have 1000"),
         ("calls", "calls somebody", "describe failed"),
     ];
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let mut app = App::with_echo().only_echo();
     for (id, voice, _) in ways {
         let (limit, url) = (if id == "waits" { "timeout" } else { "cpu" }, vendor.url());

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use arete_artifacts as guests;
+use mock_vendor::{Gate, MockVendor, Reply, claude};
 use serde_json::json;
 use tokio::sync::Mutex;
-use upstream::{Gate, Reply, Upstream, claude};
 
 use super::{assert_limit, assert_named, disturb, shared};
 use crate::support::{App, Raw, ask, question, within};
@@ -19,7 +19,7 @@ pub(super) async fn server() -> Arc<App> {
 
 #[tokio::test]
 pub(super) async fn a_guest_that_ends_itself_fails_its_own_request_while_others_go_on() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).plugin(guests::TRAP).start().await;
     let gate = Gate::new();
     vendor.reply(Reply::sse_text(claude::stream(&["Good ", "morning"])).wait_after(4, &gate));

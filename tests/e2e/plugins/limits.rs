@@ -1,8 +1,8 @@
 //! Limits on what one call says and holds.
 
 use arete_artifacts as guests;
+use mock_vendor::{MockVendor, Reply};
 use serde_json::{Value, json};
-use upstream::{Reply, Upstream};
 
 use super::computing::server;
 use super::{assert_limit, disturb, disturb_stream};
@@ -98,7 +98,7 @@ pub(super) async fn a_guest_that_lets_go_of_nothing_is_ended() {
 
 #[tokio::test]
 async fn answers_of_vendors_that_a_guest_keeps_are_closed_with_its_call() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let lines = format!("limits.handles = 8\n[[outbound]]\norigin = {:?}", vendor.url());
     let app = App::with_echo().only_echo().provider("leaker", guests::LEAKER, &lines).start().await;
     vendor.always(Reply::status(200).body("x".repeat(100)).stall_mid_body(50));

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use arete_artifacts as guests;
+use mock_vendor::{MockVendor, Reply, Request};
 use serde_json::json;
-use upstream::{Reply, Request, Upstream};
 
 use super::assert_limit;
 use super::walls::server;
 use crate::support::{App, Builder, KEY, ask};
 
 /// A provider that may ask this vendor, with the operator's key.
-fn granted(id: &str, component: &str, vendor: &Upstream, limits: &str) -> Builder {
+fn granted(id: &str, component: &str, vendor: &MockVendor, limits: &str) -> Builder {
     let lines = format!(
         "{limits}\n[[outbound]]\norigin = {:?}\nheaders = {{ authorization = \"Bearer ${{VENDOR_KEY}}\" }}",
         vendor.url()
@@ -26,7 +26,7 @@ fn granted(id: &str, component: &str, vendor: &Upstream, limits: &str) -> Builde
 #[tokio::test]
 pub(super) async fn a_guest_reaches_no_host_that_it_was_not_granted() {
     let app = server().await;
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     for url in [
         vendor.url(),
         "https://api.anthropic.com/v1/models",
@@ -54,7 +54,7 @@ pub(super) async fn a_guest_reaches_no_host_that_it_was_not_granted() {
 
 #[tokio::test]
 async fn a_redirect_is_the_guests_to_follow_and_no_grant() {
-    let (vendor, other) = (Upstream::start().await, Upstream::start().await);
+    let (vendor, other) = (MockVendor::start().await, MockVendor::start().await);
     let app = granted("stray", guests::STRAY, &vendor, "").start().await;
     for target in [other.url(), "http://169.254.169.254/", "https://api.anthropic.com/"] {
         for status in [301, 302, 307, 308] {
@@ -96,7 +96,7 @@ fn repeat(request: &Request, body: &str) -> Reply {
 
 #[tokio::test]
 pub(super) async fn a_guest_neither_sets_nor_sees_a_credential() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = granted("forger", guests::FORGER, &vendor, "").start().await;
     for (way, body) in [
         ("headers", ""),
@@ -127,7 +127,7 @@ pub(super) async fn a_guest_neither_sets_nor_sees_a_credential() {
 #[tokio::test]
 pub(super) async fn a_guest_that_waits_for_its_vendor_is_not_charged_and_one_that_computes_then_is()
 {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = granted("waiter", guests::WAITER, &vendor, "limits.cpu = \"300ms\"").start().await;
     // In all more than five times what it may compute: a second before the answer, and fifty waits
     // in it.
@@ -171,7 +171,7 @@ async fn refuse(
 
 #[tokio::test]
 pub(super) async fn each_size_of_the_network_is_named_when_it_is_too_large() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let limits = "
         limits.requests = 3
         limits.request-bytes = \"1 KiB\"
@@ -220,7 +220,7 @@ pub(super) async fn each_size_of_the_network_is_named_when_it_is_too_large() {
 
 #[tokio::test]
 async fn each_wait_for_the_network_is_named_when_it_is_too_long() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let lines = |limits: &str| format!("{limits}\n[[outbound]]\norigin = {:?}", vendor.url());
     let app = App::with_echo()
         .only_echo()

@@ -1,13 +1,13 @@
 //! A provider's places, and the queue before them.
 
 use arete_artifacts as guests;
+use mock_vendor::{Gate, MockVendor, Reply};
 use serde_json::json;
-use upstream::{Gate, Reply, Upstream};
 
 use crate::support::{Answer, App, ask};
 
 /// A server whose provider `waiter` asks this vendor, one call at a time, with these limits.
-async fn waiter(vendor: &Upstream, limits: &str) -> App {
+async fn waiter(vendor: &MockVendor, limits: &str) -> App {
     let lines = format!("limits.calls = 1\n{limits}\n[[outbound]]\norigin = {:?}", vendor.url());
     App::with_echo().only_echo().provider("waiter", guests::WAITER, &lines).start().await
 }
@@ -23,7 +23,7 @@ fn assert_turned_away(answer: &Answer, limit: &str) {
 
 #[tokio::test]
 async fn as_many_calls_as_may_wait_and_one_more_is_turned_away_at_once() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = waiter(&vendor, "limits.queue = 1\nlimits.queue-timeout = \"1h\"").await;
     let gate = Gate::new();
     vendor.always(Reply::status(200).body("x").wait_before_headers(&gate));
@@ -55,7 +55,7 @@ async fn as_many_calls_as_may_wait_and_one_more_is_turned_away_at_once() {
 
 #[tokio::test]
 async fn who_waits_too_long_is_turned_away() {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     let app = waiter(&vendor, "limits.queue = 5\nlimits.queue-timeout = \"50ms\"").await;
     let gate = Gate::new();
     vendor.always(Reply::status(200).body("x").wait_before_headers(&gate));

@@ -7,10 +7,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::{fs, thread};
 
+use mock_vendor::MockVendor;
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
-use upstream::Upstream;
 
 use super::{App, KEY, within};
 
@@ -37,7 +37,7 @@ impl App {
     }
 
     /// A server whose `claude` asks this vendor, and retries almost at once.
-    pub fn with_vendor(vendor: &Upstream) -> Builder {
+    pub fn with_vendor(vendor: &MockVendor) -> Builder {
         App::bare()
             .set("ANTHROPIC_BASE_URL", vendor.url())
             .set("ANTHROPIC_API_KEY", KEY)

@@ -1,7 +1,7 @@
 //! What the tests share: the server as a process, and clients of it.
 //!
 //! ```ignore
-//! let vendor = Upstream::start().await;
+//! let vendor = MockVendor::start().await;
 //! let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
 //! vendor.reply(Reply::json(200, claude::message("Hi")));
 //! let answer = app.chat(json!({ "messages": [{ "role": "user", "content": "Hello" }] })).await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use mock_vendor::Reply;
 use serde_json::json;
-use upstream::Reply;
 
 use crate::bench::Bench;
 use crate::load::{self, Question};

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use mock_vendor::{MockVendor, Reply};
 use serde_json::Value;
 use tempfile::TempDir;
-use upstream::{Reply, Upstream};
 
 use crate::bench::{Bench, Components};
 use crate::load::Question;
@@ -40,7 +40,7 @@ pub(crate) async fn run(bench: &mut Bench, components: &Components) -> Result<St
     fs::create_dir(&files)?;
     let mut vendors = Vec::new();
     for plugin in &plugins {
-        let vendor = Upstream::start().await;
+        let vendor = MockVendor::start().await;
         if let Some(reply) = &plugin.reply {
             vendor.always(reply.clone());
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::BodyExt;
+use mock_vendor::{Gate, MockVendor};
 use serde_json::json;
 use tempfile::TempDir;
-use upstream::{Gate, Upstream};
 
 use crate::bench::Bench;
 use crate::load::{self, is_token};
@@ -26,7 +26,7 @@ const EVENTS: usize = 4;
 
 /// After a start with code cached, as servers start, and one request.
 pub(crate) async fn idle(bench: &mut Bench) -> Result<()> {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.always(questions::answer());
     let folder = TempDir::new()?;
     drop(bench.stage.arete(folder.path(), vendor.url(), &[]).await?);
@@ -48,7 +48,7 @@ pub(crate) async fn idle(bench: &mut Bench) -> Result<()> {
 
 /// With a vendor that has sent each stream's first token and no more.
 pub(crate) async fn live(bench: &mut Bench) -> Result<()> {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.always(questions::answer());
     let (stage, url) = (&bench.stage, vendor.url());
     let mut rows = Vec::new();
@@ -68,7 +68,7 @@ pub(crate) async fn live(bench: &mut Bench) -> Result<()> {
 }
 
 /// Opens streams, holds them all, and lets them end.
-async fn each(server: &Server, vendor: &Upstream) -> Result<Option<f64>> {
+async fn each(server: &Server, vendor: &MockVendor) -> Result<Option<f64>> {
     let gate = Gate::new();
     vendor.always(questions::answer());
     load::ask(&server.address, &chat()).await?;

@@ -99,9 +99,9 @@ async fn bare() -> Json<Answer<'static>> {
     let counts =
         VendorUsage { input_tokens: Some(12), output_tokens: Some(6), ..VendorUsage::default() };
     Json(Answer {
-        id: upstream::claude::MESSAGE_ID,
+        id: mock_vendor::claude::MESSAGE_ID,
         content: "Good morning".into(),
-        model: upstream::claude::MODEL,
+        model: mock_vendor::claude::MODEL,
         usage: counts.into(),
         finish_reason: "end_turn",
         provider: VENDOR,

@@ -3,9 +3,9 @@
 use std::fs;
 
 use anyhow::Result;
+use mock_vendor::MockVendor;
 use serde_json::json;
 use tempfile::TempDir;
-use upstream::Upstream;
 
 use crate::bench::Bench;
 use crate::cases::FLAT_MOST;
@@ -23,7 +23,7 @@ const FILE: &str = include_str!("../../../host/src/plugin/bundled/claude.toml");
 
 /// A server with one provider in its folder and a server with many, all of them asked.
 pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.always(questions::answer());
     let folders = [TempDir::new()?, TempDir::new()?];
     let mut servers = Vec::new();

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::Method;
+use mock_vendor::{Reply, claude};
 use serde_json::{Value, json};
-use upstream::{Reply, claude};
 
 use crate::load::Question;
 

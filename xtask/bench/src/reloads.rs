@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use mock_vendor::MockVendor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use upstream::Upstream;
 
 use crate::bench::Bench;
 use crate::load::{self, Client, Question};
@@ -35,7 +35,7 @@ pub(crate) async fn run(bench: &mut Bench, components: &Path) -> Result<()> {
         fs::read(components.join(name)).with_context(|| format!("{name} can't be read"))
     };
     let versions = [(read("claude.wasm")?, "anthropic"), (read("echo.wasm")?, "echo")];
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.always(questions::answer());
     let url = vendor.url();
     let folder = TempDir::new()?;

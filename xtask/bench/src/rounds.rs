@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use upstream::Upstream;
+use mock_vendor::MockVendor;
 
 use crate::load::{Clients, Question};
 use crate::machine::Cores;
@@ -32,7 +32,7 @@ pub(crate) struct Side<'a> {
     /// Asked in turn.
     pub(crate) questions: Vec<Question>,
     /// Whom it asks.
-    pub(crate) vendor: &'a Upstream,
+    pub(crate) vendor: &'a MockVendor,
     /// What its answers take.
     pub(crate) takes: Takes,
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use mock_vendor::MockVendor;
 use serde_json::json;
-use upstream::Upstream;
 
 use crate::load::{self, Question};
 use crate::questions::{self, chat, chat_with, direct};
@@ -28,7 +28,7 @@ pub(crate) const BARE: &str = "bare route";
 
 /// A vendor and the servers before it. All run for as long as this lives; one at a time is asked.
 pub(crate) struct Sides {
-    pub(crate) vendor: Upstream,
+    pub(crate) vendor: MockVendor,
     address: String,
     pub(crate) native: Server,
     pub(crate) fresh: Server,
@@ -37,7 +37,7 @@ pub(crate) struct Sides {
 
 impl Sides {
     pub(crate) async fn start(stage: &Stage, folder: &Path) -> Result<Self> {
-        let vendor = Upstream::start().await;
+        let vendor = MockVendor::start().await;
         vendor.always(questions::answer());
         let url = vendor.url().to_owned();
         let folders = ["native", "fresh", "reused"].map(|name| folder.join(name));

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::BodyExt;
+use mock_vendor::{MockVendor, Reply, Step, claude};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use upstream::{Reply, Step, Upstream, claude};
 
 use crate::load::{self, Client, Question, is_token};
 use crate::questions::{self, chat, chat_with};
@@ -138,8 +138,8 @@ pub(crate) async fn run(stage: &Stage, length: Length) -> Result<()> {
     Ok(())
 }
 
-async fn vendor() -> Upstream {
-    let vendor = Upstream::start().await;
+async fn vendor() -> MockVendor {
+    let vendor = MockVendor::start().await;
     let (plain, stream) = (questions::answer(), questions::stream(TOKENS));
     // What comes after the first token never comes, so that a client that leaves then leaves a
     // stream that is open.

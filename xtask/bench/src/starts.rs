@@ -9,7 +9,7 @@ use crate::questions::{self, chat};
 use crate::sides::FRESH;
 use crate::statistics::median;
 use crate::table::{Row, Verdict, time};
-use upstream::Upstream;
+use mock_vendor::MockVendor;
 
 /// Starts of each kind, whose median counts.
 const COLD: usize = 3;
@@ -18,7 +18,7 @@ const WARM: usize = 9;
 const WARM_MOST: f64 = 100e3;
 
 pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
-    let vendor = Upstream::start().await;
+    let vendor = MockVendor::start().await;
     vendor.always(questions::answer());
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     for number in 0..COLD {

@@ -26,8 +26,8 @@ use super::file::File;
 /// The crates that are checked, by the file of their root module.
 const CRATES: &[&str] = &[
     "host/src/lib.rs",
-    "author/src/lib.rs",
-    "upstream/src/lib.rs",
+    "plugin-kit/src/lib.rs",
+    "mock-vendor/src/lib.rs",
     "xtask/src/main.rs",
     "xtask/bench/src/main.rs",
 ];

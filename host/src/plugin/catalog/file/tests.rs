@@ -166,7 +166,7 @@ fn bundled_files_are_right_and_the_example_of_settings_shows_their_defaults() {
             let around = Surroundings { id, folder: None, vars, limits: &Limits::default() };
             format!("{:?}", parse(text, &around).unwrap())
         };
-        assert_eq!(read(&Vars::example()), read(&Vars::default()));
+        assert_eq!(read(&crate::config::example()), read(&Vars::default()));
         let given = [
             ("ANTHROPIC_API_KEY", "sk-1"),
             ("ANTHROPIC_MODEL", "claude-other"),

@@ -1,0 +1,121 @@
+//! An author's way, from an empty folder to an answer that changes when a file is saved. In Rust,
+//! because it is there wherever these tests run, with the crates that the repository itself is
+//! compiled with: nothing is downloaded.
+
+use std::fs;
+use std::process::Command;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+#[tokio::test]
+async fn a_new_project_builds_and_would_be_taken() {
+    let desk = Desk::new();
+    let (done, says, _) = desk.run(&["new", "my-vendor", "--lang", "rust"]).await;
+    assert!(done && says.contains("arete plugin dev my-vendor"), "{says}");
+    let (again, _, problem) = desk.run(&["new", "my-vendor", "--lang", "rust"]).await;
+    assert!(!again && problem.contains("my-vendor is there already"), "{problem}");
+
+    let (done, says, problem) = desk.run(&["build", "my-vendor"]).await;
+    assert!(done, "{problem}");
+    let component = desk.path("my-vendor/build/my-vendor.wasm");
+    assert!(
+        says.contains("my-vendor.wasm") && says.contains(" bytes") && says.contains("sha256 "),
+        "{says}"
+    );
+    let provider = desk.path("my-vendor/provider.toml");
+    let paths = [&component, &provider].map(|path| path.to_str().unwrap());
+    let (taken, says, _) = desk.run(&["check", paths[0], "--provider", paths[1]]).await;
+    assert!(taken && says.contains("describes   my-vendor 0.1.0"), "{says}");
+    assert!(says.contains("lacks MY_VENDOR_API_KEY"), "{says}");
+
+    desk.edit("my-vendor/src/lib.rs", "export!(Provider);", "");
+    let (done, _, problem) = desk.run(&["build", "my-vendor"]).await;
+    assert!(
+        !done && problem.contains("export of interface `arete:provider/chat@0.1.0`"),
+        "{problem}"
+    );
+    assert!(component.is_file(), "the last good component stays");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_no_project_is_told_what_it_lacks() {
+    let desk = Desk::new();
+    for command in ["build", "dev"] {
+        let (done, _, problem) = desk.run(&[command, "."]).await;
+        assert!(
+            !done
+                && problem.contains("is no plugin project")
+                && problem.contains("Cargo.toml (Rust)"),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
+    let desk = Desk::new();
+    assert!(desk.run(&["new", "hello", "--lang", "rust"]).await.0);
+    let mut dev = desk.start(&["dev", "hello", "--port", "0"]);
+    dev.says("Ask it:", 1).await;
+    let text = dev.stdout.text();
+    assert!(
+        text.contains("HELLO_API_KEY isn't set, so the vendor is played by cassettes/"),
+        "{text}"
+    );
+    let url =
+        text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap().to_owned();
+    assert_eq!(ask(&url).await["content"], "Hello, you!");
+
+    desk.edit("hello/src/lib.rs", "text: text.into(), extra", "text: text.to_uppercase(), extra");
+    dev.says("loaded in", 2).await;
+    assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
+
+    desk.edit("hello/src/lib.rs", "to_uppercase()", "to_upper_case()");
+    dev.says("Not built", 1).await;
+    dev.stderr
+        .until("the compiler's words", |text, _| text.contains("no method named `to_upper_case`"))
+        .await;
+    assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
+
+    // What builds and is refused: the reason is told, and the last good version goes on.
+    desk.edit("hello/src/lib.rs", "to_upper_case()", "to_lowercase()");
+    desk.edit("hello/src/lib.rs", "setting(\"model\")?", "setting(\"modle\")?");
+    dev.says("but refused", 1).await;
+    assert!(dev.stdout.text().contains("The setting `modle` is missing"), "{}", dev.stdout.text());
+    assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
+
+    desk.edit("hello/src/lib.rs", "modle", "model");
+    dev.says("loaded in", 3).await;
+    assert_eq!(ask(&url).await["content"], "hello, you!");
+
+    let told = Command::new("kill").args(["-s", "INT", &dev.child.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    assert!(dev.ended().await.success());
+    assert!(Client::new().get(&url).send().await.is_err(), "nobody listens any more");
+}
+
+async fn ask(url: &str) -> Value {
+    let question = json!({ "messages": [{ "role": "user", "content": "Hello!" }] });
+    let answer = Client::new().post(url).body(question.to_string());
+    let answer = answer.header("content-type", "application/json").send().await.unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_is_put_into_the_folder_of_a_server_that_runs() {
+    let desk = Desk::new();
+    assert!(desk.run(&["new", "hello", "--lang", "rust"]).await.0);
+    fs::create_dir(desk.path("plugins")).unwrap();
+    fs::write(desk.path("plugins/hello.toml"), "# the operator's own\n").unwrap();
+    let dev = desk.start(&["dev", "hello", "--into", "plugins"]);
+    dev.says("put into plugins", 1).await;
+    let built = fs::read(desk.path("hello/build/hello.wasm")).unwrap();
+    assert!(built == fs::read(desk.path("plugins/hello.wasm")).unwrap());
+    assert_eq!(
+        fs::read_to_string(desk.path("plugins/hello.toml")).unwrap(),
+        "# the operator's own\n"
+    );
+}
