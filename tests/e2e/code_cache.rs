@@ -36,7 +36,7 @@ fn warnings(app: &App, about: &str) -> usize {
 
 #[tokio::test]
 async fn a_restart_compiles_nothing() {
-    let app = App::with_echo().start().await;
+    let app = App::with_echo().own_code().start().await;
     assert_eq!(origins(&app), all("compiled"));
     assert_eq!(code_files(&app).len(), 2);
     let app = app.kill_and_restart().await;
@@ -47,7 +47,12 @@ async fn a_restart_compiles_nothing() {
 #[tokio::test]
 async fn garbage_in_place_of_code_is_replaced() {
     let garbage = "data/code/not code.cwasm";
-    let app = App::with_echo().file("data/code/key", "no key").file(garbage, "x").start().await;
+    let app = App::with_echo()
+        .own_code()
+        .file("data/code/key", "no key")
+        .file(garbage, "x")
+        .start()
+        .await;
     assert_eq!((origins(&app), warnings(&app, "made anew")), (all("compiled"), 1));
     let files = code_files(&app);
     assert_eq!(files.len(), 3);
@@ -66,7 +71,7 @@ async fn garbage_in_place_of_code_is_replaced() {
 
 #[tokio::test]
 async fn a_server_that_cannot_keep_code_compiles_at_each_start_and_says_so_once() {
-    let app = App::with_echo().file("data/code", "a file, not a folder").start().await;
+    let app = App::with_echo().own_code().file("data/code", "a file, not a folder").start().await;
     assert_eq!((origins(&app), warnings(&app, "Compiled code isn't kept")), (all("compiled"), 1));
     let app = app.restart().await;
     assert_eq!((origins(&app), warnings(&app, "Compiled code isn't kept")), (all("compiled"), 1));
@@ -75,7 +80,7 @@ async fn a_server_that_cannot_keep_code_compiles_at_each_start_and_says_so_once(
 
 #[tokio::test]
 async fn no_code_is_kept_for_an_operator_who_wants_none() {
-    let app = App::with_echo().set("LLM_CODE_CACHE_MAX_BYTES", "0").start().await;
+    let app = App::with_echo().own_code().set("LLM_CODE_CACHE_MAX_BYTES", "0").start().await;
     assert_eq!((origins(&app), warnings(&app, "Compiled code isn't kept")), (all("compiled"), 0));
     assert!(!app.data_dir().join("code").exists());
     app.assert_well().await;
@@ -83,10 +88,10 @@ async fn no_code_is_kept_for_an_operator_who_wants_none() {
 
 #[tokio::test]
 async fn machine_code_is_no_plugin_even_if_this_server_compiled_it() {
-    let app = App::with_echo().start().await;
+    let app = App::with_echo().own_code().start().await;
     let code =
         fs::read(code_files(&app).first().expect("code was kept")).expect("a file can be read");
-    let app = App::with_echo().plugin_file("smuggled", code).start().await;
+    let app = App::with_echo().own_code().plugin_file("smuggled", code).start().await;
     let error = app.provider("smuggled").await["lastError"].clone();
     assert!(
         error.as_str().is_some_and(|error| error.contains("machine code, not a component")),

@@ -25,6 +25,7 @@ pub struct App {
 impl App {
     pub(super) async fn spawn(builder: Builder) -> Self {
         let _turn = builder::turn().await;
+        builder.lend_code();
         let mut child = builder.command().spawn().expect("the binary starts");
         let logs = Logs::read(child.stderr.take().expect("its standard error is piped"));
         // Whole before anything is waited for, so that a process that never listens is killed too.
@@ -41,6 +42,7 @@ impl App {
             .as_str()
             .and_then(|text| text.parse().ok())
             .expect("an address to talk to");
+        app.builder.share_code();
         app
     }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
-use super::{App, KEY, within};
+use super::{App, KEY, code, within};
 
 /// A server that isn't started yet: settings, a folder of its own, what lies in it.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct Builder {
     /// The working directory. Data and plugins are in it. Removed with the last that holds it.
     dir: Arc<TempDir>,
     args: Vec<String>,
+    /// True if it shares compiled code with the servers of other tests.
+    shares_code: bool,
 }
 
 /// A process that has ended.
@@ -48,7 +50,12 @@ impl App {
     /// read.
     pub fn bare() -> Builder {
         let dir = TempDir::new().expect("a temporary folder");
-        let builder = Builder { settings: BTreeMap::new(), dir: Arc::new(dir), args: Vec::new() };
+        let builder = Builder {
+            settings: BTreeMap::new(),
+            dir: Arc::new(dir),
+            args: Vec::new(),
+            shares_code: true,
+        };
         builder.set("PORT", "0").set("LOG_FORMAT", "json")
     }
 }
@@ -115,6 +122,12 @@ impl Builder {
         self.file(&format!("plugins/{name}.wasm"), content).set("LLM_PLUGIN_DIR", "plugins")
     }
 
+    /// Compiles all components itself, and shares none of their code with other tests.
+    pub fn own_code(mut self) -> Self {
+        self.shares_code = false;
+        self
+    }
+
     /// Runs a command of the binary instead of `serve`.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -145,6 +158,20 @@ impl Builder {
             status,
             stdout: stdout.expect("not cancelled"),
             stderr: stderr.expect("not cancelled"),
+        }
+    }
+
+    /// Gives a server that is about to start the code that other tests have compiled.
+    pub(super) fn lend_code(&self) {
+        if self.shares_code {
+            code::lend(&self.dir().join("data/code"));
+        }
+    }
+
+    /// Gives other tests the code that a server has compiled.
+    pub(super) fn share_code(&self) {
+        if self.shares_code {
+            code::share(&self.dir().join("data/code"));
         }
     }
 

@@ -11,6 +11,7 @@
 pub mod app;
 pub mod builder;
 pub mod client;
+mod code;
 pub mod logs;
 pub mod raw;
 pub mod sse;
