@@ -4,6 +4,8 @@
 //! Warnings are errors here and only here: clippy and rustdoc get `-D warnings` for themselves, so
 //! that flags and profile stay those of every other build and nothing is compiled twice.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -59,10 +61,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let left = plan.steps.len() - lines.len();
     println!("\n== summary ==\n{}", lines.join("\n"));
+    append_times(&lines).context("the file of times can't be written")?;
     if left != 0 {
         println!("{left} more not reached; --keep-going runs them all the same");
     }
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+/// Adds the lines to the file that `STEP_TIMES` names, if it is set: `.ci/run` shows one table of
+/// all its steps at the end.
+fn append_times(lines: &[String]) -> Result<()> {
+    let Some(path) = std::env::var_os("STEP_TIMES") else { return Ok(()) };
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    lines.iter().try_for_each(|line| writeln!(file, "{line}")).map_err(Into::into)
 }
 
 fn line(name: &str, outcome: &str, time: Duration, more: &str) -> String {
