@@ -1,265 +1,119 @@
 #include "json.h"
 
-typedef struct {
-    const uint8_t *at;
-    const uint8_t *end;
-} Scan;
+#include <stdlib.h>
+#include <string.h>
 
-static bool next_is(Scan *scan, char byte) {
-    if (scan->at == scan->end || *scan->at != (uint8_t)byte) return false;
-    scan->at++;
-    return true;
-}
+#include "yyjson/yyjson.h"
 
-static void skip_space(Scan *scan) {
-    while (scan->at != scan->end && (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r')) {
-        scan->at++;
-    }
-}
-
-static bool scan_hex(Scan *scan, uint32_t *unit) {
-    *unit = 0;
-    for (int digit = 0; digit < 4; digit++) {
-        if (scan->at == scan->end) return false;
-        uint8_t byte = *scan->at++;
-        uint32_t value;
-        if (byte >= '0' && byte <= '9') value = (uint32_t)(byte - '0');
-        else if (byte >= 'a' && byte <= 'f') value = (uint32_t)(byte - 'a' + 10);
-        else if (byte >= 'A' && byte <= 'F') value = (uint32_t)(byte - 'A' + 10);
-        else return false;
-        *unit = *unit * 16 + value;
-    }
-    return true;
-}
-
-/* After `\u`. Two escapes are one character where the first is the upper half of a pair; half a pair is no text. */
-static bool scan_unicode(Scan *scan, uint32_t *character) {
-    if (!scan_hex(scan, character)) return false;
-    if (*character < 0xD800 || *character > 0xDFFF) return true;
-    uint32_t low;
-    if (*character > 0xDBFF || !next_is(scan, '\\') || !next_is(scan, 'u') || !scan_hex(scan, &low)) return false;
-    if (low < 0xDC00 || low > 0xDFFF) return false;
-    *character = 0x10000 + ((*character - 0xD800) << 10) + (low - 0xDC00);
-    return true;
-}
-
-/* After `\`, if it isn't `\u`. */
-static bool scan_escape(Scan *scan, uint32_t *character) {
-    if (scan->at == scan->end) return false;
-    switch (*scan->at++) {
-    case '"': *character = '"'; return true;
-    case '\\': *character = '\\'; return true;
-    case '/': *character = '/'; return true;
-    case 'b': *character = '\b'; return true;
-    case 'f': *character = '\f'; return true;
-    case 'n': *character = '\n'; return true;
-    case 'r': *character = '\r'; return true;
-    case 't': *character = '\t'; return true;
-    default: return false;
-    }
-}
-
-/* One UTF-8 character; `to` has room for four bytes. An escape is never shorter than what it stands for. */
-static size_t encode(uint32_t character, uint8_t *to) {
-    if (character < 0x80) {
-        to[0] = (uint8_t)character;
-        return 1;
-    }
-    size_t len = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-    static const uint8_t FIRST[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = len - 1; i > 0; i--) {
-        to[i] = (uint8_t)(0x80 | (character & 0x3F));
-        character >>= 6;
-    }
-    to[0] = (uint8_t)(FIRST[len] | character);
-    return len;
-}
-
-/* A string, quotes included. `to`, if given, takes what it says and has room for the string as it is written. */
-static bool scan_string(Scan *scan, uint8_t *to, size_t *len) {
-    size_t written = 0;
-    if (!next_is(scan, '"')) return false;
-    while (scan->at != scan->end) {
-        uint8_t byte = *scan->at++;
-        if (byte == '"') {
-            if (len) *len = written;
-            return true;
+/* Returns true if lists and objects are nested deeper than JSON_DEPTH_MAX. Text that isn't JSON may give either result:
+ * yyjson refuses it afterwards. */
+static bool too_deep(Str text) {
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.ptr[i]) {
+        case '"': in_string = !in_string; break;
+        case '\\': i++; break;
+        case '{':
+        case '[':
+            if (!in_string && ++depth > JSON_DEPTH_MAX) return true;
+            break;
+        case '}':
+        case ']':
+            if (!in_string && depth > 0) depth--;
+            break;
+        default: break;
         }
-        if (byte < 0x20) return false;
-        if (byte != '\\') {
-            if (to) to[written++] = byte;
-            continue;
-        }
-        uint32_t character;
-        if (!(next_is(scan, 'u') ? scan_unicode(scan, &character) : scan_escape(scan, &character))) return false;
-        uint8_t bytes[4];
-        size_t count = encode(character, bytes);
-        for (size_t i = 0; to && i < count; i++) to[written++] = bytes[i];
     }
     return false;
 }
 
-static bool scan_digits(Scan *scan) {
-    const uint8_t *start = scan->at;
-    while (scan->at != scan->end && *scan->at >= '0' && *scan->at <= '9') scan->at++;
-    return scan->at != start;
+/* Returns the text's one value, or NULL if the text isn't JSON. `*doc` owns it and has to be freed either way. */
+static yyjson_val *read(Str text, yyjson_doc **doc) {
+    *doc = NULL;
+    if (text.len == 0 || too_deep(text)) return NULL;
+    yyjson_read_err error;
+    /* Without the flag for reading in place, yyjson copies the text and leaves it as it is. */
+    *doc = yyjson_read_opts((char *)text.ptr, text.len, YYJSON_READ_NUMBER_AS_RAW, NULL, &error);
+    if (!*doc && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) __builtin_trap();
+    return yyjson_doc_get_root(*doc);
 }
 
-static bool scan_number(Scan *scan) {
-    (void)next_is(scan, '-');
-    if (!next_is(scan, '0') && !scan_digits(scan)) return false;
-    if (next_is(scan, '.') && !scan_digits(scan)) return false;
-    if (next_is(scan, 'e') || next_is(scan, 'E')) {
-        if (!next_is(scan, '+')) (void)next_is(scan, '-');
-        return scan_digits(scan);
-    }
-    return true;
+static Str copy(Arena *arena, const char *from, size_t len) {
+    Str to = {arena_take(arena, len, 1), len};
+    if (len != 0) memcpy(to.ptr, from, len);
+    return to;
 }
 
-static bool scan_word(Scan *scan, const char *word) {
-    for (; *word; word++) {
-        if (!next_is(scan, *word)) return false;
-    }
-    return true;
+static Str string_of(Arena *arena, yyjson_val *string) {
+    return copy(arena, yyjson_get_str(string), yyjson_get_len(string));
 }
 
-static bool scan_key(Scan *scan) {
-    skip_space(scan);
-    if (!scan_string(scan, NULL, NULL)) return false;
-    skip_space(scan);
-    return next_is(scan, ':');
+/* Writes a value as JSON. Numbers are raw text, so they come out as they were written. */
+static Str text_of_value(Arena *arena, yyjson_val *value) {
+    size_t len;
+    char *written = yyjson_val_write(value, YYJSON_WRITE_NOFLAG, &len);
+    /* A value that was read can always be written, unless there is no memory. */
+    if (!written) __builtin_trap();
+    Str text = copy(arena, written, len);
+    free(written);
+    return text;
 }
 
-/* One value and the white space before it. `open` holds the brackets that aren't closed yet. */
-static bool scan_value(Scan *scan) {
-    char open[JSON_DEPTH_MAX];
-    size_t depth = 0;
-    for (;;) {
-        skip_space(scan);
-        if (scan->at == scan->end) return false;
-        bool begun = false;
-        switch (*scan->at) {
-        case '{':
-        case '[':
-            if (depth == JSON_DEPTH_MAX) return false;
-            open[depth++] = (char)*scan->at++;
-            skip_space(scan);
-            if (next_is(scan, open[depth - 1] == '{' ? '}' : ']')) depth--;
-            else begun = true;
-            break;
-        case '"':
-            if (!scan_string(scan, NULL, NULL)) return false;
-            break;
-        case 't':
-            if (!scan_word(scan, "true")) return false;
-            break;
-        case 'f':
-            if (!scan_word(scan, "false")) return false;
-            break;
-        case 'n':
-            if (!scan_word(scan, "null")) return false;
-            break;
-        default:
-            if (!scan_number(scan)) return false;
-        }
-        /* A value is whole: close what ends here, until another one has to come. */
-        while (!begun) {
-            if (depth == 0) return true;
-            skip_space(scan);
-            if (next_is(scan, ',')) begun = true;
-            else if (next_is(scan, open[depth - 1] == '{' ? '}' : ']')) depth--;
-            else return false;
-        }
-        if (open[depth - 1] == '{' && !scan_key(scan)) return false;
-    }
-}
+static bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
 
 bool json_value(Str text, Str *value) {
-    /* A null pointer and a length of zero are an empty text; neither may be added to. */
-    if (text.len == 0) return false;
-    Scan scan = {text.ptr, text.ptr + text.len};
-    skip_space(&scan);
-    const uint8_t *start = scan.at;
-    if (!scan_value(&scan)) return false;
-    const uint8_t *end = scan.at;
-    skip_space(&scan);
-    if (scan.at != scan.end) return false;
-    *value = (Str){text.ptr + (start - text.ptr), (size_t)(end - start)};
+    yyjson_doc *doc;
+    bool valid = read(text, &doc) != NULL;
+    yyjson_doc_free(doc);
+    if (!valid) return false;
+    while (is_space(text.ptr[0])) text = (Str){text.ptr + 1, text.len - 1};
+    while (is_space(text.ptr[text.len - 1])) text.len--;
+    *value = text;
     return true;
-}
-
-/* Opens a checked value: the scan stands behind the bracket, `inside` says whether there is anything in it. */
-static bool enter(Str text, char bracket, Scan *scan, bool *inside) {
-    Str value;
-    if (!json_value(text, &value) || value.ptr[0] != (uint8_t)bracket) return false;
-    *scan = (Scan){value.ptr + 1, value.ptr + value.len - 1};
-    skip_space(scan);
-    *inside = scan->at != scan->end;
-    return true;
-}
-
-/* The next value of a bracket that has been checked, and whether another one follows. */
-static bool next_value(Scan *scan, Str *value) {
-    skip_space(scan);
-    const uint8_t *start = scan->at;
-    (void)scan_value(scan);
-    *value = (Str){(uint8_t *)start, (size_t)(scan->at - start)};
-    skip_space(scan);
-    return next_is(scan, ',');
-}
-
-static Str decode(Arena *arena, Scan *scan) {
-    const uint8_t *start = scan->at;
-    Scan ahead = *scan;
-    (void)scan_string(&ahead, NULL, NULL);
-    Str string = {arena_take(arena, (size_t)(ahead.at - start), 1), 0};
-    (void)scan_string(scan, string.ptr, &string.len);
-    return string;
 }
 
 bool json_object(Arena *arena, Str text, Object *object) {
     *object = (Object){0};
-    Scan scan;
-    bool more;
-    if (!enter(text, '{', &scan, &more)) return false;
-    size_t room = 0;
-    while (more) {
-        if (object->count == room) {
-            room = room == 0 ? 8 : room * 2;
-            object->fields = arena_grow(arena, object->fields, room * sizeof(Field));
+    yyjson_doc *doc;
+    yyjson_val *root = read(text, &doc);
+    bool is_object = yyjson_is_obj(root);
+    if (is_object) {
+        object->fields = arena_take(arena, yyjson_obj_size(root), sizeof(Field));
+        size_t index, count;
+        yyjson_val *key, *value;
+        yyjson_obj_foreach(root, index, count, key, value) {
+            object->fields[object->count++] = (Field){string_of(arena, key), text_of_value(arena, value)};
         }
-        Field *field = &object->fields[object->count++];
-        skip_space(&scan);
-        field->key = decode(arena, &scan);
-        skip_space(&scan);
-        (void)next_is(&scan, ':');
-        more = next_value(&scan, &field->value);
     }
-    return true;
+    yyjson_doc_free(doc);
+    return is_object;
 }
 
 bool json_list(Arena *arena, Str text, List *list) {
     *list = (List){0};
-    Scan scan;
-    bool more;
-    if (!enter(text, '[', &scan, &more)) return false;
-    size_t room = 0;
-    while (more) {
-        if (list->count == room) {
-            room = room == 0 ? 8 : room * 2;
-            list->values = arena_grow(arena, list->values, room * sizeof(Str));
+    yyjson_doc *doc;
+    yyjson_val *root = read(text, &doc);
+    bool is_list = yyjson_is_arr(root);
+    if (is_list) {
+        list->values = arena_take(arena, yyjson_arr_size(root), sizeof(Str));
+        size_t index, count;
+        yyjson_val *value;
+        yyjson_arr_foreach(root, index, count, value) {
+            list->values[list->count++] = text_of_value(arena, value);
         }
-        more = next_value(&scan, &list->values[list->count++]);
     }
-    return true;
+    yyjson_doc_free(doc);
+    return is_list;
 }
 
 bool json_string(Arena *arena, Str text, Str *string) {
-    Str value;
-    if (!json_value(text, &value) || value.ptr[0] != '"') return false;
-    Scan scan = {value.ptr, value.ptr + value.len};
-    *string = decode(arena, &scan);
-    return true;
+    yyjson_doc *doc;
+    yyjson_val *root = read(text, &doc);
+    bool is_string = yyjson_is_str(root);
+    if (is_string) *string = string_of(arena, root);
+    yyjson_doc_free(doc);
+    return is_string;
 }
 
 bool json_count(Str text, uint32_t *count) {

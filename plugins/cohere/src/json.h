@@ -1,22 +1,22 @@
-/* JSON (RFC 8259), read strictly and without losing a digit: an object is a list of fields whose values stay the text
- * they came as, so whatever this provider needn't understand is passed on as it is.
+/* JSON (RFC 8259), read by yyjson, strictly and without losing a digit: the values of an object or a list are kept as
+ * JSON text, so fields that this provider doesn't understand are passed on with every digit of their numbers.
  *
- * Nesting is bounded and read without recursion. That strings are UTF-8 isn't checked: the host gives nothing else. */
+ * Nesting is bounded, and nothing here or in yyjson recurses. */
 #ifndef JSON_H
 #define JSON_H
 
 #include "text.h"
 
-/* How deep lists and objects may be nested. No schema and no answer comes near. */
+/* The greatest depth of nested lists and objects. Schemas and replies stay far below it. */
 enum { JSON_DEPTH_MAX = 512 };
 
 typedef struct {
     Str key;
-    /* One JSON value, already checked, without white space around it. */
+    /* One valid JSON value without surrounding white space. */
     Str value;
 } Field;
 
-/* An object's fields, in their order. */
+/* An object's fields in their order. */
 typedef struct {
     Field *fields;
     size_t count;
@@ -28,16 +28,17 @@ typedef struct {
     size_t count;
 } List;
 
-/* Each reads a whole text and gives false if it is anything else. */
+/* Each reads a whole text and returns false if it is anything else. */
+/* Gives the value as it stands in the text, without the white space around it. */
 bool json_value(Str text, Str *value);
 bool json_object(Arena *arena, Str text, Object *object);
 bool json_list(Arena *arena, Str text, List *list);
 bool json_string(Arena *arena, Str text, Str *string);
-/* A whole number below 2^32, however it is written: `37.0` is one. */
+/* Reads a whole number below 2^32, in any spelling without an exponent: `37.0` is one. */
 bool json_count(Str text, uint32_t *count);
 
-/* Removes a field and gives its value. A `null` counts as absent: it is how vendors say nothing. Of a doubled field the
- * last counts. */
+/* Removes a field and gives its value. A `null` counts as absent, because vendors send it for fields they leave out.
+ * If a key is repeated, the last value counts. */
 bool object_take(Object *object, const char *key, Str *value);
 
 #endif

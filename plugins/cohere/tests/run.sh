@@ -6,6 +6,7 @@ bindings=$1
 work=$2
 here=$(dirname "$0")
 sources=$(ls "$here"/../src/*.c | grep -v /cohere.c)
+parser="$here"/../src/yyjson/yyjson.c
 # What the bindings import exists only in WebAssembly; nothing here calls it, so it is dropped.
 case $(uname) in
 Darwin) drop="-Wl,-dead_strip,-undefined,dynamic_lookup" ;;
@@ -13,6 +14,7 @@ Darwin) drop="-Wl,-dead_strip,-undefined,dynamic_lookup" ;;
 esac
 checks="-std=c17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffunction-sections -fdata-sections"
 "${CC:-cc}" $checks -w -c "$bindings/provider.c" -o "$work/bindings.o"
+"${CC:-cc}" $checks -w -c "$parser" -o "$work/yyjson.o"
 "${CC:-cc}" $checks -Wall -Wextra "$drop" -I"$bindings" -I"$here/../src" -I"$here" \
-    $sources "$here"/*.c "$work/bindings.o" -o "$work/tests"
+    $sources "$here"/*.c "$work/bindings.o" "$work/yyjson.o" -o "$work/tests"
 "$work/tests"

@@ -135,7 +135,7 @@ void test_json(void) {
              : LITERAL("no"),
          "yes");
     SAME(object_take(&object, "a", &value) ? value : LITERAL("absent"), "absent");
-    SAME(object_take(&object, "b", &value) ? value : LITERAL("absent"), "[2, 3]");
+    SAME(object_take(&object, "b", &value) ? value : LITERAL("absent"), "[2,3]");
     SAME(object_take(&object, "b", &value) ? value : LITERAL("absent"), "absent");
     SAME(object_take(&object, "c", &value) ? value : LITERAL("absent"), "{}");
     SAME(object.count == 0 ? LITERAL("empty") : LITERAL("more"), "empty");
