@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use arete_plugin::json::{self, LIST, Mismatch, Object};
 use arete_plugin::llm::{Completion, FinishReason, NativeBody, Part, ProviderError};
-use arete_plugin::refusal::Broken;
+use arete_plugin::vendor_error::Broken;
 use serde_json::value::RawValue;
 
 use crate::DIALECT;
@@ -26,13 +26,13 @@ pub(crate) fn read(body: &str, native: bool) -> Result<Completion, ProviderError
 /// Takes the id and the model out of a message, and what needn't be told because it is always the
 /// same.
 pub(crate) fn id_and_model(message: &mut Object) -> Result<(String, String), Mismatch> {
-    if message.need_text("type")? != "message" {
+    if message.require_text("type")? != "message" {
         return Err(Mismatch::new("type", "should be `message`, but is another word"));
     }
     if message.get("role").is_some_and(|role| role.get() == r#""assistant""#) {
         message.take("role");
     }
-    Ok((message.need_text("id")?.into_owned(), message.need_text("model")?.into_owned()))
+    Ok((message.require_text("id")?.into_owned(), message.require_text("model")?.into_owned()))
 }
 
 /// The vendor's word for why the model stopped.
@@ -62,7 +62,7 @@ fn completion(mut answer: Object) -> Result<Completion, Mismatch> {
     let content = answer.require("content", LIST)?;
     let content = json::list(&content).map_err(|mismatch| mismatch.within("content"))?;
     let parts = content.into_iter().enumerate().map(part).collect::<Result<_, _>>()?;
-    let finish_reason = finish_reason(answer.need_text("stop_reason")?);
+    let finish_reason = finish_reason(answer.require_text("stop_reason")?);
     let usage = answer.take("usage");
     let usage = usage::whole(usage.as_deref()).map_err(|mismatch| mismatch.within("usage"))?;
     Ok(Completion {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{self, Mismatch, OBJECT, Object, STRING};
 use arete_plugin::llm::{
     Image, ImageData, ImageSource, OtherPart, Part, ResultPart, Text, Thinking, ToolResult, ToolUse,
@@ -18,20 +18,20 @@ use arete_plugin::llm::{
 /// answer holds one.
 pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
-    let kind = fields.need_text("type")?;
+    let kind = fields.require_text("type")?;
     Ok(match &*kind {
         "text" => Part::Text(Text {
-            text: fields.need_text("text")?.into_owned(),
+            text: fields.require_text("text")?.into_owned(),
             extra: fields.into_extra(),
         }),
         "thinking" => Part::Thinking(Thinking {
-            text: fields.need_text("thinking")?.into_owned(),
+            text: fields.require_text("thinking")?.into_owned(),
             signature: fields.read("signature", STRING)?,
             extra: fields.into_extra(),
         }),
         "tool_use" => Part::ToolUse(ToolUse {
-            id: fields.need_text("id")?.into_owned(),
-            name: fields.need_text("name")?.into_owned(),
+            id: fields.require_text("id")?.into_owned(),
+            name: fields.require_text("name")?.into_owned(),
             input: input(&mut fields)?,
             extra: fields.into_extra(),
         }),
@@ -41,7 +41,7 @@ pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
 }
 
 /// A part of a message as a block.
-pub(crate) fn write(part: &Part) -> Result<Value<'_>, Mismatch> {
+pub(crate) fn write(part: &Part) -> Result<JsonOut<'_>, Mismatch> {
     match part {
         Part::Text(text) => write_text(text),
         Part::Image(image) => write_image(image),
@@ -52,55 +52,57 @@ pub(crate) fn write(part: &Part) -> Result<Value<'_>, Mismatch> {
     }
 }
 
-pub(crate) fn write_text(text: &Text) -> Result<Value<'_>, Mismatch> {
-    Fields::of_type("text").with("text", Value::Text(&text.text)).with_extra(text.extra.as_deref())
+pub(crate) fn write_text(text: &Text) -> Result<JsonOut<'_>, Mismatch> {
+    ObjectWriter::of_type("text")
+        .with("text", JsonOut::Text(&text.text))
+        .with_extra(text.extra.as_deref())
 }
 
 /// The vendor takes a string where a list has one plain text; it stays as short as the caller typed
 /// it.
 pub(crate) fn plain_text<'a>(
     mut texts: impl Iterator<Item = Option<&'a Text>>,
-) -> Option<Value<'a>> {
+) -> Option<JsonOut<'a>> {
     match (texts.next(), texts.next()) {
-        (Some(Some(Text { text, extra: None })), None) => Some(Value::Text(text)),
+        (Some(Some(Text { text, extra: None })), None) => Some(JsonOut::Text(text)),
         _ => None,
     }
 }
 
-fn write_image(image: &Image) -> Result<Value<'_>, Mismatch> {
+fn write_image(image: &Image) -> Result<JsonOut<'_>, Mismatch> {
     let source = match &image.source {
-        ImageSource::Data(data) => Fields::of_type("base64")
-            .with("media_type", Value::Text(&data.media_type))
-            .with("data", Value::Text(&data.base64)),
-        ImageSource::Url(url) => Fields::of_type("url").with("url", Value::Text(url)),
+        ImageSource::Data(data) => ObjectWriter::of_type("base64")
+            .with("media_type", JsonOut::Text(&data.media_type))
+            .with("data", JsonOut::Text(&data.base64)),
+        ImageSource::Url(url) => ObjectWriter::of_type("url").with("url", JsonOut::Text(url)),
     };
-    Fields::of_type("image")
-        .with("source", Value::Fields(source))
+    ObjectWriter::of_type("image")
+        .with("source", JsonOut::Object(source))
         .with_extra(image.extra.as_deref())
 }
 
-fn write_tool_use(tool_use: &ToolUse) -> Result<Value<'_>, Mismatch> {
+fn write_tool_use(tool_use: &ToolUse) -> Result<JsonOut<'_>, Mismatch> {
     let input = json::object(&tool_use.input).map_err(|mismatch| mismatch.within("input"))?;
-    Fields::of_type("tool_use")
-        .with("id", Value::Text(&tool_use.id))
-        .with("name", Value::Text(&tool_use.name))
-        .with("input", Value::Raw(Cow::Borrowed(input)))
+    ObjectWriter::of_type("tool_use")
+        .with("id", JsonOut::Text(&tool_use.id))
+        .with("name", JsonOut::Text(&tool_use.name))
+        .with("input", JsonOut::Raw(Cow::Borrowed(input)))
         .with_extra(tool_use.extra.as_deref())
 }
 
-fn write_tool_result(result: &ToolResult) -> Result<Value<'_>, Mismatch> {
-    let mut fields =
-        Fields::of_type("tool_result").with("tool_use_id", Value::Text(&result.tool_use_id));
+fn write_tool_result(result: &ToolResult) -> Result<JsonOut<'_>, Mismatch> {
+    let mut fields = ObjectWriter::of_type("tool_result")
+        .with("tool_use_id", JsonOut::Text(&result.tool_use_id));
     if !result.content.is_empty() {
         fields = fields.with("content", write_result_content(&result.content)?);
     }
     if result.is_error {
-        fields = fields.with("is_error", Value::Flag(true));
+        fields = fields.with("is_error", JsonOut::Flag(true));
     }
     fields.with_extra(result.extra.as_deref())
 }
 
-fn write_result_content(content: &[ResultPart]) -> Result<Value<'_>, Mismatch> {
+fn write_result_content(content: &[ResultPart]) -> Result<JsonOut<'_>, Mismatch> {
     let texts = content.iter().map(|part| match part {
         ResultPart::Text(text) => Some(text),
         _ => None,
@@ -117,21 +119,21 @@ fn write_result_content(content: &[ResultPart]) -> Result<Value<'_>, Mismatch> {
         };
         block.map_err(|mismatch| mismatch.within(format_args!("content[{index}]")))
     });
-    blocks.collect::<Result<_, _>>().map(Value::List)
+    blocks.collect::<Result<_, _>>().map(JsonOut::List)
 }
 
 /// An absent signature is left out and not sent as an empty one: whether thoughts without proof
 /// will do is for the vendor to say.
-fn write_thinking(thinking: &Thinking) -> Result<Value<'_>, Mismatch> {
-    Fields::of_type("thinking")
-        .with("thinking", Value::Text(&thinking.text))
-        .with_some("signature", thinking.signature.as_deref().map(Value::Text))
+fn write_thinking(thinking: &Thinking) -> Result<JsonOut<'_>, Mismatch> {
+    ObjectWriter::of_type("thinking")
+        .with("thinking", JsonOut::Text(&thinking.text))
+        .with_opt("signature", thinking.signature.as_deref().map(JsonOut::Text))
         .with_extra(thinking.extra.as_deref())
 }
 
-fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
+fn write_other(other: &OtherPart) -> Result<JsonOut<'_>, Mismatch> {
     let block = json::object(&other.json).map_err(|mismatch| mismatch.within("json"))?;
-    Ok(Value::Raw(Cow::Borrowed(block)))
+    Ok(JsonOut::Raw(Cow::Borrowed(block)))
 }
 
 fn other(kind: &str, block: &str) -> Part {
@@ -148,13 +150,13 @@ fn input(fields: &mut Object) -> Result<String, Mismatch> {
 fn image(mut fields: Object) -> Option<Image> {
     let source = fields.take("source")?;
     let mut source = Object::parse(source.get()).ok()?;
-    let kind: String = source.need("type", STRING).ok()?;
+    let kind: String = source.require_as("type", STRING).ok()?;
     let place = match kind.as_str() {
         "base64" => ImageSource::Data(ImageData {
-            media_type: source.need("media_type", STRING).ok()?,
-            base64: source.need("data", STRING).ok()?,
+            media_type: source.require_as("media_type", STRING).ok()?,
+            base64: source.require_as("data", STRING).ok()?,
         }),
-        "url" => ImageSource::Url(source.need("url", STRING).ok()?),
+        "url" => ImageSource::Url(source.require_as("url", STRING).ok()?),
         _ => return None,
     };
     source.is_empty().then(|| Image { source: place, extra: fields.into_extra() })

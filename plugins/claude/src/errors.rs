@@ -1,28 +1,28 @@
-//! What went wrong, in the contract's words: a refusal with a status, an error inside a stream, or
+//! What went wrong, in the contract's terms: a refusal with a status, an error inside a stream, or
 //! an answer that isn't what the vendor's API promises.
 
 use arete_plugin::http::Header;
 use arete_plugin::json::Object;
 use arete_plugin::llm::{ErrorKind, ProviderError};
-use arete_plugin::refusal::{
+use arete_plugin::vendor_error::{
     self, add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
 };
 
 /// An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here:
 /// what stands between answers with pages of its own.
 pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
-    let said = Said::read(Object::parse(body).unwrap_or_default());
+    let vendor = VendorError::read(Object::parse(body).unwrap_or_default());
     let kind =
-        said.code.as_deref().and_then(kind_of_code).unwrap_or_else(|| kind_of_status(status));
-    let mut extra = said.extra;
+        vendor.code.as_deref().and_then(kind_of_code).unwrap_or_else(|| kind_of_status(status));
+    let mut extra = vendor.extra;
     add_advice(&mut extra, headers);
     ProviderError {
         kind,
-        message: said.message.unwrap_or_else(|| unexplained(status)),
+        message: vendor.message.unwrap_or_else(|| unexplained(status)),
         status: Some(status),
-        code: said.code,
+        code: vendor.code,
         field: None,
-        request_id: header(headers, "request-id").map(String::from).or(said.request_id),
+        request_id: header(headers, "request-id").map(String::from).or(vendor.request_id),
         retry_after_ms: retry_after_ms(headers),
         extra: extra.into_extra(),
     }
@@ -31,18 +31,18 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
 /// An error told after the vendor had begun to answer. It has no status: the one of the answer was
 /// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
-    let said = Said::read(body);
+    let vendor = VendorError::read(body);
     ProviderError {
-        kind: said.code.as_deref().and_then(kind_of_code).unwrap_or(ErrorKind::VendorFailed),
-        message: said
+        kind: vendor.code.as_deref().and_then(kind_of_code).unwrap_or(ErrorKind::VendorFailed),
+        message: vendor
             .message
             .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
         status: None,
-        code: said.code,
+        code: vendor.code,
         field: None,
-        request_id: said.request_id,
+        request_id: vendor.request_id,
         retry_after_ms: None,
-        extra: said.extra.into_extra(),
+        extra: vendor.extra.into_extra(),
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn in_band(body: Object) -> ProviderError {
 pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
     match Object::parse(body) {
         Ok(body) if is_error(&body) => in_band(body),
-        _ => refusal::not_a_stream(content_type),
+        _ => vendor_error::not_a_stream(content_type),
     }
 }
 
@@ -62,14 +62,14 @@ pub(crate) fn is_error(body: &Object) -> bool {
 /// What the vendor says of an error:
 /// `{"type":"error","error":{"type":…,"message":…},"request_id":…}`. Everything may be missing, and
 /// gateways before the vendor have shapes of their own.
-struct Said {
+struct VendorError {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
     extra: Object<'static>,
 }
 
-impl Said {
+impl VendorError {
     fn read(body: Object) -> Self {
         let mut body = body.into_owned();
         if is_error(&body) {

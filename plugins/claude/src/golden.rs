@@ -1,10 +1,10 @@
 //! What this provider makes, compared with the files in `tests/golden/claude`.
 
-use arete_plugin::exchange::EventStream;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
 use arete_plugin::json::{LIST, Object};
 use arete_plugin::llm::{Completion, Message, ProviderError, Request, Role};
+use arete_plugin::vendor_call::EventStream;
 
 use crate::stream::Stream;
 use crate::{answer, errors, request};
@@ -74,7 +74,8 @@ fn what_an_answer_held_can_be_sent_back() {
         let mut asked = question::plain("claude-sonnet-5");
         asked.messages.push(back);
         let mut body = Object::parse(&request::body(&asked, false).unwrap()).unwrap().into_owned();
-        let messages: Vec<Box<serde_json::value::RawValue>> = body.need("messages", LIST).unwrap();
+        let messages: Vec<Box<serde_json::value::RawValue>> =
+            body.require_as("messages", LIST).unwrap();
         let sent = Object::parse(messages.last().unwrap().get())
             .unwrap()
             .require("content", LIST)

@@ -20,19 +20,19 @@
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
 mod answer;
+mod block;
 mod blocks;
 mod errors;
 #[cfg(test)]
 mod golden;
-mod growing;
 mod request;
 mod settings;
 mod stream;
 mod usage;
 
-use arete_plugin::exchange::{self, Exchange, Listening};
 use arete_plugin::http::Header;
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
 
 use settings::Settings;
@@ -86,16 +86,16 @@ impl Guest for Claude {
 }
 
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
-fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
+fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     let settings = Settings::read(config::get)?;
     let body = request::body(request, stream)?;
     let headers = headers(settings.version, settings.beta, stream);
-    Exchange::post(settings.url, headers, body, "request-id", errors::refusal)
+    VendorCall::post(settings.url, headers, body, "request-id", errors::refusal)
 }
 
 fn headers(version: String, beta: Option<String>, stream: bool) -> Vec<Header> {
     let header = |name: &str, value: String| Header { name: name.into(), value };
-    let mut headers = exchange::headers(stream);
+    let mut headers = vendor_call::headers(stream);
     headers.push(header("anthropic-version", version));
     headers.extend(beta.map(|beta| header("anthropic-beta", beta)));
     headers

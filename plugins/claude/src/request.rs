@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use arete_plugin::asking::{self, at, invalid, list, number, role};
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{self, Mismatch, Object};
 use arete_plugin::llm::{
     ErrorKind, Message, NativeBody, Part, ProviderError, Request, Role, Tool, ToolChoice,
 };
+use arete_plugin::request::{self, invalid, list, number, role, with_field};
 
 use crate::DIALECT;
 use crate::blocks;
@@ -21,14 +21,14 @@ const DEFAULT_MAX_TOKENS: u32 = 1024;
 /// The body to send.
 pub(crate) fn body(request: &Request, stream: bool) -> Result<String, ProviderError> {
     match native(request) {
-        Some(native) => asking::native_body(native, request, stream),
+        Some(native) => request::native_body(native, request, stream),
         None => mapped_body(request, stream),
     }
 }
 
 /// The request in the vendor's own dialect, if the caller spoke it.
 pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
-    asking::native(request, DIALECT)
+    request::native(request, DIALECT)
 }
 
 fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError> {
@@ -36,31 +36,34 @@ fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError>
     if !body.has("messages") {
         let only_system =
             "`messages` needs a message of the user: system messages alone are no question.";
-        return Err(at("messages", ProviderError::new(ErrorKind::InvalidRequest, only_system)));
+        return Err(with_field(
+            "messages",
+            ProviderError::new(ErrorKind::InvalidRequest, only_system),
+        ));
     }
-    let body = asking::with_extra(body, request, |_, key| key == "stream", field_of)?;
+    let body = request::with_extra(body, request, |_, key| key == "stream", field_of)?;
     Ok(body.text())
 }
 
-fn fields(request: &Request, stream: bool) -> Result<Fields<'_>, Mismatch> {
-    let stops = request.stop_sequences.iter().map(|stop| Value::Text(stop)).collect();
-    let body = Fields::default()
-        .with("model", Value::Text(&request.model))
-        .with("max_tokens", Value::Count(request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))
-        .with_some("stream", stream.then_some(Value::Flag(true)))
-        .with_some("system", system(&request.messages)?)
-        .with_some("messages", list(messages(&request.messages)?))
-        .with_some("temperature", number("temperature", request.temperature)?)
-        .with_some("top_p", number("topP", request.top_p)?)
-        .with_some("top_k", request.top_k.map(Value::Count))
-        .with_some("stop_sequences", list(stops))
-        .with_some("tools", list(tools(&request.tools)?))
-        .with_some("tool_choice", request.tool_choice.as_ref().map(tool_choice).transpose()?);
+fn fields(request: &Request, stream: bool) -> Result<ObjectWriter<'_>, Mismatch> {
+    let stops = request.stop_sequences.iter().map(|stop| JsonOut::Text(stop)).collect();
+    let body = ObjectWriter::default()
+        .with("model", JsonOut::Text(&request.model))
+        .with("max_tokens", JsonOut::Count(request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))
+        .with_opt("stream", stream.then_some(JsonOut::Flag(true)))
+        .with_opt("system", system(&request.messages)?)
+        .with_opt("messages", list(messages(&request.messages)?))
+        .with_opt("temperature", number("temperature", request.temperature)?)
+        .with_opt("top_p", number("topP", request.top_p)?)
+        .with_opt("top_k", request.top_k.map(JsonOut::Count))
+        .with_opt("stop_sequences", list(stops))
+        .with_opt("tools", list(tools(&request.tools)?))
+        .with_opt("tool_choice", request.tool_choice.as_ref().map(tool_choice).transpose()?);
     Ok(body)
 }
 
 /// All system messages, wherever they stand: the vendor keeps them apart.
-fn system(messages: &[Message]) -> Result<Option<Value<'_>>, Mismatch> {
+fn system(messages: &[Message]) -> Result<Option<JsonOut<'_>>, Mismatch> {
     let mut texts = Vec::new();
     let mut blocks = Vec::new();
     for (index, message) in
@@ -85,7 +88,7 @@ fn system(messages: &[Message]) -> Result<Option<Value<'_>>, Mismatch> {
     Ok(blocks::plain_text(texts.into_iter().map(Some)).or_else(|| list(blocks)))
 }
 
-fn messages(messages: &[Message]) -> Result<Vec<Value<'_>>, Mismatch> {
+fn messages(messages: &[Message]) -> Result<Vec<JsonOut<'_>>, Mismatch> {
     let rest = messages.iter().enumerate().filter(|(_, message)| message.role != Role::System);
     rest.map(|(index, message)| {
         self::message(message)
@@ -94,7 +97,7 @@ fn messages(messages: &[Message]) -> Result<Vec<Value<'_>>, Mismatch> {
     .collect()
 }
 
-fn message(message: &Message) -> Result<Value<'_>, Mismatch> {
+fn message(message: &Message) -> Result<JsonOut<'_>, Mismatch> {
     let texts = message.content.iter().map(|part| match part {
         Part::Text(text) => Some(text),
         _ => None,
@@ -102,20 +105,20 @@ fn message(message: &Message) -> Result<Value<'_>, Mismatch> {
     let content = match blocks::plain_text(texts) {
         Some(text) => text,
         None => {
-            Value::List(message.content.iter().enumerate().map(block).collect::<Result<_, _>>()?)
+            JsonOut::List(message.content.iter().enumerate().map(block).collect::<Result<_, _>>()?)
         }
     };
-    Fields::default()
-        .with("role", Value::Text(role(&message.role)))
+    ObjectWriter::default()
+        .with("role", JsonOut::Text(role(&message.role)))
         .with("content", content)
         .with_extra(message.extra.as_deref())
 }
 
-fn block((place, part): (usize, &Part)) -> Result<Value<'_>, Mismatch> {
+fn block((place, part): (usize, &Part)) -> Result<JsonOut<'_>, Mismatch> {
     blocks::write(part).map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))
 }
 
-fn tools(tools: &[Tool]) -> Result<Vec<Value<'_>>, Mismatch> {
+fn tools(tools: &[Tool]) -> Result<Vec<JsonOut<'_>>, Mismatch> {
     let tools = tools.iter().enumerate();
     tools
         .map(|(index, it)| {
@@ -126,34 +129,34 @@ fn tools(tools: &[Tool]) -> Result<Vec<Value<'_>>, Mismatch> {
 
 /// A tool that the vendor runs itself says so by a `type` and has no schema: an empty one isn't
 /// sent with it, because the vendor would refuse the tool for it.
-fn tool(tool: &Tool) -> Result<Value<'_>, Mismatch> {
+fn tool(tool: &Tool) -> Result<JsonOut<'_>, Mismatch> {
     let schema =
         json::object(&tool.input_schema).map_err(|mismatch| mismatch.within("inputSchema"))?;
     let extra =
         tool.extra.as_deref().and_then(|extra| Object::parse(extra).ok()).unwrap_or_default();
     let of_vendor = extra.get("type").is_some_and(|kind| kind.get() != r#""custom""#);
     let empty = Object::parse(schema.get()).is_ok_and(|schema| schema.is_empty());
-    Fields::default()
-        .with("name", Value::Text(&tool.name))
-        .with_some("description", tool.description.as_deref().map(Value::Text))
-        .with_some(
+    ObjectWriter::default()
+        .with("name", JsonOut::Text(&tool.name))
+        .with_opt("description", tool.description.as_deref().map(JsonOut::Text))
+        .with_opt(
             "input_schema",
-            (!(of_vendor && empty)).then_some(Value::Raw(Cow::Borrowed(schema))),
+            (!(of_vendor && empty)).then_some(JsonOut::Raw(Cow::Borrowed(schema))),
         )
         .with_extra(tool.extra.as_deref())
 }
 
-fn tool_choice(choice: &ToolChoice) -> Result<Value<'_>, Mismatch> {
+fn tool_choice(choice: &ToolChoice) -> Result<JsonOut<'_>, Mismatch> {
     Ok(match choice {
-        ToolChoice::Auto => Value::Fields(Fields::of_type("auto")),
-        ToolChoice::Any => Value::Fields(Fields::of_type("any")),
-        ToolChoice::None => Value::Fields(Fields::of_type("none")),
+        ToolChoice::Auto => JsonOut::Object(ObjectWriter::of_type("auto")),
+        ToolChoice::Any => JsonOut::Object(ObjectWriter::of_type("any")),
+        ToolChoice::None => JsonOut::Object(ObjectWriter::of_type("none")),
         ToolChoice::Tool(name) => {
-            Value::Fields(Fields::of_type("tool").with("name", Value::Text(name)))
+            JsonOut::Object(ObjectWriter::of_type("tool").with("name", JsonOut::Text(name)))
         }
         ToolChoice::Other(choice) => {
             let choice = json::value(choice).map_err(|mismatch| mismatch.within("toolChoice"))?;
-            Value::Raw(Cow::Borrowed(choice))
+            JsonOut::Raw(Cow::Borrowed(choice))
         }
     })
 }

@@ -46,7 +46,7 @@ fn header_value(key: &str, value: String) -> Result<String, ProviderError> {
     if value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(value);
     }
-    Err(settings::wrong(key, "should hold nothing but printable ASCII"))
+    Err(settings::setting_error(key, "should hold nothing but printable ASCII"))
 }
 
 #[cfg(test)]

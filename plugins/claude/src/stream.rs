@@ -7,16 +7,16 @@
 use std::borrow::Cow;
 use std::mem;
 
-use arete_plugin::exchange::{self, EventStream};
 use arete_plugin::http::SseEvent;
 use arete_plugin::json::{COUNT, Mismatch, OBJECT, Object, STRING};
 use arete_plugin::llm::{Delta, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
-use arete_plugin::refusal::{self, Broken};
+use arete_plugin::vendor_call::{self, EventStream};
+use arete_plugin::vendor_error::{self, Broken};
 use serde::Deserialize;
 
 use crate::answer;
+use crate::block::OpenBlock;
 use crate::errors;
-use crate::growing::Growing;
 use crate::usage::Counts;
 
 /// A streamed answer, fed one server-sent event at a time.
@@ -25,7 +25,7 @@ pub(crate) struct Stream {
     native: bool,
     started: bool,
     finished: bool,
-    open: Option<Growing>,
+    open: Option<OpenBlock>,
     /// The lowest index that the next block may have.
     next_index: u32,
     counts: Counts,
@@ -71,12 +71,12 @@ impl EventStream for Stream {
         }
         let told = self.step(&kind, event, data);
         let mut events = told.map_err(|Broken(why)| {
-            Broken(format!("in the event `{}`, {why}", refusal::word(&kind)))
+            Broken(format!("in the event `{}`, {why}", vendor_error::word(&kind)))
         })?;
         if self.native && events.is_empty() {
             events.push(Event::Other(OtherPart { kind, json: data.to_owned() }));
         }
-        Ok(exchange::deltas(events, self.native.then(|| answer::native_body(data))))
+        Ok(vendor_call::deltas(events, self.native.then(|| answer::native_body(data))))
     }
 
     fn is_finished(&self) -> bool {
@@ -85,7 +85,7 @@ impl EventStream for Stream {
 
     /// Only the vendor's own mark ends an answer, and it ends the reading too.
     fn end(&self) -> ProviderError {
-        refusal::closed_early()
+        vendor_error::closed_early()
     }
 }
 
@@ -148,7 +148,7 @@ impl Stream {
     }
 
     fn block_start(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
-        let index: u32 = event.need("index", COUNT)?;
+        let index: u32 = event.require_as("index", COUNT)?;
         if let Some(open) = &self.open {
             return Err(Broken(format!(
                 "block {index} starts before block {} has ended",
@@ -162,14 +162,14 @@ impl Stream {
         }
         let block = event.require("content_block", OBJECT)?;
         let (block, told) =
-            Growing::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
+            OpenBlock::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
         self.next_index = index.saturating_add(1);
         self.open = Some(block);
         Ok(told.into_iter().collect())
     }
 
     fn block_delta(&mut self, mut event: Object, data: &str) -> Result<Vec<Event>, Broken> {
-        let index: u32 = event.need("index", COUNT)?;
+        let index: u32 = event.require_as("index", COUNT)?;
         let Some(block) = self.open.as_mut().filter(|block| block.index() == index) else {
             return Err(Broken(format!("block {index} isn't open")));
         };
@@ -179,7 +179,7 @@ impl Stream {
     }
 
     fn block_stop(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
-        let index: u32 = event.need("index", COUNT)?;
+        let index: u32 = event.require_as("index", COUNT)?;
         match self.open.take_if(|block| block.index() == index) {
             Some(block) => Ok(block.end().into_iter().collect()),
             None => Err(Broken(format!("block {index} isn't open"))),
@@ -256,8 +256,9 @@ struct TextDelta<'a> {
 /// The event's type is in its data; a gateway that drops it there has it in the event's name at
 /// least.
 fn parse<'a>(name: &str, data: &'a str) -> Result<(String, Object<'a>), Broken> {
-    let named =
-        |mismatch: Mismatch| Broken(format!("in the event `{}`, {mismatch}", refusal::word(name)));
+    let named = |mismatch: Mismatch| {
+        Broken(format!("in the event `{}`, {mismatch}", vendor_error::word(name)))
+    };
     let event = Object::parse(data).map_err(named)?;
     let kind = event.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
     Ok((kind.unwrap_or_else(|| name.to_owned()), event))

@@ -6,10 +6,10 @@ use arete_plugin::llm::{
     Completion, ErrorKind, FinishReason, NativeBody, OtherPart, Part, ProviderError, Thinking,
     Usage,
 };
-use arete_plugin::refusal::{self, Broken, string};
+use arete_plugin::vendor_error::{self, Broken, string};
 use serde_json::value::RawValue;
 
-use crate::grown::is_nothing;
+use crate::merge::is_nothing;
 use crate::{DIALECT, blocks, calls, errors, usage};
 
 /// Fields of a message that are part of what the model said: its sources, sounds and pictures, what
@@ -217,7 +217,7 @@ pub(crate) fn stopped_by_text(stop_reason: Option<&RawValue>) -> bool {
 }
 
 fn broken_off(kind: ErrorKind, word: String) -> ProviderError {
-    let word = refusal::word(&word);
+    let word = vendor_error::word(&word);
     let message = format!("The vendor broke the answer off, with the finish reason `{word}`.");
     ProviderError { code: Some(word), ..ProviderError::new(kind, message) }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{self, Mismatch, Object, STRING};
 use arete_plugin::llm::{Image, ImageSource, OtherPart, Part, Text, Thinking};
 use serde_json::value::RawValue;
@@ -28,35 +28,37 @@ pub(crate) fn text_part(text: String) -> Part {
     Part::Text(Text { text, extra: None })
 }
 
-pub(crate) fn write_text(text: &Text) -> Result<Value<'_>, Mismatch> {
-    Fields::of_type("text").with("text", Value::Text(&text.text)).with_extra(text.extra.as_deref())
+pub(crate) fn write_text(text: &Text) -> Result<JsonOut<'_>, Mismatch> {
+    ObjectWriter::of_type("text")
+        .with("text", JsonOut::Text(&text.text))
+        .with_extra(text.extra.as_deref())
 }
 
-pub(crate) fn write_image(image: &Image) -> Result<Value<'_>, Mismatch> {
+pub(crate) fn write_image(image: &Image) -> Result<JsonOut<'_>, Mismatch> {
     let url = match &image.source {
-        ImageSource::Url(url) => Value::Text(url),
+        ImageSource::Url(url) => JsonOut::Text(url),
         ImageSource::Data(data) => {
-            Value::Joined(vec!["data:", &data.media_type, ";base64,", &data.base64])
+            JsonOut::Joined(vec!["data:", &data.media_type, ";base64,", &data.base64])
         }
     };
-    let inner = Fields::default().with("url", url);
-    with_inner(Fields::of_type("image_url"), "image_url", inner, image.extra.as_deref())
-        .map(Value::Fields)
+    let inner = ObjectWriter::default().with("url", url);
+    with_inner(ObjectWriter::of_type("image_url"), "image_url", inner, image.extra.as_deref())
+        .map(JsonOut::Object)
 }
 
-pub(crate) fn write_other(other: &OtherPart) -> Result<Value<'_>, Mismatch> {
+pub(crate) fn write_other(other: &OtherPart) -> Result<JsonOut<'_>, Mismatch> {
     let block = json::object(&other.json).map_err(|mismatch| mismatch.within("json"))?;
-    Ok(Value::Raw(Cow::Borrowed(block)))
+    Ok(JsonOut::Raw(Cow::Borrowed(block)))
 }
 
 /// The vendor keeps much of what it knows one level further in. There, `extra` has the shape that
 /// the vendor has: what it says under the name of the inner object goes into that.
 pub(crate) fn with_inner<'a>(
-    outer: Fields<'a>,
+    outer: ObjectWriter<'a>,
     name: &'static str,
-    mut inner: Fields<'a>,
+    mut inner: ObjectWriter<'a>,
     extra: Option<&'a str>,
-) -> Result<Fields<'a>, Mismatch> {
+) -> Result<ObjectWriter<'a>, Mismatch> {
     let within = |mismatch: Mismatch| mismatch.within("extra");
     let mut extra = extra.map(Object::parse).transpose().map_err(within)?.unwrap_or_default();
     if let Some(more) = extra.take(name) {
@@ -64,16 +66,16 @@ pub(crate) fn with_inner<'a>(
         let merged = more.and_then(|more| inner.merge(more));
         inner = merged.map_err(|mismatch| within(mismatch.within(name)))?;
     }
-    outer.with(name, Value::Fields(inner)).merge(extra).map_err(within)
+    outer.with(name, JsonOut::Object(inner)).merge(extra).map_err(within)
 }
 
 /// A block is taken apart only when nothing of it gets lost; every other block stays whole.
 fn read_block(block: &str) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
-    let kind: String = fields.need("type", STRING)?;
+    let kind: String = fields.require_as("type", STRING)?;
     let known = match kind.as_str() {
         "text" => fields
-            .need("text", STRING)
+            .require_as("text", STRING)
             .map(|text| Part::Text(Text { text, extra: fields.into_extra() }))
             .ok(),
         "thinking" => thinking(fields),

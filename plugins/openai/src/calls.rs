@@ -4,27 +4,28 @@
 //! A call that the contract has no place for (arguments that aren't an object, tools that take
 //! plain text) stays whole, as `other`.
 
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{self, Mismatch, Object, STRING};
 use arete_plugin::llm::{Event, OtherPart, Part, PartDelta, ToolUse, ToolUseDelta};
-use arete_plugin::refusal::string;
+use arete_plugin::vendor_error::string;
 use serde_json::value::RawValue;
 
 use crate::blocks::with_inner;
-use crate::grown::Grown;
+use crate::merge::Merged;
 
 /// What a call is called that stays whole.
 pub(crate) const KIND: &str = "tool_call";
 
 /// A call of a tool as the contract's block.
-pub(crate) fn write(call: &ToolUse) -> Result<Value<'_>, Mismatch> {
+pub(crate) fn write(call: &ToolUse) -> Result<JsonOut<'_>, Mismatch> {
     let input = json::object(&call.input).map_err(|mismatch| mismatch.within("input"))?;
-    let function = Fields::default()
-        .with("name", Value::Text(&call.name))
-        .with("arguments", Value::Text(input.get()));
-    let outer =
-        Fields::default().with("id", Value::Text(&call.id)).with("type", Value::Text("function"));
-    with_inner(outer, "function", function, call.extra.as_deref()).map(Value::Fields)
+    let function = ObjectWriter::default()
+        .with("name", JsonOut::Text(&call.name))
+        .with("arguments", JsonOut::Text(input.get()));
+    let outer = ObjectWriter::default()
+        .with("id", JsonOut::Text(&call.id))
+        .with("type", JsonOut::Text("function"));
+    with_inner(outer, "function", function, call.extra.as_deref()).map(JsonOut::Object)
 }
 
 /// The calls of a whole answer.
@@ -52,9 +53,9 @@ pub(crate) struct Call {
     name: String,
     arguments: String,
     /// Fields of the call that only the vendor knows.
-    extra: Grown,
+    extra: Merged,
     /// Whether the caller heard of it.
-    told: bool,
+    emitted: bool,
 }
 
 impl Call {
@@ -76,8 +77,8 @@ impl Call {
             id,
             name: String::new(),
             arguments: String::new(),
-            extra: Grown::default(),
-            told: false,
+            extra: Merged::default(),
+            emitted: false,
         };
         let event = call.add(first)?;
         Ok((call, event))
@@ -128,16 +129,16 @@ impl Call {
     pub(crate) fn end(self) -> Option<Event> {
         let index = self.block;
         let fits = self.input().is_some() && extra(&self.extra).is_none();
-        (!self.told || !fits).then(|| Event::Part(PartDelta { index, part: self.into_part() }))
+        (!self.emitted || !fits).then(|| Event::Part(PartDelta { index, part: self.into_part() }))
     }
 
     /// The first that the caller hears has the name, and what had come before the name did.
     fn tell(&mut self, more: String) -> Option<Event> {
-        let first = !self.told && !self.name.is_empty();
-        if !first && (more.is_empty() || !self.told) {
+        let first = !self.emitted && !self.name.is_empty();
+        if !first && (more.is_empty() || !self.emitted) {
             return None;
         }
-        self.told = true;
+        self.emitted = true;
         Some(Event::ToolUse(ToolUseDelta {
             index: self.block,
             id: first.then(|| self.id.clone()),
@@ -167,15 +168,15 @@ impl Call {
 
     /// As the vendor has it.
     fn whole(&self, extra: Option<&str>) -> String {
-        let outer = Fields::default().with("id", Value::Text(&self.id));
+        let outer = ObjectWriter::default().with("id", JsonOut::Text(&self.id));
         let call = if self.name.is_empty() {
             outer.with_extra(extra)
         } else {
-            let function = Fields::default()
-                .with("name", Value::Text(&self.name))
-                .with("arguments", Value::Text(&self.arguments));
-            let outer = outer.with("type", Value::Text("function"));
-            with_inner(outer, "function", function, extra).map(Value::Fields)
+            let function = ObjectWriter::default()
+                .with("name", JsonOut::Text(&self.name))
+                .with("arguments", JsonOut::Text(&self.arguments));
+            let outer = outer.with("type", JsonOut::Text("function"));
+            with_inner(outer, "function", function, extra).map(JsonOut::Object)
         };
         call.map_or_else(|_| "{}".into(), |call| call.text())
     }
@@ -191,7 +192,7 @@ fn arguments(function: &mut Object) -> Result<String, Mismatch> {
     }
 }
 
-fn extra(fields: &Grown) -> Option<String> {
+fn extra(fields: &Merged) -> Option<String> {
     Object::parse(&json::text(fields)).unwrap_or_default().into_extra()
 }
 

@@ -1,10 +1,10 @@
-//! What went wrong, in the contract's words. OpenAI has one shape for it; the servers that speak
+//! What went wrong, in the contract's terms. OpenAI has one shape for it; the servers that speak
 //! its dialect have many, and what stands before them has more.
 
 use arete_plugin::http::Header;
 use arete_plugin::json::{self, Object};
 use arete_plugin::llm::{ErrorKind, ProviderError};
-use arete_plugin::refusal::{
+use arete_plugin::vendor_error::{
     self, add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
 };
 use serde_json::value::RawValue;
@@ -16,16 +16,18 @@ const DEPTH_MAX: usize = 4;
 
 /// An answer whose status isn't a success.
 pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
-    let said = Said::read(first_object(body));
-    let mut extra = said.extra;
+    let vendor = VendorError::read(first_object(body));
+    let mut extra = vendor.extra;
     add_advice(&mut extra, headers);
-    let request_id = header(headers, "x-request-id").map(String::from).or(said.request_id);
+    let request_id = header(headers, "x-request-id").map(String::from).or(vendor.request_id);
     ProviderError {
-        kind: said.words.kind(Some(status)),
-        message: said.message.unwrap_or_else(|| plain(body).unwrap_or_else(|| unexplained(status))),
+        kind: vendor.codes.kind(Some(status)),
+        message: vendor
+            .message
+            .unwrap_or_else(|| plain(body).unwrap_or_else(|| unexplained(status))),
         status: Some(status),
-        code: said.words.code,
-        field: said.field,
+        code: vendor.codes.code,
+        field: vendor.field,
         request_id,
         retry_after_ms: retry_after_ms(headers),
         extra: extra.into_extra(),
@@ -35,18 +37,18 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
 /// An error told after the vendor had begun to answer. It has no status: the one of the answer was
 /// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
-    let said = Said::read(body);
+    let vendor = VendorError::read(body);
     ProviderError {
-        kind: said.words.kind(None),
-        message: said
+        kind: vendor.codes.kind(None),
+        message: vendor
             .message
             .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
         status: None,
-        code: said.words.code,
-        field: said.field,
-        request_id: said.request_id,
+        code: vendor.codes.code,
+        field: vendor.field,
+        request_id: vendor.request_id,
         retry_after_ms: None,
-        extra: said.extra.into_extra(),
+        extra: vendor.extra.into_extra(),
     }
 }
 
@@ -63,14 +65,14 @@ pub(crate) fn in_event(data: &str) -> ProviderError {
 pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
     match Object::parse(body) {
         Ok(body) if is_error(&body) => in_band(body),
-        _ => refusal::not_a_stream(content_type),
+        _ => vendor_error::not_a_stream(content_type),
     }
 }
 
 /// Whether this tells an error, as the body of an answer or in a stream.
 pub(crate) fn is_error(body: &Object) -> bool {
-    let told = |error: &RawValue| !matches!(error.get(), "null" | "false" | r#""""#);
-    body.get("error").is_some_and(told) || is_marked(body)
+    let text = |error: &RawValue| !matches!(error.get(), "null" | "false" | r#""""#);
+    body.get("error").is_some_and(text) || is_marked(body)
 }
 
 /// vLLM's old way: the whole object is the error.
@@ -80,16 +82,16 @@ fn is_marked(body: &Object) -> bool {
 
 /// What the vendor says of an error: `{"error":{"message":…,"type":…,"param":…,"code":…}}`, or one
 /// of the shapes of others. Everything may be missing.
-struct Said {
+struct VendorError {
     message: Option<String>,
-    words: Words,
+    codes: ErrorCodes,
     field: Option<String>,
     request_id: Option<String>,
     extra: Object<'static>,
 }
 
 /// The words and the number by which a vendor tells errors apart.
-struct Words {
+struct ErrorCodes {
     code: Option<String>,
     /// The broader word, where there are two.
     class: Option<String>,
@@ -98,7 +100,7 @@ struct Words {
     flagged: bool,
 }
 
-impl Said {
+impl VendorError {
     fn read(body: Object) -> Self {
         let mut outer = body.into_owned();
         if is_marked(&outer) {
@@ -122,27 +124,27 @@ impl Said {
             }
         }
 
-        let told = ["message", "detail", "msg"].iter().find_map(|key| {
-            let told = sentence(inner.get(key)?, 0)?;
+        let text = ["message", "detail", "msg"].iter().find_map(|key| {
+            let text = sentence(inner.get(key)?, 0)?;
             inner.take(key);
-            Some(told)
+            Some(text)
         });
-        let words = Words::take(&mut inner);
+        let codes = ErrorCodes::take(&mut inner);
         let field =
             inner.get("param").and_then(|param| serde_json::from_str::<String>(param.get()).ok());
         let field =
             field.and_then(|param| field_of(param.split(['.', '[']).next()?)).map(String::from);
-        if told.is_some()
+        if text.is_some()
             && let Some(plain) = &plain
         {
             inner.set("error", json::raw(plain));
         }
-        let message = told.or(plain).map(|told| message(&told));
-        Self { message, words, field, request_id, extra: inner }
+        let message = text.or(plain).map(|text| message(&text));
+        Self { message, codes, field, request_id, extra: inner }
     }
 }
 
-impl Words {
+impl ErrorCodes {
     fn take(error: &mut Object) -> Self {
         let numbers = ["code", "status_code", "status", "statusCode"];
         let number = numbers.iter().find_map(|key| {
@@ -172,8 +174,8 @@ impl Words {
     /// A status says more than most words; a few words say more than it. Where there is no status,
     /// the words have to do.
     fn kind(&self, status: Option<u16>) -> ErrorKind {
-        let words = || self.code.iter().chain(&self.class).map(String::as_str);
-        if let Some(kind) = words().find_map(kind_of_exact_word) {
+        let codes = || self.code.iter().chain(&self.class).map(String::as_str);
+        if let Some(kind) = codes().find_map(kind_of_exact_word) {
             return kind;
         }
         match status.or(self.number) {
@@ -181,12 +183,12 @@ impl Words {
             // Groq's: no room among the calls that wait for free capacity.
             Some(498) => ErrorKind::Overloaded,
             Some(status) => kind_of_status(status),
-            None => words().find_map(kind_of_word).unwrap_or(ErrorKind::VendorFailed),
+            None => codes().find_map(kind_of_word).unwrap_or(ErrorKind::VendorFailed),
         }
     }
 }
 
-/// Words that say more than the status they come with: OpenAI tells with 429 that the money is
+/// Codes that say more than the status they come with: OpenAI tells with 429 that the money is
 /// gone.
 fn kind_of_exact_word(word: &str) -> Option<ErrorKind> {
     Some(match word {
@@ -242,19 +244,19 @@ fn first_object(body: &str) -> Object<'_> {
 
 /// What a server says instead of a message, as a sentence:
 /// `{"detail":[{"loc":["body","model"],"msg":"Field required"}]}` is FastAPI's way.
-fn sentence(told: &RawValue, depth: usize) -> Option<String> {
-    if let Ok(text) = serde_json::from_str::<String>(told.get()) {
+fn sentence(text: &RawValue, depth: usize) -> Option<String> {
+    if let Ok(text) = serde_json::from_str::<String>(text.get()) {
         return Some(text).filter(|text| !text.trim().is_empty());
     }
     if depth == DEPTH_MAX {
         return None;
     }
-    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(told.get()) {
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text.get()) {
         let sentences: Vec<String> =
             items.into_iter().filter_map(|item| sentence(item, depth + 1)).collect();
         return (!sentences.is_empty()).then(|| sentences.join("; "));
     }
-    let object = Object::parse(told.get()).ok()?;
+    let object = Object::parse(text.get()).ok()?;
     let says = ["message", "msg", "detail"]
         .iter()
         .find_map(|key| sentence(object.get(key)?, depth + 1))?;

@@ -1,9 +1,9 @@
 //! What this provider makes, compared with the files in `tests/golden/openai`.
 
-use arete_plugin::exchange::EventStream;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
 use arete_plugin::llm::{Completion, Message, ProviderError, Request, Role};
+use arete_plugin::vendor_call::EventStream;
 
 use crate::settings::Habits;
 use crate::stream::Stream;

@@ -26,7 +26,7 @@ mod calls;
 mod errors;
 #[cfg(test)]
 mod golden;
-mod grown;
+mod merge;
 mod messages;
 mod request;
 mod settings;
@@ -34,8 +34,8 @@ mod stream;
 mod tools;
 mod usage;
 
-use arete_plugin::exchange::{self, Exchange, Listening};
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
 
 use settings::{Question, Settings};
@@ -73,10 +73,10 @@ impl Guest for OpenAi {
 }
 
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
-fn ask(request: &Request, stream: bool) -> Result<Exchange, ProviderError> {
+fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     let Question { url, habits } = Question::read(config::get)?;
     let body = request::body(request, stream, &habits)?;
-    Exchange::post(url, exchange::headers(stream), body, "x-request-id", errors::refusal)
+    VendorCall::post(url, vendor_call::headers(stream), body, "x-request-id", errors::refusal)
 }
 
 arete_plugin::export!(OpenAi);

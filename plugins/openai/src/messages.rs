@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use arete_plugin::asking::role;
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{self, Mismatch, Object};
 use arete_plugin::llm::{Message, OtherPart, Part, ResultPart, Role, Text, ToolResult};
+use arete_plugin::request::role;
 use serde_json::value::RawValue;
 
 use crate::settings::Habits;
@@ -19,7 +19,7 @@ use crate::{blocks, calls};
 pub(crate) fn write<'a>(
     messages: &'a [Message],
     habits: &Habits,
-) -> Result<Vec<Value<'a>>, Mismatch> {
+) -> Result<Vec<JsonOut<'a>>, Mismatch> {
     let mut written = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         write_message(message, habits, &mut written)
@@ -33,7 +33,7 @@ pub(crate) fn write<'a>(
 fn write_message<'a>(
     message: &'a Message,
     habits: &Habits,
-    written: &mut Vec<Value<'a>>,
+    written: &mut Vec<JsonOut<'a>>,
 ) -> Result<(), Mismatch> {
     let results = message.content.iter().filter(|part| matches!(part, Part::ToolResult(_))).count();
     let alone = 0 < results && results == message.content.len();
@@ -51,11 +51,11 @@ fn write_message<'a>(
         };
         let result =
             result.map_err(|mismatch| mismatch.within(format_args!("content[{place}]")))?;
-        written.push(Value::Fields(with_extra(result, extra)?));
+        written.push(JsonOut::Object(with_extra(result, extra)?));
     }
     if !alone {
         let said = Said::read(message, habits)?.write(message, habits);
-        written.push(Value::Fields(with_extra(said?, message.extra.as_deref())?));
+        written.push(JsonOut::Object(with_extra(said?, message.extra.as_deref())?));
     }
     Ok(())
 }
@@ -63,12 +63,12 @@ fn write_message<'a>(
 /// A message without its results of tools.
 #[derive(Default)]
 struct Said<'a> {
-    content: Vec<Value<'a>>,
+    content: Vec<JsonOut<'a>>,
     /// The content, if it is one text and nothing else; the vendor takes it without a list around
     /// it.
     plain: Option<&'a str>,
     thoughts: Vec<&'a str>,
-    calls: Vec<Value<'a>>,
+    calls: Vec<JsonOut<'a>>,
     /// Fields of the message that only the vendor knows.
     fields: Vec<Object<'a>>,
 }
@@ -109,37 +109,37 @@ impl<'a> Said<'a> {
         let value = json::object(&other.json).map_err(|mismatch| mismatch.within("json"))?;
         let fields = Object::parse(value.get()).map_err(|mismatch| mismatch.within("json"))?;
         if other.kind == calls::KIND {
-            self.calls.push(Value::Raw(Cow::Borrowed(value)));
+            self.calls.push(JsonOut::Raw(Cow::Borrowed(value)));
         } else if fields.get("type").is_some() {
-            self.push(Value::Raw(Cow::Borrowed(value)));
+            self.push(JsonOut::Raw(Cow::Borrowed(value)));
         } else {
             self.fields.push(fields);
         }
         Ok(())
     }
 
-    fn push(&mut self, block: Value<'a>) {
+    fn push(&mut self, block: JsonOut<'a>) {
         self.plain = None;
         self.content.push(block);
     }
 
-    fn write(self, message: &'a Message, habits: &Habits) -> Result<Fields<'a>, Mismatch> {
+    fn write(self, message: &'a Message, habits: &Habits) -> Result<ObjectWriter<'a>, Mismatch> {
         let content = match self.plain {
-            Some(text) => Value::Text(text),
-            None if !self.content.is_empty() => Value::List(self.content),
+            Some(text) => JsonOut::Text(text),
+            None if !self.content.is_empty() => JsonOut::List(self.content),
             // The vendor wants the field, and takes nothing in it beside a call.
-            None if self.calls.is_empty() && self.fields.is_empty() => Value::Text(""),
-            None => Value::Raw(Cow::Borrowed(RawValue::NULL)),
+            None if self.calls.is_empty() && self.fields.is_empty() => JsonOut::Text(""),
+            None => JsonOut::Raw(Cow::Borrowed(RawValue::NULL)),
         };
-        let thoughts = (!self.thoughts.is_empty()).then_some(Value::Joined(self.thoughts));
-        let mut fields = Fields::default()
-            .with("role", Value::Text(role(&message.role)))
+        let thoughts = (!self.thoughts.is_empty()).then_some(JsonOut::Joined(self.thoughts));
+        let mut fields = ObjectWriter::default()
+            .with("role", JsonOut::Text(role(&message.role)))
             .with("content", content);
         if let Some(field) = habits.thinking_field {
-            fields = fields.with_some(field, thoughts);
+            fields = fields.with_opt(field, thoughts);
         }
         if !self.calls.is_empty() {
-            fields = fields.with("tool_calls", Value::List(self.calls));
+            fields = fields.with("tool_calls", JsonOut::List(self.calls));
         }
         for more in self.fields {
             fields = fields.merge(more)?;
@@ -150,28 +150,28 @@ impl<'a> Said<'a> {
 
 /// The vendor has no mark for a tool that failed, but the model should know; so it is told in
 /// words.
-fn write_result(result: &ToolResult) -> Result<Fields<'_>, Mismatch> {
+fn write_result(result: &ToolResult) -> Result<ObjectWriter<'_>, Mismatch> {
     let plain = match result.content.as_slice() {
         [] => Some(""),
         [ResultPart::Text(text)] => plain(text),
         _ => None,
     };
     let content = match plain {
-        Some("") if result.is_error => Value::Text("Error"),
-        Some(text) if result.is_error => Value::Joined(vec!["Error: ", text]),
-        Some(text) => Value::Text(text),
-        None => Value::List(result_blocks(result)?),
+        Some("") if result.is_error => JsonOut::Text("Error"),
+        Some(text) if result.is_error => JsonOut::Joined(vec!["Error: ", text]),
+        Some(text) => JsonOut::Text(text),
+        None => JsonOut::List(result_blocks(result)?),
     };
-    let fields = Fields::default()
-        .with("role", Value::Text("tool"))
-        .with("tool_call_id", Value::Text(&result.tool_use_id))
+    let fields = ObjectWriter::default()
+        .with("role", JsonOut::Text("tool"))
+        .with("tool_call_id", JsonOut::Text(&result.tool_use_id))
         .with("content", content);
     with_extra(fields, result.extra.as_deref())
 }
 
-fn result_blocks(result: &ToolResult) -> Result<Vec<Value<'_>>, Mismatch> {
-    let failed = Fields::of_type("text").with("text", Value::Text("Error:"));
-    let mut blocks = Vec::from_iter(result.is_error.then_some(Value::Fields(failed)));
+fn result_blocks(result: &ToolResult) -> Result<Vec<JsonOut<'_>>, Mismatch> {
+    let failed = ObjectWriter::of_type("text").with("text", JsonOut::Text("Error:"));
+    let mut blocks = Vec::from_iter(result.is_error.then_some(JsonOut::Object(failed)));
     for (place, part) in result.content.iter().enumerate() {
         let block = match part {
             ResultPart::Text(text) => blocks::write_text(text),
@@ -187,7 +187,10 @@ fn result_blocks(result: &ToolResult) -> Result<Vec<Value<'_>>, Mismatch> {
     Ok(blocks)
 }
 
-fn with_extra<'a>(fields: Fields<'a>, extra: Option<&'a str>) -> Result<Fields<'a>, Mismatch> {
+fn with_extra<'a>(
+    fields: ObjectWriter<'a>,
+    extra: Option<&'a str>,
+) -> Result<ObjectWriter<'a>, Mismatch> {
     let Some(extra) = extra else { return Ok(fields) };
     let merged = Object::parse(extra).and_then(|extra| fields.merge(extra));
     merged.map_err(|mismatch| mismatch.within("extra"))

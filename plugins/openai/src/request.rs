@@ -3,10 +3,10 @@
 //! Nothing is set that the caller didn't set, but for a stream's wish to be told what it cost: what
 //! a model accepts changes from one to the next, and only the caller knows what was meant.
 
-use arete_plugin::asking::{self, at, invalid, list, number};
-use arete_plugin::body::{Fields, Value};
+use arete_plugin::body::{JsonOut, ObjectWriter};
 use arete_plugin::json::{Mismatch, Object};
 use arete_plugin::llm::{ErrorKind, NativeBody, ProviderError, Request};
+use arete_plugin::request::{self, invalid, list, number, with_field};
 
 use crate::settings::{Habits, MAX_TOKENS_FIELDS};
 use crate::{DIALECT, messages, tools};
@@ -18,49 +18,55 @@ pub(crate) fn body(
     habits: &Habits,
 ) -> Result<String, ProviderError> {
     match native(request) {
-        Some(native) => asking::native_body(native, request, stream),
+        Some(native) => request::native_body(native, request, stream),
         None => mapped_body(request, stream, habits),
     }
 }
 
 /// The request in the vendor's own dialect, if the caller spoke it.
 pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
-    asking::native(request, DIALECT)
+    request::native(request, DIALECT)
 }
 
 fn mapped_body(request: &Request, stream: bool, habits: &Habits) -> Result<String, ProviderError> {
     if request.top_k.is_some() && !habits.top_k {
         let says = "`topK` isn't part of the Chat Completions API. Where a server takes it all the same, the operator can \
                     set `top-k = \"true\"` for this provider, or the caller `extra.top_k`.";
-        return Err(at("topK", ProviderError::new(ErrorKind::Unsupported, says)));
+        return Err(with_field("topK", ProviderError::new(ErrorKind::Unsupported, says)));
     }
     if wants_several(request) {
         let says = "`extra.n` asks for several answers, and there is room for one.";
-        return Err(at("extra.n", ProviderError::new(ErrorKind::Unsupported, says)));
+        return Err(with_field("extra.n", ProviderError::new(ErrorKind::Unsupported, says)));
     }
     let body = fields(request, stream, habits).map_err(invalid)?;
     let limited = request.max_tokens.is_some();
-    let taken =
-        |_: &Fields, key: &str| key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key));
-    let body = asking::with_extra(body, request, taken, field_of)?;
+    let taken = |_: &ObjectWriter, key: &str| {
+        key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key))
+    };
+    let body = request::with_extra(body, request, taken, field_of)?;
     Ok(body.text())
 }
 
-fn fields<'a>(request: &'a Request, stream: bool, habits: &Habits) -> Result<Fields<'a>, Mismatch> {
-    let stops = request.stop_sequences.iter().map(|stop| Value::Text(stop)).collect();
-    let usage = || Value::Fields(Fields::default().with("include_usage", Value::Flag(true)));
-    let body = Fields::default()
-        .with("model", Value::Text(&request.model))
-        .with("messages", Value::List(messages::write(&request.messages, habits)?))
-        .with_some("stream", stream.then_some(Value::Flag(true)))
-        .with_some("stream_options", (stream && habits.stream_usage).then(usage))
-        .with_some(habits.max_tokens_field, request.max_tokens.map(Value::Count))
-        .with_some("temperature", number("temperature", request.temperature)?)
-        .with_some("top_p", number("topP", request.top_p)?)
-        .with_some("top_k", request.top_k.map(Value::Count))
-        .with_some("stop", list(stops))
-        .with_some("tools", list(tools::write(&request.tools)?))
-        .with_some(
+fn fields<'a>(
+    request: &'a Request,
+    stream: bool,
+    habits: &Habits,
+) -> Result<ObjectWriter<'a>, Mismatch> {
+    let stops = request.stop_sequences.iter().map(|stop| JsonOut::Text(stop)).collect();
+    let usage =
+        || JsonOut::Object(ObjectWriter::default().with("include_usage", JsonOut::Flag(true)));
+    let body = ObjectWriter::default()
+        .with("model", JsonOut::Text(&request.model))
+        .with("messages", JsonOut::List(messages::write(&request.messages, habits)?))
+        .with_opt("stream", stream.then_some(JsonOut::Flag(true)))
+        .with_opt("stream_options", (stream && habits.stream_usage).then(usage))
+        .with_opt(habits.max_tokens_field, request.max_tokens.map(JsonOut::Count))
+        .with_opt("temperature", number("temperature", request.temperature)?)
+        .with_opt("top_p", number("topP", request.top_p)?)
+        .with_opt("top_k", request.top_k.map(JsonOut::Count))
+        .with_opt("stop", list(stops))
+        .with_opt("tools", list(tools::write(&request.tools)?))
+        .with_opt(
             "tool_choice",
             request.tool_choice.as_ref().map(tools::write_choice).transpose()?,
         );

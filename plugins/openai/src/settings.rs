@@ -2,7 +2,7 @@
 //! first question.
 
 use arete_plugin::llm::ProviderError;
-use arete_plugin::settings::{self, wrong};
+use arete_plugin::settings::{self, setting_error};
 
 const OPENAI: &str = "https://api.openai.com/v1";
 const OPENAI_DEFAULT_MODEL: &str = "gpt-5.4-mini";
@@ -145,7 +145,7 @@ fn one_of(
     let Some(value) = value else { return Ok(None) };
     match words.iter().find(|word| **word == value) {
         Some(word) => Ok(Some(word)),
-        None => Err(wrong(key, &format!("should be `{}` or `{}`", words[0], words[1]))),
+        None => Err(setting_error(key, &format!("should be `{}` or `{}`", words[0], words[1]))),
     }
 }
 
@@ -154,7 +154,7 @@ fn flag(value: Option<String>, key: &str) -> Result<Option<bool>, ProviderError>
         None => Ok(None),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
-        Some(_) => Err(wrong(key, "should be `true` or `false`")),
+        Some(_) => Err(setting_error(key, "should be `true` or `false`")),
     }
 }
 
@@ -165,7 +165,7 @@ fn lower_case(vendor: String) -> Result<String, ProviderError> {
     {
         return Ok(vendor);
     }
-    Err(wrong("vendor", "should be a word of small letters, digits, `-`, `_` and `.`"))
+    Err(setting_error("vendor", "should be a word of small letters, digits, `-`, `_` and `.`"))
 }
 
 #[cfg(test)]

@@ -8,19 +8,19 @@
 use std::borrow::Cow;
 use std::mem;
 
-use arete_plugin::exchange::{self, EventStream};
 use arete_plugin::http::SseEvent;
 use arete_plugin::json::{self, LIST, Mismatch, Object, STRING};
 use arete_plugin::llm::{
     Delta, ErrorKind, Event, Finish, OtherPart, Part, PartDelta, ProviderError, Start, TextDelta,
     Thinking, ThinkingDelta, Usage,
 };
-use arete_plugin::refusal::{self, Broken};
+use arete_plugin::vendor_call::{self, EventStream};
+use arete_plugin::vendor_error::{self, Broken};
 use serde_json::value::RawValue;
 
 use crate::answer::{self, Ending};
 use crate::calls::Call;
-use crate::grown::Grown;
+use crate::merge::Merged;
 use crate::{blocks, errors};
 
 /// The vendor's mark that the answer is complete.
@@ -40,8 +40,8 @@ pub(crate) struct Stream {
     open: Option<(Kind, u32)>,
     calls: Vec<Call>,
     /// Fields of the message, of the choice and of the whole that only the vendor knows.
-    message: Grown,
-    choice: Grown,
+    message: Merged,
+    choice: Merged,
     answer: Object<'static>,
     /// Those of the whole that `start` has told.
     told: Object<'static>,
@@ -68,8 +68,8 @@ impl Stream {
             next_index: 0,
             open: None,
             calls: Vec::new(),
-            message: Grown::default(),
-            choice: Grown::default(),
+            message: Merged::default(),
+            choice: Merged::default(),
             answer: Object::default(),
             told: Object::default(),
             early_usage: None,
@@ -89,7 +89,7 @@ impl EventStream for Stream {
             return Ok(Vec::new());
         }
         if data.trim() == DONE {
-            return Ok(exchange::deltas(self.done()?, None));
+            return Ok(vendor_call::deltas(self.done()?, None));
         }
         if name == "error" {
             return Err(errors::in_event(data));
@@ -102,7 +102,7 @@ impl EventStream for Stream {
         if self.native && events.is_empty() {
             events.push(Event::Other(OtherPart { kind: "chunk".into(), json: data.to_owned() }));
         }
-        Ok(exchange::deltas(events, self.native.then(|| answer::native_body(data))))
+        Ok(vendor_call::deltas(events, self.native.then(|| answer::native_body(data))))
     }
 
     fn is_finished(&self) -> bool {
@@ -110,7 +110,7 @@ impl EventStream for Stream {
     }
 
     fn end(&self) -> ProviderError {
-        refusal::closed_early()
+        vendor_error::closed_early()
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::json::{self, Mismatch, Object, Raw};
 
 /// A JSON value to be written.
-pub enum Value<'a> {
+pub enum JsonOut<'a> {
     /// A string.
     Text(&'a str),
     /// A string in pieces, which are joined only when they are written.
@@ -20,29 +20,29 @@ pub enum Value<'a> {
     /// A value that is JSON text already.
     Raw(Raw<'a>),
     /// An array.
-    List(Vec<Value<'a>>),
+    List(Vec<JsonOut<'a>>),
     /// An object.
-    Fields(Fields<'a>),
+    Object(ObjectWriter<'a>),
 }
 
 /// A JSON object to be written.
 #[derive(Default)]
-pub struct Fields<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub struct ObjectWriter<'a>(Vec<(Cow<'a, str>, JsonOut<'a>)>);
 
-impl<'a> Fields<'a> {
+impl<'a> ObjectWriter<'a> {
     /// An object of the vendor's that says its type, as blocks and choices do.
     pub fn of_type(kind: &'a str) -> Self {
-        Self::default().with("type", Value::Text(kind))
+        Self::default().with("type", JsonOut::Text(kind))
     }
 
     /// Adds a field.
-    pub fn with(mut self, key: impl Into<Cow<'a, str>>, value: Value<'a>) -> Self {
+    pub fn with(mut self, key: impl Into<Cow<'a, str>>, value: JsonOut<'a>) -> Self {
         self.0.push((key.into(), value));
         self
     }
 
     /// Adds a field if there is a value for it.
-    pub fn with_some(self, key: &'a str, value: Option<Value<'a>>) -> Self {
+    pub fn with_opt(self, key: &'a str, value: Option<JsonOut<'a>>) -> Self {
         match value {
             Some(value) => self.with(key, value),
             None => self,
@@ -54,10 +54,10 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// When `extra` isn't an object, or sets a field that is there.
-    pub fn with_extra(self, extra: Option<&'a str>) -> Result<Value<'a>, Mismatch> {
-        let Some(extra) = extra else { return Ok(Value::Fields(self)) };
+    pub fn with_extra(self, extra: Option<&'a str>) -> Result<JsonOut<'a>, Mismatch> {
+        let Some(extra) = extra else { return Ok(JsonOut::Object(self)) };
         let extra = Object::parse(extra).map_err(|mismatch| mismatch.within("extra"))?;
-        self.merge(extra).map(Value::Fields).map_err(|mismatch| mismatch.within("extra"))
+        self.merge(extra).map(JsonOut::Object).map_err(|mismatch| mismatch.within("extra"))
     }
 
     /// Adds the fields of an object.
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
             return Err(Mismatch::new(key, "is set by a field of its own already"));
         }
         for (key, value) in object {
-            self = self.with(key, Value::Raw(value));
+            self = self.with(key, JsonOut::Raw(value));
         }
         Ok(self)
     }
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Value<'_> {
+impl JsonOut<'_> {
     /// Its JSON text.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.room());
@@ -99,7 +99,7 @@ impl Value<'_> {
             Self::List(list) => {
                 AROUND + list.iter().map(|value| value.room() + AROUND).sum::<usize>()
             }
-            Self::Fields(fields) => fields.room(),
+            Self::Object(fields) => fields.room(),
         }
     }
 
@@ -121,12 +121,12 @@ impl Value<'_> {
                 }
                 out.push(']');
             }
-            Self::Fields(fields) => fields.write(out),
+            Self::Object(fields) => fields.write(out),
         }
     }
 }
 
-impl Fields<'_> {
+impl ObjectWriter<'_> {
     /// Its JSON text.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.room());
@@ -227,7 +227,7 @@ mod tests {
         {
             for before in 0..=17 {
                 let text = format!("{}{letter}{letter}and so on", "a".repeat(before));
-                assert_eq!(Value::Text(&text).text(), json::text(&text));
+                assert_eq!(JsonOut::Text(&text).text(), json::text(&text));
             }
         }
     }
@@ -235,21 +235,21 @@ mod tests {
     #[test]
     fn a_tree_is_written_in_order() {
         let raw = json::raw(&"r");
-        let fields = Fields::of_type("t")
-            .with("a\"b", Value::List(vec![]))
+        let fields = ObjectWriter::of_type("t")
+            .with("a\"b", JsonOut::List(vec![]))
             .with(
                 "list",
-                Value::List(vec![
-                    Value::Count(4_294_967_295),
-                    Value::Number(0.5),
-                    Value::Number(-2.0),
+                JsonOut::List(vec![
+                    JsonOut::Count(4_294_967_295),
+                    JsonOut::Number(0.5),
+                    JsonOut::Number(-2.0),
                 ]),
             )
-            .with("joined", Value::Joined(vec!["a\n", "", "b"]))
-            .with_some("none", None)
-            .with("empty", Value::Fields(Fields::default()))
-            .with("raw", Value::Raw(raw))
-            .with("flags", Value::List(vec![Value::Flag(true), Value::Flag(false)]));
+            .with("joined", JsonOut::Joined(vec!["a\n", "", "b"]))
+            .with_opt("none", None)
+            .with("empty", JsonOut::Object(ObjectWriter::default()))
+            .with("raw", JsonOut::Raw(raw))
+            .with("flags", JsonOut::List(vec![JsonOut::Flag(true), JsonOut::Flag(false)]));
         assert_eq!(
             fields.text(),
             r#"{"type":"t","a\"b":[],"list":[4294967295,0.5,-2.0],"joined":"a\nb","empty":{},"raw":"r","flags":[true,false]}"#
@@ -260,7 +260,7 @@ mod tests {
         #[test]
         fn strings_are_written_as_json_has_them(text in any::<String>(), ascii in "[ -~\n]{0,80}") {
             for text in [text, ascii] {
-                prop_assert_eq!(Value::Text(&text).text(), json::text(&text));
+                prop_assert_eq!(JsonOut::Text(&text).text(), json::text(&text));
             }
         }
     }

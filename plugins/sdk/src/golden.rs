@@ -18,10 +18,10 @@ pub mod question;
 mod show;
 mod sse;
 
-use crate::exchange::EventStream;
 use crate::http::{Header, SseEvent};
 use crate::json::{self, COUNT, OBJECT, Object};
 use crate::llm::{Completion, Delta, Event, Finish, Part, ProviderError, Request};
+use crate::vendor_call::EventStream;
 
 pub use cases::{Case, cases};
 
@@ -76,7 +76,7 @@ pub fn streams<S: Subject>() {
 pub fn refusals<S: Subject>() {
     for case in cases(S::NAME, "errors", "json") {
         let mut refusal = Object::parse(&case.text).unwrap();
-        let status = refusal.need("status", COUNT).unwrap();
+        let status = refusal.require_as("status", COUNT).unwrap();
         let headers = refusal.require("headers", OBJECT).unwrap();
         let headers = Object::parse(headers.get()).unwrap().into_iter();
         let headers: Vec<Header> = headers

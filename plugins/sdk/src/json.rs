@@ -122,7 +122,11 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// When it isn't there, or isn't what is `expected`.
-    pub fn need<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T, Mismatch> {
+    pub fn require_as<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        expected: &str,
+    ) -> Result<T, Mismatch> {
         read(&self.require(key, expected)?, expected).map_err(|mismatch| mismatch.within(key))
     }
 
@@ -131,7 +135,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// When it isn't there, or isn't a string.
-    pub fn need_text(&mut self, key: &str) -> Result<Cow<'a, str>, Mismatch> {
+    pub fn require_text(&mut self, key: &str) -> Result<Cow<'a, str>, Mismatch> {
         let value = self.require(key, STRING)?;
         if let Cow::Borrowed(value) = value
             && let Some(text) = verbatim(value)
@@ -336,8 +340,8 @@ mod tests {
             let object = format!(r#"{{"\u006b":{json}}}"#);
             let mut borrowed = Object::parse(&object).unwrap();
             let mut owned = borrowed.clone().into_owned();
-            assert_eq!(borrowed.need_text("k").ok().as_deref(), text, "{json}");
-            assert_eq!(owned.need_text("k").ok().as_deref(), text, "{json}");
+            assert_eq!(borrowed.require_text("k").ok().as_deref(), text, "{json}");
+            assert_eq!(owned.require_text("k").ok().as_deref(), text, "{json}");
         }
     }
 
@@ -367,12 +371,12 @@ mod tests {
     #[test]
     fn a_mismatch_says_where_and_what_but_never_the_value() {
         let mut object = Object::parse(r#"{"a":["my secret"],"n":-1,"s":"x"}"#).unwrap();
-        let a = object.need::<String>("a", STRING).unwrap_err().within("b[0]").to_string();
+        let a = object.require_as::<String>("a", STRING).unwrap_err().within("b[0]").to_string();
         assert_eq!(a, "`b[0].a` should be a string, but is a list");
-        let n = object.need::<u32>("n", COUNT).unwrap_err().to_string();
+        let n = object.require_as::<u32>("n", COUNT).unwrap_err().to_string();
         assert_eq!(n, "`n` should be a whole number below 2^32, but is another number");
         assert_eq!(
-            object.need::<u32>("x", COUNT).unwrap_err().says,
+            object.require_as::<u32>("x", COUNT).unwrap_err().says,
             "should be a whole number below 2^32, but is missing"
         );
         assert_eq!(

@@ -1,7 +1,7 @@
 //! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and
 //! what every provider would otherwise write again: JSON that keeps its digits ([`json`],
-//! [`body`]), what requests and refusals have in common ([`asking`], [`refusal`]), settings
-//! ([`settings`]), one exchange with the vendor ([`exchange`]), the words of panics ([`panics`]),
+//! [`body`]), what requests and refusals have in common ([`request`], [`vendor_error`]), settings
+//! ([`settings`]), one exchange with the vendor ([`vendor_call`]), the words of panics ([`panics`]),
 //! and, with the feature `golden`, tests against files that people can read (`golden`).
 //!
 //! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with
@@ -29,17 +29,17 @@ pub mod bindings {
     });
 }
 
-pub mod asking;
 pub mod body;
-pub mod exchange;
 #[cfg(any(test, feature = "golden"))]
 pub mod golden;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod heap;
 pub mod json;
 pub mod panics;
-pub mod refusal;
+pub mod request;
 pub mod settings;
+pub mod vendor_call;
+pub mod vendor_error;
 
 pub use bindings::arete::provider::{config, http, llm, log};
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
@@ -54,7 +54,7 @@ macro_rules! export {
     ($provider:ident) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Provider = $crate::panics::Heard<$provider>;
+            type Provider = $crate::panics::LogPanics<$provider>;
     $crate::bindings::export!(Provider with_types_in $crate::bindings);
         };
     };

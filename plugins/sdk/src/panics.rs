@@ -11,9 +11,9 @@ use crate::log::{self, Level};
 use crate::{Deltas, Guest};
 
 /// A provider whose panics are heard. [`export!`](crate::export) puts it around what it exports.
-pub struct Heard<P>(PhantomData<P>);
+pub struct LogPanics<P>(PhantomData<P>);
 
-impl<P: Guest> Guest for Heard<P> {
+impl<P: Guest> Guest for LogPanics<P> {
     type Deltas = P::Deltas;
 
     fn describe() -> Result<Info, ProviderError> {

@@ -28,7 +28,7 @@ pub fn url(base: &str, path: &str) -> Result<String, ProviderError> {
         {
             rest
         }
-        _ => return Err(wrong("base-url", "should start with `https://` or `http://`")),
+        _ => return Err(setting_error("base-url", "should start with `https://` or `http://`")),
     };
     let rest = rest.trim_start_matches("://");
     let host = rest.split('/').next().unwrap_or_default();
@@ -37,7 +37,7 @@ pub fn url(base: &str, path: &str) -> Result<String, ProviderError> {
         || rest.contains(['?', '#'])
         || rest.contains(char::is_whitespace)
     {
-        return Err(wrong(
+        return Err(setting_error(
             "base-url",
             "should be a host and perhaps a path, without user name, query and fragment",
         ));
@@ -47,7 +47,7 @@ pub fn url(base: &str, path: &str) -> Result<String, ProviderError> {
 
 /// The error for a setting that isn't right. `says` goes on where the setting's name ends: `should
 /// be …`.
-pub fn wrong(key: &str, says: &str) -> ProviderError {
+pub fn setting_error(key: &str, says: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Unconfigured, format!("The setting `{key}` {says}."))
 }
 

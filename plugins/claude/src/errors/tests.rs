@@ -1,7 +1,7 @@
 //! Every type and every status, and what no server in its right mind would send.
 
 use arete_plugin::json;
-use arete_plugin::refusal::{MESSAGE_CHARACTERS_MAX, WORD_CHARACTERS_MAX};
+use arete_plugin::vendor_error::{MESSAGE_CHARACTERS_MAX, WORD_CHARACTERS_MAX};
 use proptest::prelude::*;
 
 use super::*;

@@ -37,7 +37,7 @@ fn check_broken(events: &[&str], says: &str) {
 fn an_impossible_order_is_refused() {
     let later = TEXT.replace(":0", ":1");
     for event in [TEXT, MORE, BLOCK_STOP, REASON, STOP] {
-        let kind: String = Object::parse(event).unwrap().need("type", STRING).unwrap();
+        let kind: String = Object::parse(event).unwrap().require_as("type", STRING).unwrap();
         check_broken(&[event], &format!("{kind}`, something comes before `message_start`"));
     }
     check_broken(&[START, START], "message_start`, a second answer starts");

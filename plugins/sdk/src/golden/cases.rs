@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(one_line("{ \"a:,b\\\"\" :\n[1.10,2] }"), "{\"a:,b\\\"\": [1.10, 2]}");
         assert_eq!(diff("a\nb\n", "a\nc\n").as_deref(), Some("   2 - b\n   2 + c\n"));
         assert_eq!(
-            Object::parse("{\"s\":\"x\"}").unwrap().need::<String>("s", STRING).unwrap(),
+            Object::parse("{\"s\":\"x\"}").unwrap().require_as::<String>("s", STRING).unwrap(),
             "x"
         );
     }

@@ -10,17 +10,17 @@ use arete_plugin::llm::{
     Event, OtherPart, Part, PartDelta, Text, TextDelta, Thinking, ThinkingDelta, ToolUse,
     ToolUseDelta,
 };
-use arete_plugin::refusal::{self, Broken};
+use arete_plugin::vendor_error::{self, Broken};
 use serde_json::value::RawValue;
 
 /// A block that has started and not ended.
-pub(crate) struct Growing {
+pub(crate) struct OpenBlock {
     index: u32,
     block: Block,
     /// Fields that only the vendor knows; for a block of another kind, the whole block.
     fields: Object<'static>,
     /// Whether any delta told of the block. One that nobody heard of is told at its end.
-    told: bool,
+    emitted: bool,
 }
 
 enum Block {
@@ -36,11 +36,11 @@ struct Input {
     text: String,
 }
 
-impl Growing {
+impl OpenBlock {
     /// A block starts. The event is what its start tells already.
     pub(crate) fn start(index: u32, block: &RawValue) -> Result<(Self, Option<Event>), Mismatch> {
         let mut fields = Object::parse(block.get())?.into_owned();
-        let kind: String = fields.need("type", STRING)?;
+        let kind: String = fields.require_as("type", STRING)?;
         let (block, event) = match kind.as_str() {
             "text" => start_text(index, &mut fields)?,
             "thinking" => start_thinking(index, &mut fields)?,
@@ -50,8 +50,8 @@ impl Growing {
                 (Block::Other { kind, input: String::new() }, None)
             }
         };
-        let growing = Self { index, block, fields, told: event.is_some() };
-        Ok((growing, event))
+        let open = Self { index, block, fields, emitted: event.is_some() };
+        Ok((open, event))
     }
 
     pub(crate) fn index(&self) -> u32 {
@@ -62,7 +62,7 @@ impl Growing {
     pub(crate) fn add_text(&mut self, more: String) -> Option<Event> {
         let Block::Text { text, .. } = &mut self.block else { return None };
         text.push_str(&more);
-        self.told = true;
+        self.emitted = true;
         Some(Event::Text(TextDelta { index: self.index, text: more }))
     }
 
@@ -70,12 +70,12 @@ impl Growing {
     /// known.
     pub(crate) fn add(&mut self, mut delta: Object, whole: &str) -> Result<Option<Event>, Broken> {
         let index = self.index;
-        let kind: String = delta.need("type", STRING)?;
+        let kind: String = delta.require_as("type", STRING)?;
         let event = match (&mut self.block, kind.as_str()) {
             (Block::Text { text, .. }, "text_delta") => {
-                let more: String = delta.need("text", STRING)?;
+                let more: String = delta.require_as("text", STRING)?;
                 text.push_str(&more);
-                said(&more).then_some(Event::Text(TextDelta { index, text: more }))
+                is_not_empty(&more).then_some(Event::Text(TextDelta { index, text: more }))
             }
             (Block::Text { citations, .. }, "citations_delta") => {
                 let citation = delta.require("citation", OBJECT)?.into_owned();
@@ -83,16 +83,16 @@ impl Growing {
                 None
             }
             (Block::Thinking { text, .. }, "thinking_delta") => {
-                let more: String = delta.need("thinking", STRING)?;
+                let more: String = delta.require_as("thinking", STRING)?;
                 text.push_str(&more);
-                said(&more).then_some(Event::Thinking(ThinkingDelta {
+                is_not_empty(&more).then_some(Event::Thinking(ThinkingDelta {
                     index,
                     text: more,
                     signature: None,
                 }))
             }
             (Block::Thinking { signature, .. }, "signature_delta") => {
-                let proof: String = delta.need("signature", STRING)?;
+                let proof: String = delta.require_as("signature", STRING)?;
                 *signature = Some(proof.clone());
                 Some(Event::Thinking(ThinkingDelta {
                     index,
@@ -101,9 +101,9 @@ impl Growing {
                 }))
             }
             (Block::ToolUse { input, .. }, "input_json_delta") => {
-                let more: String = delta.need("partial_json", STRING)?;
+                let more: String = delta.require_as("partial_json", STRING)?;
                 input.text.push_str(&more);
-                said(&more).then_some(Event::ToolUse(ToolUseDelta {
+                is_not_empty(&more).then_some(Event::ToolUse(ToolUseDelta {
                     index,
                     id: None,
                     name: None,
@@ -111,7 +111,7 @@ impl Growing {
                 }))
             }
             (Block::Other { input, .. }, "input_json_delta") => {
-                input.push_str(&delta.need::<String>("partial_json", STRING)?);
+                input.push_str(&delta.require_as::<String>("partial_json", STRING)?);
                 None
             }
             (Block::Other { kind: block, .. }, _) if is_own(block, &kind, &self.fields) => {
@@ -123,29 +123,29 @@ impl Growing {
                 "text_delta" | "citations_delta" | "thinking_delta" | "signature_delta"
                 | "input_json_delta",
             ) => {
-                let block = refusal::word(block.kind());
+                let block = vendor_error::word(block.kind());
                 return Err(Broken(format!("a `{kind}` doesn't fit a block of type `{block}`")));
             }
             _ => return Ok(Some(Event::Other(OtherPart { kind, json: whole.to_owned() }))),
         };
-        self.told |= event.is_some();
+        self.emitted |= event.is_some();
         Ok(event)
     }
 
     /// It is whole. The event is what the deltas left untold.
     pub(crate) fn end(self) -> Option<Event> {
-        let Self { index, block, mut fields, told } = self;
+        let Self { index, block, mut fields, emitted } = self;
         let part = match block {
             Block::Text { text, citations } => {
                 if let Some(citations) = citations {
                     fields.set("citations", json::raw(&citations));
                 }
                 let extra = fields.into_extra();
-                (extra.is_some() || !told).then_some(Part::Text(Text { text, extra }))
+                (extra.is_some() || !emitted).then_some(Part::Text(Text { text, extra }))
             }
             Block::Thinking { text, signature } => {
                 let extra = fields.into_extra();
-                (extra.is_some() || !told).then_some(Part::Thinking(Thinking {
+                (extra.is_some() || !emitted).then_some(Part::Thinking(Thinking {
                     text,
                     signature,
                     extra,
@@ -196,23 +196,23 @@ impl Input {
 fn start_text(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>), Mismatch> {
     let text: String = fields.read("text", STRING)?.unwrap_or_default();
     let citations = fields.read("citations", LIST)?;
-    let event = said(&text).then(|| Event::Text(TextDelta { index, text: text.clone() }));
+    let event = is_not_empty(&text).then(|| Event::Text(TextDelta { index, text: text.clone() }));
     Ok((Block::Text { text, citations }, event))
 }
 
 fn start_thinking(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>), Mismatch> {
     let text: String = fields.read("thinking", STRING)?.unwrap_or_default();
     let signature: Option<String> =
-        fields.read("signature", STRING)?.filter(|signature: &String| said(signature));
-    let event = (said(&text) || signature.is_some()).then(|| {
+        fields.read("signature", STRING)?.filter(|signature: &String| is_not_empty(signature));
+    let event = (is_not_empty(&text) || signature.is_some()).then(|| {
         Event::Thinking(ThinkingDelta { index, text: text.clone(), signature: signature.clone() })
     });
     Ok((Block::Thinking { text, signature }, event))
 }
 
 fn start_tool_use(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>), Mismatch> {
-    let id: String = fields.need("id", STRING)?;
-    let name: String = fields.need("name", STRING)?;
+    let id: String = fields.require_as("id", STRING)?;
+    let name: String = fields.require_as("name", STRING)?;
     let given = fields.take("input").map(|input| input.get().to_owned());
     let given = given.filter(|input| Object::parse(input).is_ok_and(|input| !input.is_empty()));
     let first = ToolUseDelta {
@@ -228,7 +228,7 @@ fn start_tool_use(index: u32, fields: &mut Object) -> Result<(Block, Option<Even
 }
 
 /// Vendors send empty pieces to mark a start; there is nothing in them to pass on.
-fn said(text: &str) -> bool {
+fn is_not_empty(text: &str) -> bool {
     !text.is_empty()
 }
 

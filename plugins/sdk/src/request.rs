@@ -1,7 +1,7 @@
 //! What the requests of all vendors have in common: whose dialect the caller spoke, numbers,
 //! `extra`, and mistakes that are named.
 
-use crate::body::{Fields, Value};
+use crate::body::{JsonOut, ObjectWriter};
 use crate::json::{self, Mismatch, Object};
 use crate::llm::{ErrorKind, NativeBody, ProviderError, Request, Role};
 
@@ -37,11 +37,11 @@ pub fn native_body(
 /// When `extra` isn't an object, or sets a key for which `taken` says that the request does: either
 /// value could be the one that was meant, so the caller has to choose.
 pub fn with_extra<'a>(
-    mut body: Fields<'a>,
+    mut body: ObjectWriter<'a>,
     request: &'a Request,
-    taken: impl Fn(&Fields, &str) -> bool,
+    taken: impl Fn(&ObjectWriter, &str) -> bool,
     field: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Fields<'a>, ProviderError> {
+) -> Result<ObjectWriter<'a>, ProviderError> {
     let extra = request.extra.as_deref().map(Object::parse).transpose();
     let extra = extra.map_err(|mismatch| invalid(mismatch.within("extra")))?.unwrap_or_default();
     if let Some(key) = extra.keys().find(|key| body.has(key) || taken(&body, key)) {
@@ -49,13 +49,13 @@ pub fn with_extra<'a>(
         let says = format!(
             "`extra.{key}` would set what the request sets already; the field for it is `{field}`."
         );
-        return Err(at(
+        return Err(with_field(
             &format!("extra.{key}"),
             ProviderError::new(ErrorKind::InvalidRequest, says),
         ));
     }
     for (key, value) in extra {
-        body = body.with(key, Value::Raw(value));
+        body = body.with(key, JsonOut::Raw(value));
     }
     Ok(body)
 }
@@ -64,18 +64,18 @@ pub fn with_extra<'a>(
 ///
 /// # Errors
 /// When it isn't finite: JSON has no word for that.
-pub fn number(field: &str, number: Option<f64>) -> Result<Option<Value<'_>>, Mismatch> {
+pub fn number(field: &str, number: Option<f64>) -> Result<Option<JsonOut<'_>>, Mismatch> {
     match number {
         Some(number) if !number.is_finite() => {
             Err(Mismatch::new(field, "should be a finite number"))
         }
-        number => Ok(number.map(Value::Number)),
+        number => Ok(number.map(JsonOut::Number)),
     }
 }
 
 /// A list, unless there is nothing in it.
-pub fn list(values: Vec<Value<'_>>) -> Option<Value<'_>> {
-    (!values.is_empty()).then_some(Value::List(values))
+pub fn list(values: Vec<JsonOut<'_>>) -> Option<JsonOut<'_>> {
+    (!values.is_empty()).then_some(JsonOut::List(values))
 }
 
 /// The name that vendors have for a role. One without a name here goes to the vendor as it is: it
@@ -92,10 +92,10 @@ pub fn role(role: &Role) -> &str {
 /// The error for a request in which something isn't what it should be.
 pub fn invalid(mismatch: Mismatch) -> ProviderError {
     let error = ProviderError::new(ErrorKind::InvalidRequest, format!("{mismatch}."));
-    at(&mismatch.at, error)
+    with_field(&mismatch.at, error)
 }
 
 /// The same error, of this field.
-pub fn at(field: &str, error: ProviderError) -> ProviderError {
+pub fn with_field(field: &str, error: ProviderError) -> ProviderError {
     ProviderError { field: Some(field.to_owned()), ..error }
 }

@@ -8,7 +8,7 @@ use crate::llm::{Delta, Event, NativeBody, ProviderError};
 use crate::{Deltas, GuestDeltas};
 
 /// An answer that the vendor has accepted to give.
-pub struct Exchange {
+pub struct VendorCall {
     reply: Reply,
     /// The header with the vendor's id of the request.
     request_id: &'static str,
@@ -30,7 +30,7 @@ pub trait EventStream {
     fn end(&self) -> ProviderError;
 }
 
-impl Exchange {
+impl VendorCall {
     /// Posts a JSON body. `refusal` makes the error of an answer whose status isn't a success, from
     /// its status, headers and body; `request_id` is the header with the vendor's id of the
     /// request.

@@ -26,16 +26,16 @@ const DEPTH_MAX: usize = 8;
 
 /// Fields, put together from pieces.
 #[derive(Default)]
-pub(crate) struct Grown(Vec<(String, Node)>);
+pub(crate) struct Merged(Vec<(String, Node)>);
 
 enum Node {
     Text(String),
     List(Vec<Node>),
-    Fields(Grown),
+    Fields(Merged),
     Whole(Box<RawValue>),
 }
 
-impl Grown {
+impl Merged {
     /// Adds the fields of a piece.
     pub(crate) fn add(&mut self, piece: Object) {
         self.join(Self::read(piece, 0));
@@ -77,7 +77,7 @@ impl Node {
                 Some(b'[') => serde_json::from_str(text).ok().map(items).map(Self::List),
                 Some(b'{') => Object::parse(text)
                     .ok()
-                    .map(|object| Self::Fields(Grown::read(object, depth + 1))),
+                    .map(|object| Self::Fields(Merged::read(object, depth + 1))),
                 _ => None,
             };
             if let Some(node) = node {
@@ -89,7 +89,7 @@ impl Node {
 
     /// The field by which pieces of the same item of a list are known.
     fn index(&self) -> Option<&str> {
-        let Self::Fields(Grown(fields)) = self else { return None };
+        let Self::Fields(Merged(fields)) = self else { return None };
         fields.iter().find_map(|(key, node)| match node {
             Self::Whole(index) if key == "index" => Some(index.get()),
             _ => None,
@@ -119,7 +119,7 @@ fn add_item(items: &mut Vec<Node>, item: Node) {
     }
 }
 
-impl Serialize for Grown {
+impl Serialize for Merged {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
@@ -144,9 +144,9 @@ mod tests {
 
     #[track_caller]
     fn check(pieces: &[&str], whole: &str) {
-        let mut grown = Grown::default();
-        pieces.iter().for_each(|piece| grown.add(Object::parse(piece).unwrap()));
-        assert_eq!(json::text(&grown), whole);
+        let mut merged = Merged::default();
+        pieces.iter().for_each(|piece| merged.add(Object::parse(piece).unwrap()));
+        assert_eq!(json::text(&merged), whole);
     }
 
     #[test]
