@@ -31,40 +31,7 @@ impl Subject for Claude {
     }
 }
 
-#[test]
-fn requests_become_the_vendors_body() {
-    golden::requests::<Claude>();
-}
-
-#[test]
-fn answers_become_completions() {
-    golden::answers::<Claude>();
-}
-
-#[test]
-fn streams_become_deltas() {
-    golden::streams::<Claude>();
-}
-
-#[test]
-fn refusals_become_errors() {
-    golden::refusals::<Claude>();
-}
-
-#[test]
-fn a_stream_and_an_answer_of_the_same_name_say_the_same() {
-    golden::pairs::<Claude>();
-}
-
-#[test]
-fn a_native_caller_gets_every_event_once() {
-    golden::native_events::<Claude>();
-}
-
-#[test]
-fn a_stream_cut_anywhere_never_finishes() {
-    golden::cut_anywhere::<Claude>();
-}
+arete_plugin::golden_tests!(Claude);
 
 #[test]
 fn what_an_answer_held_can_be_sent_back() {

@@ -34,40 +34,7 @@ impl Subject for OpenAi {
     }
 }
 
-#[test]
-fn requests_become_the_vendors_body() {
-    golden::requests::<OpenAi>();
-}
-
-#[test]
-fn answers_become_completions() {
-    golden::answers::<OpenAi>();
-}
-
-#[test]
-fn streams_become_deltas() {
-    golden::streams::<OpenAi>();
-}
-
-#[test]
-fn refusals_become_errors() {
-    golden::refusals::<OpenAi>();
-}
-
-#[test]
-fn a_stream_and_an_answer_of_the_same_name_say_the_same() {
-    golden::pairs::<OpenAi>();
-}
-
-#[test]
-fn a_native_caller_gets_every_chunk_once() {
-    golden::native_events::<OpenAi>();
-}
-
-#[test]
-fn a_stream_cut_anywhere_never_finishes() {
-    golden::cut_anywhere::<OpenAi>();
-}
+arete_plugin::golden_tests!(OpenAi);
 
 /// What only answers say isn't sent: thoughts, and fields that aren't known to be part of what the
 /// model said.

@@ -39,6 +39,48 @@ pub trait Subject {
     fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError;
 }
 
+/// Writes the tests that every provider has, each a `#[test]` that runs the function of this module
+/// it is named after.
+#[macro_export]
+macro_rules! golden_tests {
+    ($subject:ty) => {
+        #[test]
+        fn requests_become_the_vendors_body() {
+            $crate::golden::requests::<$subject>();
+        }
+
+        #[test]
+        fn answers_become_completions() {
+            $crate::golden::answers::<$subject>();
+        }
+
+        #[test]
+        fn streams_become_deltas() {
+            $crate::golden::streams::<$subject>();
+        }
+
+        #[test]
+        fn refusals_become_errors() {
+            $crate::golden::refusals::<$subject>();
+        }
+
+        #[test]
+        fn a_stream_and_an_answer_of_the_same_name_say_the_same() {
+            $crate::golden::pairs::<$subject>();
+        }
+
+        #[test]
+        fn a_native_caller_gets_every_event_once() {
+            $crate::golden::native_events::<$subject>();
+        }
+
+        #[test]
+        fn a_stream_cut_anywhere_never_finishes() {
+            $crate::golden::cut_anywhere::<$subject>();
+        }
+    };
+}
+
 /// Requests become the vendor's body.
 pub fn requests<S: Subject>() {
     for case in cases(S::NAME, "requests", "json") {
