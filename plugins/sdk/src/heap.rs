@@ -3,6 +3,12 @@
 //! The allocator that Rust has there asks the host for more memory at its first use, which costs a
 //! call as much as all else that it allocates, and leaves unused what the linker gave. talc does
 //! the work here; this only has it begin with what is there.
+//!
+//! This is the only hand-written `unsafe` code among the providers. An allocator can't be written
+//! without it, and it runs inside the sandbox: a mistake here can break the guest's own memory, and
+//! nothing of the host or of another call.
+
+#![allow(unsafe_code, reason = "an allocator claims raw memory; see above")]
 
 use std::alloc::Layout;
 use std::arch::wasm32::{memory_grow, memory_size};
@@ -14,7 +20,7 @@ use talc::cell::TalcSyncCell;
 use talc::source::Source;
 use talc::wasm::WasmBinning;
 
-/// How much memory a page of WebAssembly is.
+/// The size of a WebAssembly page in bytes.
 const PAGE: usize = 64 << 10;
 
 #[global_allocator]
@@ -22,18 +28,20 @@ static ALLOCATOR: TalcSyncCell<Memory, WasmBinning> =
     TalcSyncCell::new_wasm(Memory { begun: false });
 
 unsafe extern "C" {
-    /// Where the linker says that the heap begins. It is no value: its address counts.
+    /// The start of the heap, set by the linker. Only the address is meaningful, not the value.
     static __heap_base: u8;
 }
 
-/// What the linker left behind the data, and then what the host grants.
+/// The source of memory: first the space that the linker left after the data, then what the host
+/// grants.
 #[derive(Debug)]
 struct Memory {
     begun: bool,
 }
 
-// SAFETY: it allocates nothing itself, and claims only memory that is nobody else's: what lies
-// behind the heap's base when the guest begins, once, and what was just granted.
+// SAFETY: `acquire` allocates nothing itself and claims only memory that has no other owner: once,
+// the space from the heap's base to the end of memory when the guest starts, and afterwards only
+// pages that were just granted.
 unsafe impl Source for Memory {
     #[cold]
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {

@@ -18,7 +18,7 @@
 
 /// The bindings as generated. Everything a provider needs is re-exported under a shorter name
 /// below.
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
