@@ -17,8 +17,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An LLM backend: one HTTP API, every provider a sandboxed WebAssembly component.
 ///
-/// Settings come from the environment and from a file .env in the working directory; README.md
-/// lists them.
+/// Settings come from the environment and from a file .env in the working directory;
+/// docs/settings.md lists them.
 #[derive(Parser)]
 #[command(version = env!("ARETE_VERSION"))]
 struct Cli {

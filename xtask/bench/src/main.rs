@@ -61,7 +61,7 @@ struct Cli {
     /// How many cores the servers get, instead of half of them.
     #[arg(long, value_name = "CORES")]
     servers: Option<usize>,
-    /// Writes the figures that have targets into README.md.
+    /// Writes the figures that have targets into docs/performance.md.
     #[arg(long, conflicts_with = "only")]
     readme: bool,
     /// Instead: so many requests of all kinds, or minutes of them (20m), and whether memory stays

@@ -1,4 +1,4 @@
-//! The figures that have targets, in short: what the README shows.
+//! The figures that have targets, in short: the table of `docs/performance.md`.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::table::{self, Row};
 
 /// Where they stand, between these two lines.
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
 const BEGIN: &str = "<!-- made by cargo xtask bench --readme -->\n";
 const END: &str = "<!-- end -->\n";
 
@@ -31,19 +31,17 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     table::lines(&HEAD, &cells, 1)
 }
 
-/// Puts it into the README, with when and on what it was measured.
+/// Writes it into the page, with when and on what it was measured.
 pub(crate) fn write(summary: &str, machine: &str) -> Result<()> {
-    let readme = fs::read_to_string(README).context("README.md can't be read")?;
+    let page = fs::read_to_string(PAGE).context("docs/performance.md can't be read")?;
     let measured = format!("Measured on {}: {}", jiff::Zoned::now().date(), machine.trim_end());
-    let (before, rest) =
-        readme.split_once(BEGIN).with_context(|| format!("README.md has no line {BEGIN}"))?;
+    let (before, rest) = page
+        .split_once(BEGIN)
+        .with_context(|| format!("docs/performance.md has no line {BEGIN}"))?;
     let (_, after) =
-        rest.split_once(END).with_context(|| format!("README.md has no line {END}"))?;
-    fs::write(
-        README,
-        [before, BEGIN, "\n", &measured, "\n\n", summary, "\n", END, after].concat(),
-    )?;
-    println!("README.md has the figures that have targets.");
+        rest.split_once(END).with_context(|| format!("docs/performance.md has no line {END}"))?;
+    fs::write(PAGE, [before, BEGIN, "\n", &measured, "\n\n", summary, "\n", END, after].concat())?;
+    println!("docs/performance.md has the figures that have targets.");
     Ok(())
 }
 
