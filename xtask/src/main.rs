@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod deny;
+mod docs;
 mod plugins;
 mod repository;
 mod step;
@@ -23,6 +24,7 @@ Usage: cargo xtask <COMMAND>
   tidy            the rules that no compiler knows
   floors [--docs] the rooms of the host by floor, each above those that it depends on; --docs writes the table into
                   ARCHITECTURE.md
+  docs            writes the printed outputs and the settings in README.md and docs/ anew
   conformance [--docs] [--release] [NAME]...
                   the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md,
                   --release runs them on the server as it is shipped
@@ -31,7 +33,8 @@ Usage: cargo xtask <COMMAND>
                   and SHA-256
   bench [--quick] [--only CASE]... [--soak [LENGTH]] [--readme] [--help]
                   speed, beside the same mapping compiled natively, with what the targets say; --only measures some cases,
-                  --soak a million requests and what memory does meanwhile, --readme writes the README's table
+                  --soak a million requests and what memory does meanwhile, --readme writes the table of
+                  docs/performance.md
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
         ("floors", _) => tidy::floors(&args),
+        ("docs", []) => docs::run(),
         ("conformance", _) => conformance::run(&args),
         ("plugins", _) => plugins::run(&args),
         ("bench", _) => bench::run(&args),
