@@ -86,6 +86,13 @@ pub async fn plugin(
     hand_over(name, &args)
 }
 
+/// Returns this program, to be started again.
+pub fn own_executable() -> Option<PathBuf> {
+    // The very file that runs, even if another has taken its name since.
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Some(running) } else { std::env::current_exe().ok() }
+}
+
 /// Prints what a command was asked for.
 #[allow(clippy::print_stdout, reason = "what a command is asked for goes to standard output")]
 fn say(text: &str) {

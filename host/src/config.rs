@@ -130,10 +130,27 @@ pub struct PluginConfig {
     pub code_dir: PathBuf,
     /// How much of it, in bytes. `LLM_CODE_CACHE_MAX_BYTES`, default 1 GiB; 0 keeps none.
     pub code_cache_bytes: u64,
+    /// The bounds of compiling.
+    pub compile: CompileConfig,
+    /// The time for which a start waits for providers that are being loaded. `LLM_START_WAIT`,
+    /// default 10 s.
+    pub start_wait: Duration,
     /// What one call may use, where the provider's file doesn't say otherwise.
     pub limits: Limits,
     /// What `${NAME}` stands for in a provider's file.
     pub vars: Vars,
+}
+
+/// The bounds of compiling a component.
+#[derive(Debug, Clone)]
+pub struct CompileConfig {
+    /// The program that is started for each component: this one. Without it, components are
+    /// compiled in this process and without bounds. No setting: `main` knows it.
+    pub executable: Option<PathBuf>,
+    /// The memory that compiling one may take, in bytes. `LLM_COMPILE_MEMORY`, default 1 GiB.
+    pub memory: u64,
+    /// The time that compiling one may take. `LLM_COMPILE_TIMEOUT`, default 60 s.
+    pub timeout: Duration,
 }
 
 /// Logs.
@@ -264,8 +281,20 @@ impl PluginConfig {
             watch: vars.switch("LLM_PLUGIN_WATCH", true, mistakes),
             code_dir: data_dir(vars).join("code"),
             code_cache_bytes: vars.count("LLM_CODE_CACHE_MAX_BYTES", GIB, 0..=1024 * GIB, mistakes),
+            compile: CompileConfig::parse(vars, mistakes),
+            start_wait: vars.duration("LLM_START_WAIT", 10 * SECOND, SECOND / 10..=HOUR, mistakes),
             limits: Limits::parse(vars, mistakes),
             vars: vars.clone(),
+        }
+    }
+}
+
+impl CompileConfig {
+    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+        Self {
+            executable: None,
+            memory: vars.count("LLM_COMPILE_MEMORY", GIB, 256 * MIB..=64 * GIB, mistakes),
+            timeout: vars.duration("LLM_COMPILE_TIMEOUT", 60 * SECOND, SECOND..=HOUR, mistakes),
         }
     }
 }

@@ -3,10 +3,12 @@
 //! Everything here happens once. What happens per request starts in `http/server.rs`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, Mistakes, Vars};
+use arete::plugin::{CompileArgs, compile_component};
 use arete::{api, app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -35,15 +37,42 @@ enum Command {
     /// For operators and authors of plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compiles one component: the server starts this for each.
+    #[command(hide = true)]
+    CompileComponent(CompileArgs),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// How long threads that are at work when all is done may take to end. A thread can't be stopped,
+/// and nothing waits for what these do.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    if let Command::CompileComponent(args) = command {
+        return compile_component(&args);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("Arete can't run: no threads can be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(command));
+    runtime.shutdown_timeout(LAST_WORK);
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
     let config = Vars::load()
         .map_err(|problem| Mistakes::one("DOTENV", problem.to_string()))
-        .and_then(|vars| Config::parse(&vars));
-    let done = match cli.command.unwrap_or(Command::Serve) {
+        .and_then(|vars| Config::parse(&vars))
+        .map(|mut config| {
+            config.plugins.compile.executable = cli::own_executable();
+            config
+        });
+    let done = match command {
+        Command::CompileComponent(args) => return compile_component(&args),
         Command::CheckConfig => config.map_err(Into::into).map(|_| {
             say("The settings are right.");
             ExitCode::SUCCESS

@@ -21,4 +21,4 @@ pub use catalog::{Change, Loader, Providers, Report, Slot, SlotState, examine};
 pub use definition::{Definition, MissingSettings};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
-pub use load::{ComponentShape, Import, Parts};
+pub use load::{CompileArgs, ComponentShape, Import, Parts, compile_component};

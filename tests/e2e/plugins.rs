@@ -2,6 +2,7 @@
 //! names it, and nobody else's.
 
 mod admission;
+mod compiling;
 mod computing;
 mod contract;
 mod limits;

@@ -13,7 +13,8 @@ pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
         // Who lists doesn't want a folder made.
         config.code_cache_bytes = 0;
     }
-    let loader = Loader::start(&config).await?;
+    let mut loader = Loader::start(&config).await?;
+    loader.settle().await;
     let all = loader.providers().all();
     let width = all.keys().map(String::len).max().unwrap_or_default().max("PROVIDER".len());
     say(&format!(
@@ -43,7 +44,7 @@ pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
                 failed = true;
                 say(&format!("{id:<width$}  {:<12}  {reason}", "failed"));
             }
-            // `start` returns when none is left in this state.
+            // None is left in this state: all have settled.
             SlotState::Loading => {}
         }
     }

@@ -36,6 +36,8 @@ const TABLE_RESIDENT: usize = 16 << 10;
 #[derive(Clone)]
 pub(super) struct Engine {
     engine: wasmtime::Engine,
+    /// The address space of each memory, in bytes: compiled code relies on it.
+    memory_reservation: u64,
     _ticker: Arc<Ticker>,
 }
 
@@ -49,15 +51,24 @@ impl Engine {
     /// # Errors
     /// When this machine can't run WebAssembly at all.
     pub(super) fn new(config: &PluginConfig) -> anyhow::Result<Self> {
-        let engine = wasmtime::Engine::new(&engine_config(config, Memories::Whole))
-            .or_else(|_| wasmtime::Engine::new(&engine_config(config, Memories::Tight)))
-            .or_else(|error| {
+        let build = |memories| {
+            let engine = wasmtime::Engine::new(&engine_config(config, memories))?;
+            Ok((engine, memory_reservation(config, memories)))
+        };
+        let built = build(Memories::Whole).or_else(|_| build(Memories::Tight)).or_else(
+            |error: wasmtime::Error| {
                 warn!("Plugin memory can't be pooled, so each call maps its own: {error:#}");
-                wasmtime::Engine::new(&engine_config(config, Memories::Mapped))
-            });
-        let engine = engine.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+                build(Memories::Mapped)
+            },
+        );
+        let (engine, memory_reservation) = built.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, _ticker: Arc::new(ticker) })
+        Ok(Self { engine, memory_reservation, _ticker: Arc::new(ticker) })
+    }
+
+    /// Returns what [`compiling_engine`] has to know.
+    pub(super) fn memory_reservation(&self) -> u64 {
+        self.memory_reservation
     }
 }
 
@@ -91,23 +102,43 @@ fn calls(config: &PluginConfig) -> u32 {
     u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
 }
 
-fn engine_config(config: &PluginConfig, memories: Memories) -> Config {
+/// Builds an engine that only compiles, for one that runs with so much address space for each
+/// memory: it has no pool and no clock.
+///
+/// # Errors
+/// When this machine can't run WebAssembly at all.
+pub(super) fn compiling_engine(memory_reservation: u64) -> anyhow::Result<wasmtime::Engine> {
+    let engine = wasmtime::Engine::new(&code_config(memory_reservation));
+    engine.map_err(|error| anyhow::anyhow!("{error:#}"))
+}
+
+/// The settings that decide about compiled code, and no others.
+fn code_config(memory_reservation: u64) -> Config {
     let mut engine = Config::new();
     engine.wasm_component_model(true);
     // Contracts are synchronous for guests, so the machinery for WASI 0.3 would only cost.
     engine.concurrency_support(false);
     engine.epoch_interruption(true);
     engine.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
-    engine.memory_reservation(match memories {
+    engine.memory_reservation(memory_reservation);
+    engine.memory_guard_size(GUARD);
+    engine.memory_reservation_for_growth(GUARD);
+    engine
+}
+
+fn memory_reservation(config: &PluginConfig, memories: Memories) -> u64 {
+    match memories {
         Memories::Whole
             if self::memories(config).saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX =>
         {
             WHOLE_MEMORY
         }
         _ => config.limits.get(Limit::Memory).next_multiple_of(PAGE_BYTES),
-    });
-    engine.memory_guard_size(GUARD);
-    engine.memory_reservation_for_growth(GUARD);
+    }
+}
+
+fn engine_config(config: &PluginConfig, memories: Memories) -> Config {
+    let mut engine = code_config(memory_reservation(config, memories));
     if memories != Memories::Mapped {
         engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     }

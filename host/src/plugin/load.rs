@@ -3,10 +3,14 @@
 
 mod admission;
 mod code_cache;
+mod compiler;
+mod expansion;
 mod inspect;
 mod loaded_components;
 
 pub(super) use admission::{Admission, admit};
 pub(super) use code_cache::CodeCache;
+pub use compiler::{CompileArgs, compile_component};
+pub(super) use compiler::{Compiler, Lanes};
 pub use inspect::{ComponentShape, Import, Parts};
 pub(super) use loaded_components::{CodeOrigin, LoadedComponents};

@@ -3,15 +3,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::call::IdleBudget;
 use super::engine::Engine;
-use super::load::{CodeCache, LoadedComponents};
+use super::load::{CodeCache, Lanes, LoadedComponents};
 use crate::config::{Limit, PluginConfig};
 
-/// Components that are compiled at once. Each keeps several cores busy by itself.
-const COMPILES_AT_ONCE: usize = 2;
 /// Of the calls that one provider may have at once, the share as which instances may wait for
 /// another call. The pool has room for twice as many calls, so these never take what calls need.
 const IDLE_SHARE: usize = 8;
@@ -21,11 +17,10 @@ const IDLE_SHARE: usize = 8;
 pub(super) struct Runtime {
     /// The engine and its clock.
     pub(super) engine: Engine,
-    /// A permit is a component that may be compiled: compiling keeps all cores busy and takes
-    /// memory while it lasts.
-    compiling: Arc<Semaphore>,
+    /// The order in which components are compiled.
+    pub(super) lanes: Lanes,
     /// Compiled code on disk.
-    pub(super) code_cache: Arc<CodeCache>,
+    pub(super) code_cache: CodeCache,
     /// Components in use, by digest.
     pub(super) loaded: Arc<LoadedComponents>,
     /// The budget of instances that wait for another call, over all providers.
@@ -41,15 +36,10 @@ impl Runtime {
         let calls = config.limits.size(Limit::Calls);
         Ok(Self {
             engine: Engine::new(config)?,
-            compiling: Arc::new(Semaphore::new(COMPILES_AT_ONCE)),
-            code_cache: Arc::new(code_cache),
+            lanes: Lanes::new(),
+            code_cache,
             loaded: Arc::default(),
             idle_budget: IdleBudget::new((calls / IDLE_SHARE).max(1)),
         })
-    }
-
-    /// Waits for leave to compile a component.
-    pub(super) async fn compiling(&self) -> Option<OwnedSemaphorePermit> {
-        self.compiling.clone().acquire_owned().await.ok()
     }
 }

@@ -56,6 +56,8 @@ impl App {
             args: Vec::new(),
             shares_code: true,
         };
+        // Many starts at once can be slow; a test that begins finds all its providers.
+        let builder = builder.set("LLM_START_WAIT", "5m");
         builder.set("PORT", "0").set("LOG_FORMAT", "json")
     }
 }

@@ -18,7 +18,7 @@ use crate::digest::Sha256Digest;
 use crate::egress::Tls;
 use crate::plugin::call::Provider;
 use crate::plugin::definition::Definition;
-use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin};
+use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin, Compiler};
 use crate::plugin::runtime::Runtime;
 use crate::time::millis;
 
@@ -60,15 +60,18 @@ struct Admitted {
 }
 
 impl Loader {
-    /// Loads all providers that are wanted now. One that fails is a place that says so, not an end
-    /// of the start.
+    /// Loads the providers that are wanted now. One that fails is a place that says so, not an end
+    /// of the start; those that are still being loaded after `LLM_START_WAIT` are so when this
+    /// returns, and [`run`](Self::run) goes on with them.
     ///
     /// # Errors
     /// When no provider could ever run, or the folder can't be read.
     pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
         let (code_dir, code_bytes) = (config.code_dir.clone(), config.code_cache_bytes);
-        let code =
-            tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes)).await?;
+        let compiler = Compiler::new(&config.compile);
+        let opening =
+            tokio::task::spawn_blocking(move || CodeCache::open(&code_dir, code_bytes, compiler));
+        let code = opening.await?;
         let mut loader = Self {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
@@ -82,10 +85,25 @@ impl Loader {
         };
         // What is there at the start is taken as it is.
         loader.look(true).await?;
-        while let Some(admitted) = loader.admissions.join_next().await {
-            loader.on_admitted(admitted);
+        if tokio::time::timeout(config.start_wait, loader.settle()).await.is_err() {
+            let all = loader.providers.all();
+            let loading = all.iter().filter(|(_, slot)| matches!(slot.state, SlotState::Loading));
+            let loading: Vec<&str> = loading.map(|(id, _)| id.as_str()).collect();
+            let wait = config.start_wait;
+            warn!(
+                providers = loading.join(","),
+                "The start doesn't wait for these providers any longer: they are still being \
+                 loaded after {wait:?} (LLM_START_WAIT)"
+            );
         }
         Ok(loader)
+    }
+
+    /// Waits until every provider that was wanted is loaded or refused.
+    pub async fn settle(&mut self) {
+        while let Some(admitted) = self.admissions.join_next().await {
+            self.on_admitted(admitted);
+        }
     }
 
     /// The providers, as they are at each moment.
@@ -93,15 +111,22 @@ impl Loader {
         self.providers.clone()
     }
 
-    /// Follows the folder until the server stops. Returns at once if there is nothing to follow.
+    /// Follows the folder until the server stops, which ends all that is being loaded. Where there
+    /// is nothing to follow, returns when all is loaded.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
-        let Some(path) = self.config.dir.clone().filter(|_| self.config.watch) else { return };
+        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        tokio::pin!(stopped);
+        let Some(path) = self.config.dir.clone().filter(|_| self.config.watch) else {
+            tokio::select! {
+                () = &mut stopped => {}
+                () = self.settle() => {}
+            }
+            return;
+        };
         let watch = Watch::new(&path).map_err(|error| {
             warn!("LLM_PLUGIN_DIR can't be watched ({error}); it is looked at every {LOOK_AGAIN:?} instead");
         });
         let watch = watch.ok();
-        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        tokio::pin!(stopped);
         // The first look is for what changed between the start and the watch.
         // Waited for across turns: a change that was heard of mustn't be forgotten because an
         // admission ended meanwhile.

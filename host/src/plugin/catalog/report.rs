@@ -14,7 +14,7 @@ use crate::digest::Sha256Digest;
 use crate::egress::Tls;
 use crate::plugin::call::Provider;
 use crate::plugin::definition::{Definition, Source};
-use crate::plugin::load::{self, CodeCache, ComponentShape};
+use crate::plugin::load::{self, CodeCache, Compiler, ComponentShape};
 use crate::plugin::runtime::Runtime;
 
 /// The findings of an admission.
@@ -43,8 +43,8 @@ pub async fn examine(
     component: &Path,
     file: Option<&Path>,
 ) -> anyhow::Result<Report> {
-    let runtime =
-        Runtime::new(config, CodeCache::none()).context("starting the WebAssembly engine")?;
+    let code = CodeCache::none(Compiler::new(&config.compile));
+    let runtime = Runtime::new(config, code).context("starting the WebAssembly engine")?;
     let tls = Tls::load().context("reading the system's roots of trust for TLS")?;
     let mut report = Report {
         read: None,

@@ -3,15 +3,16 @@
 //! here can be called: a component whose records differ from the contract's, for one, is only found
 //! out when it is instantiated.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
+use bytes::Bytes;
 use tokio::io::AsyncReadExt;
 
-use super::code_cache::CodeSource;
+use super::code_cache::{CodeSource, Turn};
+use super::compiler::{CompileError, Lane};
 use super::inspect::ComponentShape;
 use super::loaded_components::{CodeOrigin, Compiled, LoadedComponent};
 use crate::config::base_url;
@@ -81,14 +82,48 @@ async fn attempt(
     definition: Arc<Definition>,
     admission: &mut Admission,
 ) -> anyhow::Result<Arc<Provider>> {
-    // Goes with the work: an admission that is overtaken doesn't stop its compiler.
-    let permit = runtime.compiling().await;
+    let mut lane = Lane::Short;
+    let (digest, component) = loop {
+        match load(runtime, &definition, admission, lane).await? {
+            Load::Loaded(digest, component) => break (digest, component),
+            // Others that want the same are as far as they can be: it's loaded, or was refused.
+            Load::AfterOther(turn) => drop(turn.lock().await),
+            Load::InLongLane => lane = Lane::Long,
+        }
+    };
+    admission.advice = advice(&definition, &component.shape);
+    component.shape.check_limits(&definition.limits)?;
+    let (engine, idle_budget) = (&runtime.engine, &runtime.idle_budget);
+    let mut provider =
+        Provider::new(engine, idle_budget, tls, definition, digest, component.linked)?;
+    provider.info = provider.describe().await?;
+    Ok(Arc::new(provider))
+}
+
+/// The outcome of an attempt to load a component. One that has to wait holds nothing meanwhile.
+enum Load {
+    /// The component, and the SHA-256 of its bytes.
+    Loaded(Sha256Digest, LoadedComponent),
+    /// The same component is being loaded for another provider.
+    AfterOther(Turn),
+    /// Compiling it takes longer than a turn.
+    InLongLane,
+}
+
+/// Reads a component, and makes it ready to be instantiated.
+async fn load(
+    runtime: &Runtime,
+    definition: &Definition,
+    admission: &mut Admission,
+    lane: Lane,
+) -> anyhow::Result<Load> {
+    let mut place = runtime.lanes.enter(lane).await;
     // What is read now is what is admitted, whatever the file becomes.
     let bytes = match &definition.component {
-        Source::Bundled(name) => Cow::Borrowed(
+        Source::Bundled(name) => Bytes::from_static(
             bundled::component(name).with_context(|| format!("no component {name} is bundled"))?,
         ),
-        Source::File(path) => Cow::Owned(read(path).await?),
+        Source::File(path) => Bytes::from(read(path).await?),
     };
     let digest = Sha256Digest::of(&bytes);
     admission.read = Some((bytes.len(), digest));
@@ -99,33 +134,26 @@ async fn attempt(
         );
     }
 
-    let component = match runtime.loaded.get(&digest) {
-        Some(component) => {
-            admission.code = Some(CodeOrigin { source: CodeSource::Shared, took: Duration::ZERO });
-            admission.shape = Some(component.shape.clone());
-            component
+    let turn = runtime.code_cache.turn(&digest);
+    let Ok(_turn) = turn.try_lock() else { return Ok(Load::AfterOther(turn)) };
+    if let Some(component) = runtime.loaded.get(&digest) {
+        admission.code = Some(CodeOrigin { source: CodeSource::Shared, took: Duration::ZERO });
+        admission.shape = Some(component.shape.clone());
+        return Ok(Load::Loaded(digest, component));
+    }
+    let (engine, cache) = (&runtime.engine, &runtime.code_cache);
+    let compiled = match Compiled::new(engine, cache, &bytes, &digest, &mut place).await {
+        Err(problem) if matches!(problem.downcast_ref(), Some(CompileError::Overlong)) => {
+            return Ok(Load::InLongLane);
         }
-        None => {
-            let shared = runtime.clone();
-            let compiling = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                Compiled::new(&shared.engine, &shared.code_cache, &bytes, &digest)
-            });
-            let Compiled { shape, linked, code } = compiling.await??;
-            admission.code = Some(code);
-            admission.shape = Some(shape.clone());
-            let component = LoadedComponent { shape, linked: linked? };
-            runtime.loaded.put(digest, &component);
-            component
-        }
+        compiled => compiled?,
     };
-    admission.advice = advice(&definition, &component.shape);
-    component.shape.check_limits(&definition.limits)?;
-    let (engine, idle_budget) = (&runtime.engine, &runtime.idle_budget);
-    let mut provider =
-        Provider::new(engine, idle_budget, tls, definition, digest, component.linked)?;
-    provider.info = provider.describe().await?;
-    Ok(Arc::new(provider))
+    let Compiled { shape, linked, code } = compiled;
+    admission.code = Some(code);
+    admission.shape = Some(shape.clone());
+    let component = LoadedComponent { shape, linked: linked? };
+    runtime.loaded.put(digest, &component);
+    Ok(Load::Loaded(digest, component))
 }
 
 /// Whether what the operator granted is likely to be enough.

@@ -12,29 +12,39 @@ mod seal;
 #[cfg(all(test, unix))]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use bytes::Bytes;
 use tracing::warn;
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use self::code_dir::CodeDir;
-use self::machine_code::MachineCode;
+use self::machine_code::{CodeFile, MachineCode};
 use self::seal::CodeId;
+use super::compiler::{CompileError, Compiler, Place};
 use crate::digest::Sha256Digest;
+use crate::plugin::engine::Engine;
 
-/// Compiles components, or takes their code from the folder.
-pub(in crate::plugin) struct CodeCache {
+/// Compiles components, or takes their code from the folder. Clones are the same.
+#[derive(Clone)]
+pub(in crate::plugin) struct CodeCache(Arc<Shared>);
+
+struct Shared {
     folder: Option<CodeDir>,
-    /// Held while compiling: one component keeps all cores busy.
-    turn: Mutex<()>,
+    compiler: Compiler,
+    /// The components that are being loaded.
+    turns: Mutex<HashMap<Sha256Digest, Turn>>,
     told: AtomicBool,
 }
+
+/// The right to load a component: held by one at a time, so that it is compiled once.
+pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// A component that can be instantiated, and how it came to be.
 pub(super) struct Loaded {
@@ -70,74 +80,119 @@ impl fmt::Display for CodeSource {
 impl CodeCache {
     /// Opens the folder, made if need be, and removes from it what is more than `max_bytes`; with 0
     /// there is none. Why there can't be one is logged, and everything is compiled.
-    pub(in crate::plugin) fn open(dir: &Path, max_bytes: u64) -> Self {
-        let mut cache = Self::none();
+    pub(in crate::plugin) fn open(dir: &Path, max_bytes: u64, compiler: Compiler) -> Self {
+        let (mut folder, mut trouble) = (None, None);
         if max_bytes > 0 {
             match CodeDir::open(dir, max_bytes) {
-                Ok(folder) => cache.folder = Some(folder),
+                Ok(opened) => folder = Some(opened),
                 Err(problem) => {
-                    cache.tell(&problem.context(format!("{} can't be used", dir.display())))
+                    trouble = Some(problem.context(format!("{} can't be used", dir.display())));
                 }
             }
         }
+        let cache = Self::with(folder, compiler);
+        trouble.inspect(|trouble| cache.tell(trouble));
         cache
     }
 
-    /// Keeps nothing: for who looks at a component once.
-    pub(in crate::plugin) fn none() -> Self {
-        Self { folder: None, turn: Mutex::new(()), told: AtomicBool::new(false) }
+    /// Returns a cache that keeps nothing: for a component that is looked at once.
+    pub(in crate::plugin) fn none(compiler: Compiler) -> Self {
+        Self::with(None, compiler)
     }
 
-    /// The component of these bytes, whose SHA-256 is `digest`. Blocks for as long as compiling
-    /// takes.
+    fn with(folder: Option<CodeDir>, compiler: Compiler) -> Self {
+        let told = AtomicBool::new(false);
+        Self(Arc::new(Shared { folder, compiler, turns: Mutex::default(), told }))
+    }
+
+    /// Returns the turn of a component.
+    pub(super) fn turn(&self, digest: &Sha256Digest) -> Turn {
+        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| 1 < Arc::strong_count(turn));
+        turns.entry(*digest).or_default().clone()
+    }
+
+    /// Loads the component of these bytes, whose SHA-256 is `digest` and whose turn it is. Dropping
+    /// the future ends the compiler.
     ///
     /// # Errors
     /// What is wrong with the bytes, never with the folder.
-    pub(super) fn component(
+    pub(super) async fn component(
         &self,
         engine: &Engine,
-        bytes: &[u8],
+        bytes: &Bytes,
         digest: &Sha256Digest,
+        place: &mut Place,
     ) -> anyhow::Result<Loaded> {
         let started = Instant::now();
         let id = CodeId::new(engine, digest);
-        let kept = || self.folder.as_ref()?.load(engine, &id);
-        let loaded = |(component, source)| Loaded { component, source, took: started.elapsed() };
-        if let Some(component) = kept() {
-            return Ok(loaded((component, CodeSource::Disk)));
+        let (cache, of, its) = (self.clone(), engine.clone(), id.clone());
+        let kept = blocking(move || cache.0.folder.as_ref()?.load(&of, &its)).await?;
+        if let Some(component) = kept {
+            return Ok(Loaded { component, source: CodeSource::Disk, took: started.elapsed() });
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whose turn it was before may have compiled the same.
-        if let Some(component) = kept() {
-            return Ok(loaded((component, CodeSource::Disk)));
-        }
-        let code = MachineCode::compile(engine, bytes)?;
-        // What is mapped from a file the kernel can take back when memory is short; what was
-        // compiled it can't.
-        let component = match self.keep(engine, &id, &code) {
-            Some(component) => component,
-            None => code.load(engine)?,
-        };
-        Ok(loaded((component, CodeSource::Compiled)))
+        let code = self.compile(engine, bytes, place).await?;
+        let (cache, engine) = (self.clone(), engine.clone());
+        let component = blocking(move || cache.load(&engine, &id, code)).await??;
+        Ok(Loaded { component, source: CodeSource::Compiled, took: started.elapsed() })
     }
 
-    fn keep(&self, engine: &Engine, id: &CodeId, code: &MachineCode) -> Option<Component> {
-        let folder = self.folder.as_ref()?;
-        let kept = folder
-            .store(id, code)
-            .with_context(|| format!("{} can't be written to", folder.path().display()));
-        let kept = kept.and_then(|()| {
-            folder.load(engine, id).ok_or_else(|| anyhow!("what was kept can't be loaded"))
-        });
-        kept.map_err(|problem| self.tell(&problem)).ok()
+    /// Compiles into a file of the folder, or one without a name where that can't be.
+    async fn compile(
+        &self,
+        engine: &Engine,
+        bytes: &Bytes,
+        place: &mut Place,
+    ) -> Result<MachineCode, CompileError> {
+        let Shared { folder, compiler, .. } = &*self.0;
+        if let Some(folder) = folder {
+            let trouble = match folder.unfinished() {
+                Ok(file) => {
+                    let file = CodeFile::Kept(file);
+                    match MachineCode::compile(compiler, engine, bytes, file, place).await {
+                        Err(CompileError::Unwritable(trouble)) => trouble,
+                        compiled => return compiled,
+                    }
+                }
+                Err(trouble) => trouble.to_string(),
+            };
+            self.tell(&unwritable(folder)(anyhow::Error::msg(trouble)));
+        }
+        let file = CodeFile::nameless()
+            .map_err(|problem| CompileError::Unwritable(problem.to_string()))?;
+        MachineCode::compile(compiler, engine, bytes, file, place).await
+    }
+
+    /// Loads code that was compiled just now, and keeps it.
+    fn load(&self, engine: &Engine, id: &CodeId, code: MachineCode) -> anyhow::Result<Component> {
+        let broken = "the component is broken or cut off";
+        let (component, digest, file) = code.load(engine).context(broken)?;
+        if let (Some(folder), CodeFile::Kept(file)) = (&self.0.folder, file)
+            && let Err(problem) = folder.store(id, &digest, file)
+        {
+            self.tell(&unwritable(folder)(problem));
+        }
+        Ok(component)
     }
 
     /// Once: the next component would say the same.
     fn tell(&self, problem: &anyhow::Error) {
-        if !self.told.swap(true, Ordering::Relaxed) {
+        if !self.0.told.swap(true, Ordering::Relaxed) {
             warn!(
                 "Compiled code isn't kept, so each start compiles the components again: {problem:#}"
             );
         }
     }
+}
+
+/// Words for a folder that doesn't take code.
+fn unwritable(folder: &CodeDir) -> impl Fn(anyhow::Error) -> anyhow::Error {
+    |problem| problem.context(format!("{} can't be written to", folder.path().display()))
+}
+
+/// Does what would hold a thread that serves.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
 }

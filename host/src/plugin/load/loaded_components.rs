@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use anyhow::Context;
+use bytes::Bytes;
 
 use super::code_cache::{CodeCache, CodeSource};
+use super::compiler::Place;
+use super::expansion::Expansion;
 use super::inspect::{self, ComponentShape};
 use crate::digest::Sha256Digest;
 use crate::plugin::call::LinkedComponent;
+use crate::plugin::engine::Engine;
 
 /// Where a component's machine code came from.
 #[derive(Debug, Clone, Copy)]
@@ -41,27 +44,33 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles a component, or takes its code from the cache. Keeps cores busy for a tenth of a
-    /// second or, for Python, several seconds: not for threads that serve.
+    /// Compiles a component whose turn it is, or takes its code from the cache. That takes a tenth
+    /// of a second or, for Python, several seconds.
     ///
     /// # Errors
-    /// When the bytes are no component.
-    pub(super) fn new(
-        engine: &wasmtime::Engine,
+    /// When the bytes are no component, or compiling them takes too much.
+    pub(super) async fn new(
+        engine: &Engine,
         cache: &CodeCache,
-        bytes: &[u8],
+        bytes: &Bytes,
         digest: &Sha256Digest,
+        place: &mut Place,
     ) -> anyhow::Result<Self> {
         inspect::is_component(bytes)?;
-        let loaded =
-            cache.component(engine, bytes, digest).context("the component is broken or cut off")?;
-        let shape = ComponentShape::of(engine, &loaded.component);
-        let linked = match shape.check() {
-            Ok(()) => LinkedComponent::new(engine, &loaded.component).map(Arc::new),
-            Err(refused) => Err(refused.into()),
-        };
-        let code = CodeOrigin { source: loaded.source, took: loaded.took };
-        Ok(Self { shape, linked, code })
+        let counted = bytes.clone();
+        tokio::task::spawn_blocking(move || Expansion::of(&counted)).await??;
+        let loaded = cache.component(engine, bytes, digest, place).await?;
+        let engine = engine.clone();
+        let linking = tokio::task::spawn_blocking(move || {
+            let shape = ComponentShape::of(&engine, &loaded.component);
+            let linked = match shape.check() {
+                Ok(()) => LinkedComponent::new(&engine, &loaded.component).map(Arc::new),
+                Err(refused) => Err(refused.into()),
+            };
+            let code = CodeOrigin { source: loaded.source, took: loaded.took };
+            Self { shape, linked, code }
+        });
+        Ok(linking.await?)
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::machine_code::{self, MachineCode};
+use super::machine_code;
 use super::ownership::{self, Others};
 use super::seal::{CodeId, SealKey, is_code};
 
@@ -92,22 +92,30 @@ impl CodeDir {
         Ok(component)
     }
 
-    /// Keeps code, and makes room for it.
+    /// Makes an empty file for code, which is gone unless it is stored.
+    ///
+    /// # Errors
+    /// Why there can't be one.
+    pub(super) fn unfinished(&self) -> io::Result<NamedTempFile> {
+        unfinished(&self.path)
+    }
+
+    /// Keeps a file of code with this SHA-256, and makes room for it.
     ///
     /// # Errors
     /// Why it can't be kept. Nothing of it is left then.
-    pub(super) fn store(&self, id: &CodeId, code: &MachineCode) -> anyhow::Result<()> {
-        let bytes = code.as_bytes();
-        let (len, max) = (bytes.len() as u64, self.max_bytes);
+    pub(super) fn store(
+        &self,
+        id: &CodeId,
+        code: &[u8; 32],
+        file: NamedTempFile,
+    ) -> anyhow::Result<()> {
+        let (len, max) = (file.as_file().metadata()?.len(), self.max_bytes);
         ensure!(
             len <= max,
             "{len} bytes of code are more than LLM_CODE_CACHE_MAX_BYTES allows ({max})"
         );
-        let name = self.key.file_name(id, &code.digest());
-        let mut file = unfinished(&self.path)?;
-        file.write_all(bytes)?;
-        // What isn't on the disk by then could still be lost, after it was mapped.
-        file.as_file().sync_all()?;
+        let name = self.key.file_name(id, code);
         file.persist(self.path.join(&name))?;
         self.loaded().insert(name);
         self.trim();

@@ -4,7 +4,15 @@
 //! and can't tell whether it was. So there are two ways in here, and both know where the code comes
 //! from:
 //!
-//! - [`MachineCode`] can only be made by compiling, in this process.
+//! - [`MachineCode`] can only be made by compiling, with a [`Compiler`]. That is this process or a
+//!   child of it: this very program, whose file can't be replaced under way (the kernel names the
+//!   program that runs, and not a path), started with a bare environment and no descriptors but
+//!   its three. The file that it writes to was made by this process, is open to no other user, and
+//!   is known to no other process under any name that lasts. It is used only after the child was
+//!   seen to end, with success: from then on no descriptor for it is left but this process's. A
+//!   child whose own memory was taken over by what it compiles could write anything; the same fault
+//!   in the compiler could take this process over if it compiled, so the child takes nothing away,
+//!   and what it crashes is only itself.
 //! - [`load_file`] takes an open file and hashes all of it; `is_ours` has to vouch for the hash
 //!   before a byte is used. It holds a key that only this installation has, so what it knows was
 //!   compiled and sealed by this installation, for this component and this engine, and has every
@@ -12,58 +20,95 @@
 //!
 //! A file is mapped rather than copied, so it mustn't change while it is in use either, which is as
 //! long as the component lives. What is hashed and what is mapped are the same file and not merely
-//! the same name: it is opened once, and mapped by its descriptor. The folder writes a file under
-//! another name, brings it to the disk before it gets its own, and never writes to it again; it is
+//! the same name: it is opened once, and mapped by its descriptor. The folder brings a file to the
+//! disk before it gets its own name, and it is never written to again; it is
 //! removed or replaced, which leaves what is mapped as it is. Nobody else can write to
 //! it: its owner is this process's user and nobody else has the right (the folder has checked that
 //! of the open file). Whoever is that user, or root, could change this process's memory as well;
 //! nothing in a file can help against them.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
 use anyhow::{Context, anyhow, ensure};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
+use tempfile::NamedTempFile;
 use wasmtime::component::Component;
+
+use crate::plugin::engine::Engine;
+use crate::plugin::load::compiler::{CompileError, Compiler, Place};
 
 /// How much is hashed at once.
 const CHUNK: usize = 64 << 10;
 
-/// What was compiled in this process.
-pub(super) struct MachineCode(Vec<u8>);
+/// An empty file for machine code, which only this process can open.
+pub(super) enum CodeFile {
+    /// In the folder of compiled code, to be kept there.
+    Kept(NamedTempFile),
+    /// Without a name.
+    Nameless(File),
+}
 
-impl MachineCode {
-    /// Compiles a component.
+impl CodeFile {
+    /// Makes a file without a name, in memory where the system has such files.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn compile(engine: &Engine, component: &[u8]) -> anyhow::Result<Self> {
-        engine.precompile_component(component).map(Self).map_err(|error| anyhow!("{error:#}"))
+    /// Why there can't be one.
+    pub(super) fn nameless() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Ok(file) = rustix::fs::memfd_create("code", rustix::fs::MemfdFlags::CLOEXEC) {
+            return Ok(Self::Nameless(file.into()));
+        }
+        tempfile::tempfile().map(Self::Nameless)
     }
 
-    /// To be written to a file.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    fn file(&self) -> &File {
+        match self {
+            Self::Kept(file) => file.as_file(),
+            Self::Nameless(file) => file,
+        }
+    }
+}
+
+/// A file of machine code that was compiled just now, by this process or a child of it.
+pub(super) struct MachineCode(CodeFile);
+
+impl MachineCode {
+    /// Compiles a component into a file.
+    ///
+    /// # Errors
+    /// Why there is no code.
+    pub(super) async fn compile(
+        compiler: &Compiler,
+        engine: &Engine,
+        component: &Bytes,
+        file: CodeFile,
+        place: &mut Place,
+    ) -> Result<Self, CompileError> {
+        compiler.compile(engine, component, file.file(), place).await?;
+        Ok(Self(file))
     }
 
-    /// Its SHA-256.
-    pub(super) fn digest(&self) -> [u8; 32] {
-        Sha256::digest(&self.0).into()
-    }
-
-    /// The component, its code in memory.
+    /// Loads the component, and returns it with the code's SHA-256 and its file.
     ///
     /// # Errors
     /// Why this engine doesn't take it: it may need more than the pool has.
-    #[allow(
-        unsafe_code,
-        reason = "the engine can't tell where code comes from; this file's head says how it is known"
-    )]
-    pub(super) fn load(&self, engine: &Engine) -> anyhow::Result<Component> {
-        // SAFETY: the bytes come from the compiler, in this process, and nobody could change them
-        // since.
-        unsafe { Component::deserialize(engine, &self.0) }.map_err(|error| anyhow!("{error:#}"))
+    pub(super) fn load(self, engine: &Engine) -> anyhow::Result<(Component, [u8; 32], CodeFile)> {
+        let Self(code) = self;
+        // What isn't on the disk by then could still be lost, after it was mapped.
+        if matches!(code, CodeFile::Kept(_)) {
+            code.file().sync_all()?;
+        }
+        let mut file = code.file().try_clone()?;
+        file.rewind()?;
+        let len = file.metadata()?.len();
+        // The file is ours, whatever is in it. Read twice, it has to be the same.
+        let digest = Cell::new(None);
+        let is_ours = |hash: &[u8; 32]| digest.replace(Some(*hash)).is_none_or(|was| was == *hash);
+        let component = load_file(engine, &mut file, len, is_ours)?;
+        Ok((component, digest.get().context("it wasn't read")?, code))
     }
 }
 
@@ -78,7 +123,7 @@ impl MachineCode {
     reason = "the engine can't tell where code comes from; this file's head says how it is known"
 )]
 pub(super) fn load_file(
-    engine: &Engine,
+    engine: &wasmtime::Engine,
     file: &mut File,
     len: u64,
     is_ours: impl Fn(&[u8; 32]) -> bool,

@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use wasmtime::Engine;
 
-use super::{CodeCache, CodeSource, Loaded, ownership};
+use super::{CodeCache, CodeSource, Compiler, Loaded, ownership};
+use crate::config::{Config, Vars};
 use crate::digest::Sha256Digest;
+use crate::plugin::engine::Engine;
+use crate::plugin::load::compiler::{Lane, Lanes};
 
 const ROOM: u64 = 1 << 30;
 
@@ -25,12 +27,33 @@ fn component(number: u8) -> Vec<u8> {
 }
 
 fn load(cache: &CodeCache, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Loaded> {
-    cache.component(engine, bytes, &Sha256Digest(Sha256::digest(bytes).into()))
+    let digest = Sha256Digest(Sha256::digest(bytes).into());
+    let bytes = bytes::Bytes::copy_from_slice(bytes);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (turn, mut place) = (cache.turn(&digest), Lanes::new().enter(Lane::Short).await);
+        let _turn = turn.lock().await;
+        cache.component(engine, &bytes, &digest, &mut place).await
+    })
+}
+
+fn open(dir: &Path, max_bytes: u64) -> CodeCache {
+    CodeCache::open(dir, max_bytes, Compiler::InProcess)
+}
+
+/// An engine with room for so many calls of little memory.
+fn engine_for(calls: &str) -> Engine {
+    let vars = Vars::from([("LLM_MAX_CALLS", calls), ("LLM_PLUGIN_MEMORY", "1048576")]);
+    Engine::new(&Config::parse(&vars).unwrap().plugins).unwrap()
+}
+
+fn engine() -> Engine {
+    engine_for("1")
 }
 
 /// Where a component's code comes from, after a restart.
 fn origin(dir: &Path, number: u8) -> CodeSource {
-    load(&CodeCache::open(dir, ROOM), &Engine::default(), &component(number)).unwrap().source
+    load(&open(dir, ROOM), &engine(), &component(number)).unwrap().source
 }
 
 /// A folder in which the component 1 was kept, and the one file of its code.
@@ -82,10 +105,9 @@ fn a_component_is_compiled_once() {
 #[test]
 fn another_engine_has_code_of_its_own() {
     let (_data, dir, _) = kept();
-    let mut config = wasmtime::Config::new();
-    config.epoch_interruption(true);
-    let engine = Engine::new(&config).unwrap();
-    let cache = CodeCache::open(&dir, ROOM);
+    // Not each of so many memories can have all the address space that it could name.
+    let engine = engine_for("16384");
+    let cache = open(&dir, ROOM);
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().source, CodeSource::Compiled);
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().source, CodeSource::Disk);
     assert_eq!(origin(&dir, 1), CodeSource::Disk);
@@ -94,8 +116,8 @@ fn another_engine_has_code_of_its_own() {
 #[test]
 fn what_is_no_component_is_refused_and_not_kept() {
     let dir = TempDir::new().unwrap();
-    let cache = CodeCache::open(&dir.path().join("code"), ROOM);
-    assert!(load(&cache, &Engine::default(), b"no component").is_err());
+    let cache = open(&dir.path().join("code"), ROOM);
+    assert!(load(&cache, &engine(), b"no component").is_err());
     assert!(files(&dir.path().join("code")).is_empty());
 }
 
@@ -226,22 +248,19 @@ fn what_belongs_to_somebody_else_is_not_trusted() {
 #[test]
 fn where_nothing_can_be_kept_components_load_all_the_same() {
     let (data, dir, _) = kept();
-    let engine = Engine::default();
+    let engine = engine();
     // No folder can be made.
     let file = data.path().join("file");
     fs::write(&file, "").unwrap();
     assert_eq!((origin(&file, 1), origin(&file, 1)), (CodeSource::Compiled, CodeSource::Compiled));
     assert_eq!(origin(&file.join("code"), 1), CodeSource::Compiled);
     // No file can be made.
-    let cache = CodeCache::open(&dir, ROOM);
+    let cache = open(&dir, ROOM);
     fs::remove_dir_all(&dir).unwrap();
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().source, CodeSource::Compiled);
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().source, CodeSource::Compiled);
     // The operator wants none.
-    assert_eq!(
-        load(&CodeCache::open(&dir, 0), &engine, &component(1)).unwrap().source,
-        CodeSource::Compiled
-    );
+    assert_eq!(load(&open(&dir, 0), &engine, &component(1)).unwrap().source, CodeSource::Compiled);
     assert!(!dir.exists());
 }
 
@@ -261,9 +280,9 @@ fn what_is_kept_stays_within_the_bound_and_the_least_recently_used_goes_first() 
     age(&second, 100);
     // Used now, so the other is the older one.
     assert_eq!(origin(&dir, 1), CodeSource::Disk);
-    let cache = CodeCache::open(&dir, 2 * len + len / 2);
+    let cache = open(&dir, 2 * len + len / 2);
     assert_eq!(files(&dir).len(), 2);
-    let engine = Engine::default();
+    let engine = engine();
     assert_eq!(load(&cache, &engine, &component(3)).unwrap().source, CodeSource::Compiled);
     assert_eq!(files(&dir).len(), 2);
     assert!(first.exists() && !second.exists());
@@ -273,9 +292,9 @@ fn what_is_kept_stays_within_the_bound_and_the_least_recently_used_goes_first() 
     assert_eq!(load(&cache, &engine, &component(4)).unwrap().source, CodeSource::Compiled);
     assert!(third.exists() && !first.exists());
     // The bound holds for the next start, if it is lower then; and for a component alone.
-    CodeCache::open(&dir, len + len / 2);
+    open(&dir, len + len / 2);
     assert_eq!(files(&dir).len(), 1);
-    let cache = CodeCache::open(&dir, len - 1);
+    let cache = open(&dir, len - 1);
     assert_eq!(load(&cache, &engine, &component(1)).unwrap().source, CodeSource::Compiled);
     assert!(files(&dir).is_empty());
 }
@@ -293,7 +312,7 @@ fn a_pipe_in_a_files_place_is_not_waited_for() {
 fn code_is_mapped_from_its_file() {
     let (_data, dir, file) = kept();
     let mapped = || fs::read_to_string("/proc/self/maps").unwrap().contains(file.to_str().unwrap());
-    let loaded = load(&CodeCache::open(&dir, ROOM), &Engine::default(), &component(1)).unwrap();
+    let loaded = load(&open(&dir, ROOM), &engine(), &component(1)).unwrap();
     assert!(mapped());
     drop(loaded);
     assert!(!mapped());
@@ -302,8 +321,8 @@ fn code_is_mapped_from_its_file() {
 #[test]
 fn code_that_was_removed_while_it_is_used_goes_on() {
     let (_data, dir, file) = kept();
-    let engine = Engine::default();
-    let loaded = load(&CodeCache::open(&dir, ROOM), &engine, &component(1)).unwrap();
+    let engine = engine();
+    let loaded = load(&open(&dir, ROOM), &engine, &component(1)).unwrap();
     fs::remove_file(file).unwrap();
     let linker = wasmtime::component::Linker::<()>::new(&engine);
     linker.instantiate(wasmtime::Store::new(&engine, ()), &loaded.component).unwrap();
@@ -333,7 +352,7 @@ fn what_was_never_finished_is_removed_and_the_rest_left_alone() {
 #[test]
 fn many_at_once_compile_each_component_once() {
     let data = TempDir::new().unwrap();
-    let (cache, engine) = (CodeCache::open(&data.path().join("code"), ROOM), Engine::default());
+    let (cache, engine) = (open(&data.path().join("code"), ROOM), engine());
     let origins: Vec<CodeSource> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| load(&cache, &engine, &component(1)).unwrap().source))
