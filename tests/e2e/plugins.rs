@@ -2,6 +2,7 @@
 //! names it, and nobody else's.
 
 mod admission;
+mod bulk;
 mod compiling;
 mod computing;
 mod contract;
@@ -22,6 +23,7 @@ use crate::support::{App, Builder, ask, question};
 /// A test of each fixture.
 const TESTED: &[(&str, fn())] = &[
     ("bare", computing::a_panic_says_why_without_standard_error),
+    ("bulk", bulk::what_is_too_much_at_once_is_refused),
     ("chatter", limits::a_guest_that_talks_without_end_is_cut_short_in_the_log),
     ("counter", walls::nothing_of_a_call_outlives_it),
     ("flood", limits::an_answer_without_end_ends_at_its_limit),

@@ -2,19 +2,25 @@
 //! guest's functions and imports.
 
 mod bindings;
+mod charge;
 mod exports;
 mod guest_log;
 mod idle;
 mod idle_budget;
 mod imports;
+mod lane;
 mod linked;
+mod log_line;
 mod provider;
 mod provider_call;
 mod state;
+mod texts;
 mod trap;
 mod validate;
+mod wasi;
 
 pub(super) use idle_budget::IdleBudget;
+pub(super) use lane::SlowLane;
 pub(super) use linked::LinkedComponent;
 pub use provider::Provider;
 pub(crate) use provider_call::ProviderCall;

@@ -9,6 +9,7 @@ use tracing::warn;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
+use super::call::SlowLane;
 use crate::config::{Limit, PluginConfig};
 
 /// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who
@@ -38,6 +39,7 @@ pub(super) struct Engine {
     engine: wasmtime::Engine,
     /// The address space of each memory, in bytes: compiled code relies on it.
     memory_reservation: u64,
+    lane: SlowLane,
     _ticker: Arc<Ticker>,
 }
 
@@ -63,12 +65,18 @@ impl Engine {
         );
         let (engine, memory_reservation) = built.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Self { engine, memory_reservation, _ticker: Arc::new(ticker) })
+        let lane = SlowLane::of_this_machine();
+        Ok(Self { engine, memory_reservation, lane, _ticker: Arc::new(ticker) })
     }
 
     /// Returns what [`compiling_engine`] has to know.
     pub(super) fn memory_reservation(&self) -> u64 {
         self.memory_reservation
+    }
+
+    /// Returns the lane for guests that compute for long.
+    pub(super) fn slow_lane(&self) -> &SlowLane {
+        &self.lane
     }
 }
 

@@ -95,7 +95,8 @@ impl Functions {
                 *self.next.insert(self.instance.get_typed_func(&mut *store, self.exports.next)?)
             }
         };
-        Ok(next.call_async(store, (deltas,)).await?.0)
+        let account = store.data().account().clone();
+        Ok(account.run(next.call_async(store, (deltas,))).await?.0)
     }
 
     async fn call<P, T>(
@@ -109,6 +110,7 @@ impl Functions {
         Answer<T>: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let function = self.instance.get_typed_func::<P, Answer<T>>(&mut *store, &function)?;
-        Ok(function.call_async(store, params).await?.0)
+        let account = store.data().account().clone();
+        Ok(account.run(function.call_async(store, params)).await?.0)
     }
 }

@@ -9,13 +9,18 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use tracing::{debug, error, info, trace, warn};
+use tracing::{debug, enabled, error, info, trace, warn};
+use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-use super::bindings::arete::provider::log::{Field, Level};
+use super::bindings::arete::provider::log::Level;
+use super::log_line::LogLine;
 use crate::config::{Limit, Limits};
 use crate::egress::{Redactor, Secrets};
+use crate::plugin::bounds::STREAM_WRITE_MAX;
 
 /// The longest line.
 const LINE_MAX: usize = 4 << 10;
@@ -63,9 +68,25 @@ impl GuestLog {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns true if a line of this level would be written or kept. One that wouldn't costs
+    /// nothing.
+    pub(super) fn takes(&self, level: Level) -> bool {
+        let written = match level {
+            Level::Trace => enabled!(target: "plugin", tracing::Level::TRACE),
+            Level::Debug => enabled!(target: "plugin", tracing::Level::DEBUG),
+            Level::Info => enabled!(target: "plugin", tracing::Level::INFO),
+            Level::Warn => enabled!(target: "plugin", tracing::Level::WARN),
+            Level::Error => return true,
+        };
+        written && {
+            let shared = self.shared();
+            shared.lines_left != 0 && shared.bytes_left != 0
+        }
+    }
+
     /// Writes a line of the guest's `log` import.
-    pub(crate) fn write(&self, level: Level, message: &str, fields: &[Field]) {
-        let line = self.line(message, fields);
+    pub(super) fn write(&self, level: Level, line: &LogLine) {
+        let line = line.redacted(&self.secrets);
         if level == Level::Error {
             // A guest without standard error leaves its reason here; that the call may log no more
             // is no reason to lose it.
@@ -82,12 +103,6 @@ impl GuestLog {
                 Level::Error => error!(target: "plugin", provider, "{line}"),
             }
         }
-    }
-
-    fn line(&self, message: &str, fields: &[Field]) -> String {
-        let fields: String =
-            fields.iter().map(|field| format!(" {}={:?}", field.name, field.value)).collect();
-        self.secrets.redact(&format!("{message}{fields}")).into_owned()
     }
 
     /// A standard stream whose lines go to the log.
@@ -215,6 +230,35 @@ impl StdoutStream for GuestStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.lines.log.stream(self.lines.name))
     }
+
+    /// Takes what the guest writes while the guest waits, so that it is charged for it: no task
+    /// works on it elsewhere.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.lines.log.stream(self.lines.name))
+    }
+}
+
+impl OutputStream for GuestStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if STREAM_WRITE_MAX < bytes.len() {
+            return Err(StreamError::trap("more was written than the stream permits"));
+        }
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(STREAM_WRITE_MAX)
+    }
+}
+
+#[async_trait]
+impl Pollable for GuestStream {
+    async fn ready(&mut self) {}
 }
 
 impl AsyncWrite for GuestStream {
@@ -256,9 +300,9 @@ mod tests {
         let mut limits = Limits::default();
         limits.set(Limit::LogLines, 1);
         let log = GuestLog::new("test".into(), Arc::default(), &limits);
-        log.write(Level::Info, "all is well", &[]);
-        log.write(Level::Error, &"x".repeat(10 * TAIL_MAX), &[]);
-        log.write(Level::Error, "the reason", &[]);
+        log.write(Level::Info, &LogLine::new("all is well"));
+        log.write(Level::Error, &LogLine::new(&"x".repeat(10 * TAIL_MAX)));
+        log.write(Level::Error, &LogLine::new("the reason"));
         let tail = log.tail();
         assert!(tail.ends_with("\nthe reason") && !tail.contains("all is well"), "{tail}");
         assert!(tail.len() <= TAIL_MAX, "{tail}");
@@ -317,6 +361,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&stream.lines.line), "");
         drop(stream);
         assert_eq!(log.tail(), "vendor said: [redacted]\nsk-ant");
-        assert_eq!(log.line(&format!("its key is {KEY}"), &[]), "its key is [redacted]");
+        let line = LogLine::new(&format!("its key is {KEY}"));
+        assert_eq!(line.redacted(&log.secrets), "its key is [redacted]");
     }
 }

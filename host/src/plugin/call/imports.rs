@@ -3,8 +3,8 @@
 
 use wasmtime::component::Resource;
 
+use super::bindings::arete::provider::http;
 use super::bindings::arete::provider::http::{Body, Header, HttpError, HttpRequest, SseEvent};
-use super::bindings::arete::provider::{config, http, log};
 use super::state::CallState;
 use crate::contract::generated::arete::provider::llm;
 use crate::egress::framing::Event;
@@ -12,31 +12,13 @@ use crate::egress::{self, Reply, SendError};
 
 impl llm::Host for CallState {}
 
-impl config::Host for CallState {
-    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.setting(&key).cloned())
-    }
-}
-
-impl log::Host for CallState {
-    fn write(
-        &mut self,
-        level: log::Level,
-        message: String,
-        fields: Vec<log::Field>,
-    ) -> wasmtime::Result<()> {
-        self.log.write(level, &message, &fields);
-        Ok(())
-    }
-}
-
 impl http::Host for CallState {
     async fn send(
         &mut self,
         request: HttpRequest,
     ) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
         let request = outgoing(request);
-        match self.host_work(async |state| state.egress.send(request).await).await {
+        match self.egress.send(request).await {
             Ok(reply) => Ok(Ok(self.keep_reply(reply)?)),
             Err(error) => Ok(Err(told(error))),
         }
@@ -118,11 +100,7 @@ impl CallState {
         this: &Resource<Reply>,
         read: impl AsyncFnOnce(&mut Reply) -> Result<T, SendError>,
     ) -> wasmtime::Result<Result<T, HttpError>> {
-        let read = self.host_work(async |state| match state.reply(this) {
-            Ok(reply) => Ok(read(reply).await),
-            Err(error) => Err(error),
-        });
-        Ok(read.await?.map_err(told))
+        Ok(read(self.reply(this)?).await.map_err(told))
     }
 }
 

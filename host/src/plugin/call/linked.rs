@@ -1,11 +1,12 @@
 //! A component joined with all that a provider is given: ready to be instantiated.
 
 use anyhow::{Context, anyhow};
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::bindings;
 use super::exports::Exports;
 use super::state::CallState;
+use super::{texts, wasi};
 
 /// A component that has all it asks for, and all that a provider has to have.
 pub(in crate::plugin) struct LinkedComponent {
@@ -25,9 +26,7 @@ impl LinkedComponent {
         let mut linker = Linker::<CallState>::new(engine);
         // Files, sockets, environment and arguments are linked, because every toolchain imports
         // them, and empty.
-        let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker).and_then(|()| {
-            bindings::Provider::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
-        });
+        let linked = wasi::link(&mut linker).and_then(|()| texts::link(&mut linker));
         linked.map_err(|error| anyhow!("{error:#}"))?;
         let pre = linker.instantiate_pre(component).map_err(|error| {
             anyhow!("it asks for something that no provider is given: {error:#}")

@@ -11,6 +11,7 @@ use super::exports::Functions;
 use super::guest_log::GuestLog;
 use super::idle::{Idle, PooledInstance};
 use super::idle_budget::IdleBudget;
+use super::lane::SlowLane;
 use super::linked::LinkedComponent;
 use super::provider_call::ProviderCall;
 use super::state::CallState;
@@ -38,6 +39,8 @@ pub struct Provider {
     /// The digest of its settings: a provider that is set up otherwise gives other completions.
     pub config_digest: Sha256Digest,
     engine: Engine,
+    /// Where its guests compute when they compute for long.
+    lane: SlowLane,
     egress: Arc<Egress>,
     /// Shared with the other providers that are made of the same component.
     component: Arc<LinkedComponent>,
@@ -70,6 +73,7 @@ impl Provider {
             info: unknown(),
             digest,
             config_digest: definition.config_digest(),
+            lane: engine.slow_lane().clone(),
             engine: engine.clone(),
             egress: Arc::new(egress),
             component,
@@ -140,14 +144,15 @@ impl Provider {
         let living = meter.living();
         let limits = &self.definition.limits;
         let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
-        let state = CallState::new(self.definition.clone(), egress, log);
+        let state = CallState::new(self.definition.clone(), egress, log, self.lane.clone());
+        let account = state.account().clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.size(Limit::HostCallBytes));
         store.set_max_component_handles(limits.size(Limit::Handles));
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
-        match self.component.pre.instantiate_async(&mut store).await {
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
+        match account.run(self.component.pre.instantiate_async(&mut store)).await {
             Ok(instance) => {
                 let instance = PooledInstance {
                     store,

@@ -46,7 +46,6 @@ impl ProviderCall {
     /// Says what it is.
     pub(super) async fn describe(&mut self) -> Result<Info, CallError> {
         let PooledInstance { store, functions, .. } = &mut self.instance;
-        store.data_mut().resume();
         let said = functions.describe(store).await;
         self.finish(said, validate::info)
     }
@@ -54,7 +53,6 @@ impl ProviderCall {
     /// Answers in whole.
     pub(crate) async fn complete(&mut self, request: &Request) -> Result<Completion, CallError> {
         let PooledInstance { store, functions, .. } = &mut self.instance;
-        store.data_mut().resume();
         let said = functions.complete(store, request).await;
         self.finish(said, validate::completion)
     }
@@ -62,7 +60,6 @@ impl ProviderCall {
     /// Begins to answer bit by bit.
     pub(crate) async fn open_stream(&mut self, request: &Request) -> Result<(), CallError> {
         let PooledInstance { store, functions, .. } = &mut self.instance;
-        store.data_mut().resume();
         let said = functions.open_stream(store, request).await;
         let deltas = self.finish(said, |_| Ok(()))?;
         self.deltas = Some(deltas);
@@ -73,7 +70,6 @@ impl ProviderCall {
     pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
         let Some(deltas) = self.deltas else { return Ok(vec![]) };
         let PooledInstance { store, functions, .. } = &mut self.instance;
-        store.data_mut().resume();
         let said = functions.next(store, deltas).await;
         self.finish(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(validate::delta))
     }
@@ -85,8 +81,9 @@ impl ProviderCall {
         let Some(idle) = self.idle.take() else { return };
         self.instance.calls += 1;
         if let Some(deltas) = self.deltas.take() {
-            self.instance.store.data_mut().resume();
-            if deltas.resource_drop_async(&mut self.instance.store).await.is_err() {
+            let account = self.instance.store.data().account().clone();
+            let dropped = account.run(deltas.resource_drop_async(&mut self.instance.store));
+            if dropped.await.is_err() {
                 return;
             }
         }
@@ -99,7 +96,6 @@ impl ProviderCall {
         said: wasmtime::Result<Result<T, ProviderError>>,
         check: impl FnOnce(&T) -> Checked,
     ) -> Result<T, CallError> {
-        self.instance.store.data_mut().pause();
         let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
         check(&value).map_err(|problem| self.invalid(problem))?;
         Ok(value)

@@ -3,16 +3,16 @@
 //! several calls, each begins with its own way out, log and limits.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::charge::Account;
 use super::guest_log::GuestLog;
+use super::lane::SlowLane;
 use crate::config::{Limit, Limits};
 use crate::egress::{CallEgress, Reply};
-use crate::plugin::bounds::{PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
+use crate::plugin::bounds::{PARTS_MAX, RANDOM_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::plugin::definition::Definition;
 
 /// One call's own.
@@ -25,9 +25,7 @@ pub(crate) struct CallState {
     pub(super) egress: CallEgress,
     pub(super) log: GuestLog,
     memory_left: usize,
-    cpu_left: Duration,
-    /// When the guest last began to compute.
-    resumed: Instant,
+    account: Account,
     /// Answers of vendors that the guest holds.
     replies: usize,
     /// The limit that was met. A guest that may not grow its memory ends in the same trap as one
@@ -36,19 +34,23 @@ pub(crate) struct CallState {
 }
 
 impl CallState {
-    pub(super) fn new(definition: Arc<Definition>, egress: CallEgress, log: GuestLog) -> Self {
+    pub(super) fn new(
+        definition: Arc<Definition>,
+        egress: CallEgress,
+        log: GuestLog,
+        lane: SlowLane,
+    ) -> Self {
         let mut table = ResourceTable::new();
         let limits = &definition.limits;
         table.set_max_capacity(limits.size(Limit::Handles));
         Self {
             memory_left: limits.size(Limit::Memory),
-            cpu_left: limits.time(Limit::Cpu),
+            account: Account::new(limits.time(Limit::Cpu), lane),
             definition,
             wasi: None,
             table,
             egress,
             log,
-            resumed: Instant::now(),
             replies: 0,
             exceeded: None,
         }
@@ -58,7 +60,7 @@ impl CallState {
     pub(super) fn renew(&mut self, egress: CallEgress) {
         self.egress = egress;
         self.log.renew(&self.definition.limits);
-        self.cpu_left = self.definition.limits.time(Limit::Cpu);
+        self.account.renew();
         self.exceeded = None;
     }
 
@@ -77,37 +79,20 @@ impl CallState {
         &self.definition.limits
     }
 
-    /// The guest begins, or goes on, to compute.
-    pub(super) fn resume(&mut self) {
-        self.resumed = Instant::now();
+    /// Returns the account of the guest's computing time.
+    pub(super) fn account(&self) -> &Account {
+        &self.account
     }
 
-    /// The guest stops computing, because it has answered or waits for the host: charges the time
-    /// it has computed, so that none computes for nothing by stopping between two ticks. A tick
-    /// is the most that is charged at once, because the time since may have been spent waiting
-    /// where we don't see it: in line for a thread, or in a clock of WASI.
-    pub(super) fn pause(&mut self) {
-        self.cpu_left = self.cpu_left.saturating_sub(self.resumed.elapsed().min(TICK));
-        self.resume();
-    }
-
-    /// Called at each tick while the guest computes, and once when it goes on after waiting.
-    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        self.pause();
-        if self.cpu_left.is_zero() {
+    /// Charges what the guest has computed, host functions included, at each tick of the engine's
+    /// clock; ends the guest if that is too much, and else gives others their turn.
+    pub(super) fn tick(&mut self) -> UpdateDeadline {
+        self.account.charge();
+        if self.account.is_spent() {
             self.exceeded = Some(Limit::Cpu);
-            return Ok(UpdateDeadline::Interrupt);
+            return UpdateDeadline::Interrupt;
         }
-        // Lets other requests on this thread go on before the guest does.
-        Ok(UpdateDeadline::Yield(1))
-    }
-
-    /// Does work of the host for the guest, which waits meanwhile: the guest isn't charged for it.
-    pub(super) async fn host_work<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> T {
-        self.pause();
-        let done = work(self).await;
-        self.resume();
-        done
+        UpdateDeadline::YieldCustom(1, Box::pin(self.account.clone().take_turns()))
     }
 
     /// Hands a reply over to the guest.
@@ -189,6 +174,7 @@ impl WasiView for CallState {
                 .allow_tcp(false)
                 .allow_udp(false)
                 .allow_ip_name_lookup(false)
+                .max_random_size(RANDOM_BYTES_MAX)
                 .build()
         });
         WasiCtxView { ctx, table: &mut self.table }
