@@ -13,6 +13,7 @@ mod bundled;
 mod definition;
 mod engine;
 mod error;
+mod lane;
 mod runtime;
 
 pub use call::Provider;

@@ -8,7 +8,6 @@ mod guest_log;
 mod idle;
 mod idle_budget;
 mod imports;
-mod lane;
 mod linked;
 mod log_line;
 mod provider;
@@ -20,7 +19,6 @@ mod validate;
 mod wasi;
 
 pub(super) use idle_budget::IdleBudget;
-pub(super) use lane::SlowLane;
 pub(super) use linked::LinkedComponent;
 pub use provider::Provider;
 pub(crate) use provider_call::ProviderCall;

@@ -9,7 +9,7 @@ use tracing::warn;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
-use super::call::SlowLane;
+use super::lane::SlowLane;
 use crate::config::{Limit, PluginConfig};
 
 /// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who

@@ -135,8 +135,30 @@ impl From<ProviderError> for CallError {
     }
 }
 
-/// A guest's words, short enough for a log and without anything that could forge a line of it.
-fn bounded(text: &str) -> String {
+/// Returns a guest's words, short enough for an error or a line of log and without anything that
+/// could forge a line of it.
+pub(super) fn bounded(text: &str) -> String {
     const CHARACTERS_MAX: usize = 2_000;
-    text.chars().take(CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(CHARACTERS_MAX).map(plain).collect()
+}
+
+/// Returns a space for a character that ends a line, moves a terminal's cursor or turns the
+/// direction of writing; any other character as it is.
+pub(super) fn plain(character: char) -> char {
+    match character {
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
+        _ if character.is_control() => ' ',
+        _ => character,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guests_words_forge_no_line_and_are_short() {
+        assert_eq!(bounded("a\nb\u{9b}c\u{2028}d\u{202e}e"), "a b c d e");
+        assert_eq!(bounded(&"é".repeat(10_000)).chars().count(), 2_000);
+    }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::lane::SlowLane;
 use crate::plugin::bounds::TICK;
+use crate::plugin::lane::SlowLane;
 
 /// The account of one call. Clones are the same account.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ use super::log_line::LogLine;
 use crate::config::{Limit, Limits};
 use crate::egress::{Redactor, Secrets};
 use crate::plugin::bounds::STREAM_WRITE_MAX;
+use crate::plugin::error::plain;
 
 /// The longest line.
 const LINE_MAX: usize = 4 << 10;
@@ -122,12 +123,7 @@ impl GuestLog {
 
     /// The line, made fit for a log, if this call may still write it.
     fn admit(&self, line: &str) -> Option<String> {
-        let line: String = line
-            .trim_end()
-            .chars()
-            .take(LINE_MAX)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let line: String = line.trim_end().chars().take(LINE_MAX).map(plain).collect();
         let mut shared = self.shared();
         if shared.lines_left == 0 || shared.bytes_left == 0 {
             return None;

@@ -11,7 +11,6 @@ use super::exports::Functions;
 use super::guest_log::GuestLog;
 use super::idle::{Idle, PooledInstance};
 use super::idle_budget::IdleBudget;
-use super::lane::SlowLane;
 use super::linked::LinkedComponent;
 use super::provider_call::ProviderCall;
 use super::state::CallState;
@@ -24,6 +23,7 @@ use crate::meter::Meter;
 use crate::plugin::CallError;
 use crate::plugin::definition::Definition;
 use crate::plugin::engine::Engine;
+use crate::plugin::lane::SlowLane;
 
 /// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);

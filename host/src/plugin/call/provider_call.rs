@@ -13,6 +13,7 @@ use crate::config::Limit;
 use crate::contract::{Completion, Delta, Info, ProviderError, Request};
 use crate::meter::Stopwatch;
 use crate::plugin::CallError;
+use crate::plugin::error::bounded;
 
 /// An instance that one call has to itself. Dropping it ends the call: the vendor's connection is
 /// closed.
@@ -107,7 +108,7 @@ impl ProviderCall {
 
     /// The guest's answer breaks the contract.
     pub(crate) fn invalid(&self, problem: impl Display) -> CallError {
-        CallError::Invalid { plugin: self.plugin.clone(), problem: problem.to_string() }
+        CallError::Invalid { plugin: self.plugin.clone(), problem: bounded(&problem.to_string()) }
     }
 
     /// The guest instance more of something than it may.

@@ -9,11 +9,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::charge::Account;
 use super::guest_log::GuestLog;
-use super::lane::SlowLane;
 use crate::config::{Limit, Limits};
 use crate::egress::{CallEgress, Reply};
 use crate::plugin::bounds::{PARTS_MAX, RANDOM_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::plugin::definition::Definition;
+use crate::plugin::lane::SlowLane;
 
 /// One call's own.
 pub(crate) struct CallState {

@@ -6,6 +6,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 use super::state::CallState;
 use crate::config::Limit;
 use crate::plugin::CallError;
+use crate::plugin::error::bounded;
 
 /// Returns the failure that an error of wasmtime means for the call with this state.
 pub(super) fn call_error(plugin: String, error: &wasmtime::Error, state: &CallState) -> CallError {
@@ -20,7 +21,7 @@ pub(super) fn call_error(plugin: String, error: &wasmtime::Error, state: &CallSt
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    CallError::Trapped { plugin, trap, stderr: state.log.tail() }
+    CallError::Trapped { plugin, trap: bounded(&trap), stderr: bounded(&state.log.tail()) }
 }
 
 /// Returns the limit that the engine itself holds and that this error tells of.

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The places in which guests compute for long, shared by all providers. Clones are the same lane.
 #[derive(Clone)]
-pub(in crate::plugin) struct SlowLane(Arc<Semaphore>);
+pub(super) struct SlowLane(Arc<Semaphore>);
 
 impl SlowLane {
     /// Makes a lane of this many places.
@@ -16,7 +16,7 @@ impl SlowLane {
     }
 
     /// Makes a lane that leaves one of the machine's processors free, if there are two.
-    pub(in crate::plugin) fn of_this_machine() -> Self {
+    pub(super) fn of_this_machine() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self::new(processors.saturating_sub(1).max(1))
     }
