@@ -59,6 +59,9 @@ pub struct ServerConfig {
     /// Web pages of which origins may call from a browser. `CORS_ORIGINS`, with commas between, or
     /// `*`; default none.
     pub cors_origins: Vec<HeaderValue>,
+    /// Hosts that requests to a server without keys may be addressed to, beside those of this
+    /// machine, in lower case. `ALLOWED_HOSTS`, with commas between; default none.
+    pub allowed_hosts: Vec<String>,
     /// How long running calls may go on after a signal to stop. `SHUTDOWN_GRACE`, default 30 s.
     pub shutdown_grace: Duration,
     /// The largest request body. `HTTP_BODY_LIMIT` in bytes, default 32 MiB: what the Messages API
@@ -225,6 +228,7 @@ impl ServerConfig {
             address: SocketAddr::new(ip, port),
             api_keys,
             cors_origins: cors_origins(vars, mistakes),
+            allowed_hosts: allowed_hosts(vars, mistakes),
             shutdown_grace: vars.duration(
                 "SHUTDOWN_GRACE",
                 30 * SECOND,
@@ -430,6 +434,26 @@ fn cors_origins(vars: &Vars, mistakes: &mut Mistakes) -> Vec<HeaderValue> {
         }
     }
     values
+}
+
+fn allowed_hosts(vars: &Vars, mistakes: &mut Mistakes) -> Vec<String> {
+    const NAME: &str = "ALLOWED_HOSTS";
+    let hosts = vars.get(NAME).unwrap_or_default().split(',').map(str::trim);
+    let mut allowed = Vec::new();
+    for host in hosts.filter(|host| !host.is_empty()) {
+        // Addresses of IPv6 stand without the brackets that URLs need.
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let is_name = bare
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        if is_name || bare.parse::<IpAddr>().is_ok() {
+            allowed.push(bare.to_ascii_lowercase());
+        } else {
+            let problem = format!("{host:?} must be a host such as arete.lan, without a port");
+            mistakes.add(NAME, problem);
+        }
+    }
+    allowed
 }
 
 /// Everything that is wrong with the settings.

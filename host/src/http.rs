@@ -3,7 +3,9 @@
 pub(crate) mod auth;
 pub(crate) mod body;
 pub mod front;
+mod head;
 pub(crate) mod json;
 mod observed;
+mod pages;
 pub mod problem;
 pub mod server;

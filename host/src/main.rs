@@ -12,7 +12,7 @@ use arete::plugin::{CompileArgs, compile_component};
 use arete::{api, app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -104,6 +104,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("{address} can't be listened at"))?;
     let keys = config.server.api_keys.len();
     if keys == 0 {
+        if config.server.cors_origins.iter().any(|origin| origin == "*") {
+            warn!(
+                "CORS_ORIGINS is * and ARETE_API_KEYS is not set; every web page that is opened on this \
+                 machine may read from the server"
+            );
+        }
         info!("ARETE_API_KEYS is not set; accepting unauthenticated requests from localhost only");
     }
     let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));

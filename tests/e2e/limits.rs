@@ -9,7 +9,7 @@ async fn a_client_that_is_slow_with_its_head_is_cut() {
     let app = App::with_echo().set("HTTP_READ_TIMEOUT", "200ms").start().await;
     let mut silent = Raw::connect(&app).await;
     let mut slow = Raw::connect(&app).await;
-    slow.send("POST /api/llm/chat HTTP/1.1\r\nhost: a\r\ncontent-").await;
+    slow.send("POST /api/llm/chat HTTP/1.1\r\nhost: localhost\r\ncontent-").await;
     let answers = tokio::join!(silent.rest(), slow.rest());
     for answer in [answers.0, answers.1] {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -20,7 +20,8 @@ async fn a_client_that_is_slow_with_its_head_is_cut() {
 #[tokio::test]
 async fn a_client_that_is_slow_with_its_body_is_told_so() {
     let app = App::with_echo().set("HTTP_READ_TIMEOUT", "200ms").start().await;
-    let head = "POST /api/llm/chat HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    let head =
+        "POST /api/llm/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     for start in [
         format!("{head}content-length: 100\r\n\r\n{{"),
         format!("{head}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"),
@@ -40,7 +41,7 @@ async fn a_body_that_breaks_off_is_nobody_elses_problem() {
     let app = App::with_echo().start().await;
     let mut gone = Raw::connect(&app).await;
     gone.send(
-        "POST /api/llm/chat HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{",
+        "POST /api/llm/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{",
     )
     .await;
     gone.reset();
@@ -93,10 +94,10 @@ async fn one_call_more_than_a_provider_may_have_is_turned_away() {
 async fn connections_beyond_the_limit_wait_for_their_turn() {
     let app = App::with_echo().set("HTTP_MAX_CONNECTIONS", "1").start().await;
     let mut first = Raw::connect(&app).await;
-    first.send("GET /api/health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    first.send("GET /api/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert_eq!(first.answer().await.0, 200);
     let mut second = Raw::connect(&app).await;
-    second.send("GET /api/health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    second.send("GET /api/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     first.hang_up();
     assert_eq!(second.answer().await.0, 200);
 }
@@ -104,9 +105,9 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let app = App::with_echo().set("HTTP_HEADER_LIMIT", "8192").start().await;
-    let one_large = format!("GET / HTTP/1.1\r\nx-large: {}\r\n\r\n", "x".repeat(8_200));
+    let one_large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-large: {}\r\n\r\n", "x".repeat(8_200));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x-many: x\r\n".repeat(750));
-    let long_path = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(8_200));
+    let long_path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(8_200));
     for head in [one_large, many, long_path] {
         let mut client = Raw::connect(&app).await;
         // A little over the limit, so that the server reads all that is sent: with bytes left

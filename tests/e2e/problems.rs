@@ -75,7 +75,8 @@ async fn a_body_that_is_too_large_is_refused_however_it_is_sent() {
 
     // Announced: refused before it is sent.
     let mut raw = Raw::connect(&app).await;
-    let head = "POST /api/llm/chat HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    let head =
+        "POST /api/llm/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     raw.send(format!("{head}content-length: 99999999999\r\n\r\n")).await;
     assert_eq!(raw.head().await.0, 413);
 

@@ -1,4 +1,4 @@
-//! The one way in: id, place, origin, caller, route, in this order for every request.
+//! The one way in: id, place, host and origin, caller, route, in this order for every request.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +16,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::auth::{self, Keys};
 use super::body::{Arriving, Bounds};
+use super::head;
 use super::observed::{self, Observed, REQUEST_ID};
+use super::pages::PageGuard;
 use super::problem::Problem;
 use crate::config::ServerConfig;
 use crate::observe::Record;
@@ -32,6 +34,8 @@ pub struct Front {
     /// A permit is a request at work.
     places: Arc<Semaphore>,
     bounds: Bounds,
+    /// The guard against web pages, which a server with keys doesn't need.
+    pages: Option<PageGuard>,
     cors: Option<CorsLayer>,
 }
 
@@ -43,6 +47,7 @@ impl Front {
             keys: Keys::new(&config.api_keys),
             places: Arc::new(Semaphore::new(config.max_requests)),
             bounds: Bounds { limit: config.body_limit, pause: config.read_timeout },
+            pages: PageGuard::new(config),
             cors: cors(&config.cors_origins),
         }
     }
@@ -53,10 +58,23 @@ impl Front {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             return observed::finish(Problem::full().into_response(), record, None);
         };
-        let answered = AssertUnwindSafe(self.across_origins(request, &record)).catch_unwind();
+        let answered = AssertUnwindSafe(self.addressed(request, &record)).catch_unwind();
         let answered = request_id::within(record.id().clone(), answered).await;
         let response = answered.unwrap_or_else(|panic| Problem::panicked(&*panic).into_response());
         observed::finish(response, record, Some(place))
+    }
+
+    /// Turns away requests whose head can be read in two ways, and those of web pages that may not
+    /// call.
+    async fn addressed(&self, request: Request<Incoming>, record: &Record) -> Response {
+        let checked = head::check(&request).and_then(|authority| match &self.pages {
+            Some(pages) => pages.check(request.method(), request.headers(), authority),
+            None => Ok(()),
+        });
+        match checked {
+            Ok(()) => self.across_origins(request, record).await,
+            Err(problem) => problem.into_response(),
+        }
     }
 
     /// Answers what browsers ask before they send a key.

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | bad JSON, bad field, the vendor finds the request invalid | 400 | `invalid-request` |
 //! | no or wrong key | 401 | `unauthorized` |
+//! | a web page that may not call a server without keys | 403 | `forbidden` |
 //! | unknown user, provider, model, route | 404 | `not-found` |
 //! | method that the route doesn't have | 405 | `method-not-allowed` |
 //! | the body stopped arriving | 408 | `request-timeout` |
@@ -36,6 +37,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The same for a vendor's rate limit, whose windows are commonly a minute.
 const RETRY_AFTER_RATE: Duration = Duration::from_secs(30);
+/// The characters of a host that are quoted: no name in DNS is longer.
+const HOST_MAX: usize = 253;
 
 /// A kind of failure, for programs. The set is closed; each has one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,6 +48,8 @@ pub enum Code {
     InvalidRequest,
     /// 401
     Unauthorized,
+    /// 403
+    Forbidden,
     /// 404
     NotFound,
     /// 405
@@ -83,6 +88,7 @@ impl Code {
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "Invalid request"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request timeout"),
@@ -199,6 +205,23 @@ impl Problem {
             "send a key of this server as authorization: Bearer <key>, or as x-api-key: <key>";
         Self::new(Code::Unauthorized, detail)
             .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// Returns the problem of a request to a host that a server without keys doesn't go by.
+    pub(crate) fn forbidden_host(host: &str) -> Self {
+        let host: String = host.chars().take(HOST_MAX).collect();
+        let detail = format!(
+            "this server has no keys and answers only as localhost; its operator can add {host} to \
+             ALLOWED_HOSTS, or set ARETE_API_KEYS"
+        );
+        Self::new(Code::Forbidden, detail)
+    }
+
+    /// Returns the problem of a web page that may not call a server without keys.
+    pub(crate) fn forbidden_origin() -> Self {
+        let detail = "this server has no keys and takes no such requests from web pages of other \
+                      origins; its operator can add the page's origin to CORS_ORIGINS, or set ARETE_API_KEYS";
+        Self::new(Code::Forbidden, detail)
     }
 
     /// Returns the problem of a body with more than this many bytes.

@@ -92,7 +92,8 @@ fn http(config: &ServerConfig) -> http1::Builder {
     let mut http = http1::Builder::new();
     // Also ends connections that are kept alive and unused.
     http.timer(TokioTimer::new()).header_read_timeout(config.read_timeout);
-    http.max_buf_size(config.header_limit);
+    // The first bounds a head to the byte, the second what is read of one that doesn't end.
+    http.max_header_size(config.header_limit).max_buf_size(config.header_limit);
     http
 }
 

@@ -118,7 +118,11 @@ fn components(components: &mut Value) {
 
 /// Adds the failures of the layers around a route, and the headers and bodies of all failures.
 fn complete_operation(operation: &mut Value) {
-    let mut shared = vec![StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE];
+    let mut shared = vec![
+        StatusCode::FORBIDDEN,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
     if operation.get("security").is_none() {
         shared.push(StatusCode::UNAUTHORIZED);
     }
@@ -159,7 +163,8 @@ fn complete_response(status: StatusCode, response: &mut Value, asks_vendor: bool
         _ => {}
     }
     // What failed after a call began tells more than what never became one.
-    if asks_vendor && status != StatusCode::UNAUTHORIZED {
+    let before = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if asks_vendor && !before {
         headers.push(("x-arete-cache", "Cache"));
         if failed {
             headers.push(("x-should-retry", "ShouldRetry"));

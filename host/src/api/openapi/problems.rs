@@ -42,6 +42,11 @@ const KINDS: &[Kind] = &[
         examples: || vec![Problem::unauthorized()],
     },
     Kind {
+        status: 403,
+        description: "The server has no keys and does not answer this host or web page.",
+        examples: || vec![Problem::forbidden_host("evil.example")],
+    },
+    Kind {
         status: 404,
         description: "What the request names does not exist.",
         examples: || {
