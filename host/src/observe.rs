@@ -1,5 +1,6 @@
 //! Seeing what the server does: one record of each request, and the log.
 
+mod escaped;
 mod json;
 mod lines;
 mod of_request;
@@ -7,14 +8,19 @@ mod of_request;
 mod out;
 mod record;
 
+use std::fmt::{self, Debug, Write};
 use std::io::IsTerminal;
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::{Format, JsonFields};
+use tracing_subscriber::fmt::format::{Format, JsonFields, Writer, debug_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
 
+use self::escaped::Escaping;
+pub(crate) use self::escaped::shortened;
 use self::json::JsonLines;
 pub use self::lines::Writing;
 use self::of_request::OfRequest;
@@ -31,7 +37,9 @@ pub fn init(config: &LogConfig) -> Writing {
         LogFormat::Pretty => {
             let colours = std::io::stderr().is_terminal();
             let format = OfRequest::pretty(Format::default(), colours);
-            filtered(config, layer.event_format(format).with_ansi(colours))
+            let fields = debug_fn(pretty_field).delimited(" ");
+            let layer = layer.event_format(format).with_ansi(colours);
+            filtered(config, layer.fmt_fields(fields))
         }
         LogFormat::Json => {
             let format = OfRequest::json(JsonLines);
@@ -42,6 +50,20 @@ pub fn init(config: &LogConfig) -> Writing {
         }
     };
     writing
+}
+
+/// Writes a field of a line for people: as the library does, and escaped.
+fn pretty_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() != "message" {
+        if writer.has_ansi_escapes() {
+            write!(writer, "\x1b[3m{}\x1b[0m\x1b[2m=\x1b[0m", field.name())?;
+        } else {
+            write!(writer, "{}=", field.name())?;
+        }
+    }
+    let mut escaping = Escaping::new(writer);
+    write!(escaping, "{value:?}")?;
+    escaping.finish()
 }
 
 fn filtered<L>(config: &LogConfig, layer: L) -> Result<(), tracing_subscriber::util::TryInitError>
@@ -91,6 +113,28 @@ mod tests {
         {
             assert!(targets(full).is_none(), "{full}");
         }
+    }
+
+    #[test]
+    fn a_line_for_people_is_one_line() {
+        let out = super::out::Out::default();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(out.clone())
+            .event_format(OfRequest::pretty(Format::default().without_time(), false))
+            .with_ansi(false)
+            .fmt_fields(debug_fn(pretty_field).delimited(" "));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let name = "a\n INFO arete: forged\u{9b}";
+            tracing::info!(shown = %name, said = name, number = 5, "About {name}");
+        });
+        let escaped = "a\\n INFO arete: forged\\u{9b}";
+        assert_eq!(
+            out.text(),
+            format!(
+                " INFO {}: About {escaped} shown={escaped} said=\"{escaped}\" number=5\n",
+                module_path!()
+            )
+        );
     }
 
     #[test]

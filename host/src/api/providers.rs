@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::contract::Info;
+use crate::observe::shortened;
 use crate::plugin::{Slot, SlotState};
 
 /// The providers and their states.
@@ -111,7 +112,8 @@ fn detail(id: &str, slot: &Slot) -> ProviderDetail {
         models: info.map(|info| info.models.clone()).unwrap_or_default(),
         features: info.map(features).unwrap_or_default(),
         changed_at: format!("{:.3}", slot.since),
-        last_error,
+        // It may quote a component at any length.
+        last_error: last_error.as_deref().map(shortened),
     }
 }
 

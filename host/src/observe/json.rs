@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::escaped::{self, FIELD_MAX};
+
 /// The bytes reserved for a line: those of a request are the longest.
 const LINE: usize = 768;
 
@@ -62,7 +64,7 @@ impl Line {
             self.0.push_str(text);
             self.0.push('"');
         } else {
-            self.0.push_str(&serde_json::to_string(text).unwrap_or_default());
+            escaped::json(&mut self.0, text);
         }
     }
 
@@ -138,7 +140,9 @@ impl Visit for Line {
 
 /// Returns true if a text is the same within the quotes of JSON.
 fn is_plain(text: &str) -> bool {
-    !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    text.len() <= FIELD_MAX
+        && !escaped::is_suspect(text)
+        && !text.bytes().any(|byte| byte == b'"' || byte == b'\\')
 }
 
 #[cfg(test)]
@@ -174,7 +178,7 @@ mod tests {
 
     fn lines() {
         let nothing: Option<&str> = None;
-        for text in ["plain", "quoted \" and \\", "line\nend\u{7f}\u{1f}\t", "ümläut ✓", ""] {
+        for text in ["plain", "quoted \" and \\", "line\nend\u{1f}\t", "ümläut ✓", ""] {
             tracing::info!(
                 shown = %text,
                 said = text,

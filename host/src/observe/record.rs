@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use tracing::{error, info, warn};
 
+use super::escaped::shortened;
 use crate::chat::{CacheState, CallStats, Outcome};
 use crate::plugin::Provider;
 use crate::sync::lock;
@@ -53,7 +54,7 @@ impl Record {
         let inner = Inner {
             id: id.into(),
             method,
-            path: path.to_owned(),
+            path: shortened(path),
             began: Instant::now(),
             facts: Mutex::default(),
         };
@@ -93,7 +94,7 @@ impl Record {
 
     /// Notes the model that is asked for.
     pub(crate) fn model(&self, model: &str) {
-        self.facts().model = Some(model.to_owned());
+        self.facts().model = Some(shortened(model));
     }
 
     /// Notes where the completion comes from, as far as is known.
@@ -116,7 +117,7 @@ impl Record {
             facts.input_tokens = completion.usage.input_tokens;
             facts.output_tokens = completion.usage.output_tokens;
             if !completion.model.is_empty() && facts.model.as_ref() != Some(&completion.model) {
-                facts.model = Some(completion.model.clone());
+                facts.model = Some(shortened(&completion.model));
             }
         }
     }
@@ -128,7 +129,7 @@ impl Record {
 
     /// Notes a failure.
     pub(crate) fn failed(&self, failure: &str) {
-        self.facts().failure = Some(failure.to_owned());
+        self.facts().failure = Some(shortened(failure));
     }
 
     /// Notes the status of the response.
