@@ -4,6 +4,7 @@
 mod check;
 mod hand_over;
 mod list;
+mod terminal;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,11 +13,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use self::hand_over::hand_over;
+pub use self::terminal::EX_USAGE;
 use crate::config::{Config, Mistakes};
 use crate::observe;
-
-/// `EX_USAGE` of sysexits.h: the operator's input is wrong, so a restart won't help.
-pub const EX_USAGE: u8 = 64;
 
 /// Commands about plugins.
 #[derive(Debug, Subcommand)]
@@ -91,10 +90,4 @@ pub fn own_executable() -> Option<PathBuf> {
     // The very file that runs, even if another has taken its name since.
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Some(running) } else { std::env::current_exe().ok() }
-}
-
-/// Prints what a command was asked for.
-#[allow(clippy::print_stdout, reason = "what a command is asked for goes to standard output")]
-fn say(text: &str) {
-    println!("{text}");
 }

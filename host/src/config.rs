@@ -5,9 +5,10 @@
 //! reported, so that an operator sees every one at once. No message shows a secret's text.
 
 mod limits;
+mod mistakes;
+mod units;
 mod vars;
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,17 +18,12 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::limits::{Limit, Limits};
+pub use self::mistakes::Mistakes;
+use self::units::{GIB, HOUR, KIB, MIB, SECOND};
 use self::vars::ReadSetting as _;
 pub use self::vars::Vars;
 #[cfg(test)]
 pub(crate) use self::vars::example;
-
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// The shortest and longest time an answer may stay in the cache.
 pub const CACHE_TTL: std::ops::RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
@@ -197,7 +193,7 @@ impl Config {
             log: LogConfig::parse(vars, &mut mistakes),
             data_dir: data_dir(vars),
         };
-        if mistakes.0.is_empty() { Ok(config) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 }
 
@@ -454,32 +450,4 @@ fn allowed_hosts(vars: &Vars, mistakes: &mut Mistakes) -> Vec<String> {
         }
     }
     allowed
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Default)]
-pub struct Mistakes(Vec<(&'static str, String)>);
-
-impl Mistakes {
-    /// Notes what is wrong with a setting.
-    pub fn add(&mut self, name: &'static str, problem: String) {
-        self.0.push((name, problem));
-    }
-
-    /// One mistake.
-    pub fn one(name: &'static str, problem: String) -> Self {
-        Self(vec![(name, problem)])
-    }
-}
-
-impl std::error::Error for Mistakes {}
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, problem)) in self.0.iter().enumerate() {
-            let end = if index == 0 { "" } else { "\n" };
-            write!(f, "{end}  {name}: {problem}")?;
-        }
-        Ok(())
-    }
 }

@@ -105,7 +105,8 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let app = App::with_echo().set("HTTP_HEADER_LIMIT", "8192").start().await;
-    let one_large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-large: {}\r\n\r\n", "x".repeat(8_200));
+    let one_large =
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-large: {}\r\n\r\n", "x".repeat(8_200));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x-many: x\r\n".repeat(750));
     let long_path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(8_200));
     for head in [one_large, many, long_path] {

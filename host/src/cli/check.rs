@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{EX_USAGE, say};
+use super::terminal::{EX_USAGE, say};
 use crate::config::PluginConfig;
 use crate::plugin::{Parts, Report, examine};
 

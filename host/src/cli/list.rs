@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::say;
+use super::terminal::say;
 use crate::config::PluginConfig;
 use crate::plugin::{Loader, SlotState};
 

@@ -4,8 +4,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::mistakes::Mistakes;
+use super::units::{DAY, GIB, HOUR, KIB, MIB, SECOND};
 use super::vars::{Vars, parse_duration, parse_size};
-use super::{DAY, GIB, HOUR, KIB, MIB, Mistakes, SECOND};
 
 /// Something that a call may use only so much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

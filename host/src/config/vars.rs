@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub use arete_vars::Vars;
 
-use super::Mistakes;
+use super::mistakes::Mistakes;
 
 /// Settings read as values. A wrong one is added to the mistakes, and its default stands for it.
 pub(super) trait ReadSetting {

@@ -25,7 +25,7 @@ fn is_unsafe(c: char) -> bool {
 
 /// Returns true if a text of UTF-8 may hold characters that are shown as escapes.
 pub(super) fn is_suspect(text: &str) -> bool {
-    text.bytes().any(|byte| byte < 0x20 || byte >= 0x7f)
+    text.bytes().any(|byte| !(0x20..0x7f).contains(&byte))
 }
 
 /// A writer that escapes what passes and stops at the bound.

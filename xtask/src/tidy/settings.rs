@@ -14,7 +14,7 @@ const BUNDLED: &str = "host/src/plugin/bundled";
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
     let code = files.iter().filter(|file| file.is("rs") && file.within(&[CODE]));
-    let code = code.map(|file| file.text.split("#[cfg(test)]").next().unwrap_or_default());
+    let code = code.map(|file| file.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default());
     let literals = code.flat_map(|code| code.split('"'));
     let bundled = files.iter().filter(|file| file.is("toml") && file.within(&[BUNDLED]));
     let variables = bundled.flat_map(|file| file.text.split("${").skip(1));
@@ -39,7 +39,9 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
 }
 
 fn is_name(text: &str) -> bool {
+    // Cargo's own variables are no settings.
     text.len() > 1
+        && !text.starts_with("CARGO_")
         && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text
             .bytes()
