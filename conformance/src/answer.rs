@@ -69,7 +69,7 @@ impl Answer {
         Some((problem.get("code")?.as_str()?, problem.get("detail")?.as_str()?))
     }
 
-    /// Whether it is whole: a 200 that is JSON, or a stream that ends in `done`.
+    /// Returns true if it is whole: a 200 that is JSON, or a stream that ends in `done`.
     pub(super) fn is_done(&self) -> bool {
         match &self.body {
             Body::Json(_) => self.status == 200,

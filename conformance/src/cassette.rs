@@ -114,12 +114,12 @@ impl Cassette {
         Ok(Self { name, about, config, question, exchanges, answer, folder })
     }
 
-    /// Whether the question asks for a stream.
+    /// Returns true if the question asks for a stream.
     pub(super) fn is_streamed(&self) -> bool {
         self.question.get("stream") == Some(&Value::Bool(true))
     }
 
-    /// Whether the answer is a success: a whole answer, or a stream that ends in `done`.
+    /// Returns true if the answer is a success: a whole answer, or a stream that ends in `done`.
     pub(super) fn succeeds(&self) -> bool {
         let Some(answer) = &self.answer else { return false };
         match answer.get("events").and_then(Value::as_array) {
@@ -131,7 +131,7 @@ impl Cassette {
         }
     }
 
-    /// Whether the answer is text and nothing else.
+    /// Returns true if the answer is text and nothing else.
     pub(super) fn is_text(&self) -> bool {
         let Some(answer) = &self.answer else { return false };
         let done = answer

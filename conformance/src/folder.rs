@@ -14,8 +14,8 @@ use super::cassette::Cassette;
 use super::executable::Arete;
 use super::project::Project;
 
-/// The server's problems, the lines of requests, by which places in the log are marked, and all that
-/// the plugin says.
+/// The server's problems, the lines of requests, by which places in the log are marked, and all
+/// that the plugin says.
 const LOGS: &str = "warn,arete=info,plugin=info";
 
 /// A folder for the server alone: component, provider files, data. Removed when dropped.
@@ -51,8 +51,8 @@ impl Folder {
         self.dir.path().join("providers").join(format!("{}.wasm", self.id))
     }
 
-    /// Returns the provider that a cassette is played with: one of its own, if it has settings of its
-    /// own.
+    /// Returns the provider that a cassette is played with: one of its own, if it has settings of
+    /// its own.
     pub(super) fn id_of(id: &str, cassette: &Cassette) -> String {
         if cassette.config.is_empty() { id.to_owned() } else { format!("{id}.{}", cassette.name) }
     }

@@ -62,7 +62,7 @@ pub struct Options {
     pub provider: Option<PathBuf>,
     /// The folder of cassettes. Without one there are none.
     pub cassettes: Option<PathBuf>,
-    /// Whether to write `request.http` and `answer.json` from what happens.
+    /// True to write `request.http` and `answer.json` from what happens.
     pub record: bool,
     /// A part of the names of the checks to run. Without it, all run.
     pub only: Option<String>,

@@ -102,7 +102,7 @@ impl Outcome {
 }
 
 impl Report {
-    /// Whether no check failed.
+    /// Returns true if no check failed.
     pub fn passed(&self) -> bool {
         self.count(|outcome| matches!(outcome, Outcome::Failed { .. })) == 0
     }

@@ -42,7 +42,7 @@ impl Stage {
         self.subjects().into_iter().filter(|cassette| !cassette.exchanges.is_empty()).collect()
     }
 
-    /// Why a check about the vendor has nothing to look at.
+    /// Returns the reason why a check about the vendor has nothing to look at.
     pub(super) fn nobody_asked(&self) -> &'static str {
         if self.subjects().is_empty() {
             "needs a cassette without [config] whose answer is a success"

@@ -277,7 +277,7 @@ fn subject(all: &[Cassette], streamed: bool) -> Option<Cassette> {
         .cloned()
 }
 
-/// Whether there is a plain cassette, and a streamed one for a plugin that streams.
+/// Returns true if there is a plain cassette, and a streamed one for a plugin that streams.
 fn there_are(stage: &Stage, streams: bool) -> Outcome {
     let mut findings = Vec::new();
     if stage.plain.is_none() {

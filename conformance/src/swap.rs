@@ -62,7 +62,7 @@ fn replace(value: &mut Value, old: &str, new: &str) -> bool {
     }
 }
 
-/// Whether a string of this JSON holds the text.
+/// Returns true if a string of this JSON holds the text.
 pub(super) fn holds(value: &Value, text: &str) -> bool {
     match value {
         Value::String(said) => said.contains(text),

@@ -39,7 +39,7 @@ pub struct Config {
     pub plugins: PluginConfig,
     /// Logs.
     pub log: LogConfig,
-    /// Where the service keeps its files. `DATA_DIR`, default `data` in the working directory.
+    /// The folder for the service's files. `DATA_DIR`, default `data` in the working directory.
     pub data_dir: PathBuf,
 }
 
@@ -49,8 +49,8 @@ pub struct ServerConfig {
     /// The address to listen at. `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 takes a
     /// free one).
     pub address: SocketAddr,
-    /// Who may call. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody on
-    /// this machine.
+    /// The callers' keys. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody
+    /// on this machine.
     pub api_keys: Vec<ApiKey>,
     /// Web pages of which origins may call from a browser. `CORS_ORIGINS`, with commas between, or
     /// `*`; default none.
@@ -58,23 +58,24 @@ pub struct ServerConfig {
     /// Hosts that requests to a server without keys may be addressed to, beside those of this
     /// machine, in lower case. `ALLOWED_HOSTS`, with commas between; default none.
     pub allowed_hosts: Vec<String>,
-    /// How long running calls may go on after a signal to stop. `SHUTDOWN_GRACE`, default 30 s.
+    /// The time for which running calls may go on after a signal to stop. `SHUTDOWN_GRACE`,
+    /// default 30 s.
     pub shutdown_grace: Duration,
     /// The largest request body. `HTTP_BODY_LIMIT` in bytes, default 32 MiB: what the Messages API
     /// itself takes.
     pub body_limit: usize,
     /// The largest request head. `HTTP_HEADER_LIMIT` in bytes, default 32 KiB.
     pub header_limit: usize,
-    /// How long a client may take to send a request's head, between two pieces of a body, and to
-    /// read on in an answer that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
+    /// The time that a client may take to send a request's head, between two pieces of a body, and
+    /// to read on in an answer that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
     pub read_timeout: Duration,
-    /// How many requests are worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`,
+    /// The number of requests worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`,
     /// default 4,096.
     pub max_requests: usize,
-    /// How many connections are open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`,
+    /// The number of connections open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`,
     /// default 8,192.
     pub max_connections: usize,
-    /// How long a stream may be silent before a comment is sent to keep the connection.
+    /// The silence of a stream before a comment is sent to keep the connection.
     /// `HTTP_HEARTBEAT`, default 15 s: proxies commonly cut at 30 or 60.
     pub heartbeat: Duration,
 }
@@ -91,9 +92,10 @@ pub struct ApiKey {
 /// The wrap around each call to a provider.
 #[derive(Debug, Clone)]
 pub struct LlmConfig {
-    /// Who answers when the caller names nobody. `LLM_DEFAULT_PROVIDER`, default `claude`.
+    /// The provider that answers when the caller names none. `LLM_DEFAULT_PROVIDER`, default
+    /// `claude`.
     pub default_provider: String,
-    /// How many attempts may follow the first. `LLM_MAX_RETRIES`, default 3.
+    /// The number of attempts after the first. `LLM_MAX_RETRIES`, default 3.
     pub max_retries: u32,
     /// The wait before the first retry; doubled for each one after. `LLM_RETRY_DELAY`, default 1
     /// s.
@@ -105,15 +107,15 @@ pub struct LlmConfig {
 /// The answers kept.
 #[derive(Debug, Clone)]
 pub struct CacheConfig {
-    /// Whether any are kept. `LLM_CACHE_ENABLED`, default true.
+    /// True if any are kept. `LLM_CACHE_ENABLED`, default true.
     pub enabled: bool,
     /// For how long, when the caller says nothing. `LLM_CACHE_TTL`, default 1 h.
     pub ttl: Duration,
-    /// How much of them in memory. `LLM_CACHE_MEMORY` in bytes, default 64 MiB.
+    /// The bytes of them in memory. `LLM_CACHE_MEMORY`, default 64 MiB.
     pub memory_bytes: u64,
-    /// How many on disk. `LLM_CACHE_MAX_ENTRIES`, default 100,000.
+    /// The number of entries on disk. `LLM_CACHE_MAX_ENTRIES`, default 100,000.
     pub max_entries: u64,
-    /// How much on disk. `LLM_CACHE_MAX_BYTES`, default 1 GiB.
+    /// The bytes on disk. `LLM_CACHE_MAX_BYTES`, default 1 GiB.
     pub max_bytes: u64,
 }
 
@@ -122,21 +124,21 @@ pub struct CacheConfig {
 pub struct PluginConfig {
     /// A folder of providers: `<id>.toml` files and components. `LLM_PLUGIN_DIR`, default none.
     pub dir: Option<PathBuf>,
-    /// Whether the folder is watched, so that changes there take effect at once.
+    /// True if the folder is watched, so that changes there take effect at once.
     /// `LLM_PLUGIN_WATCH`, default true.
     pub watch: bool,
-    /// Where compiled code is kept: `code` below `DATA_DIR`.
+    /// The folder for compiled code: `code` below `DATA_DIR`.
     pub code_dir: PathBuf,
-    /// How much of it, in bytes. `LLM_CODE_CACHE_MAX_BYTES`, default 1 GiB; 0 keeps none.
+    /// The most bytes of it. `LLM_CODE_CACHE_MAX_BYTES`, default 1 GiB; 0 keeps none.
     pub code_cache_bytes: u64,
     /// The bounds of compiling.
     pub compile: CompileConfig,
     /// The time for which a start waits for providers that are being loaded. `LLM_START_WAIT`,
     /// default 10 s.
     pub start_wait: Duration,
-    /// What one call may use, where the provider's file doesn't say otherwise.
+    /// The limits of one call, where the provider's file doesn't say otherwise.
     pub limits: Limits,
-    /// What `${NAME}` stands for in a provider's file.
+    /// The values that `${NAME}` stands for in a provider's file.
     pub vars: Vars,
 }
 
@@ -155,9 +157,9 @@ pub struct CompileConfig {
 /// Logs.
 #[derive(Debug)]
 pub struct LogConfig {
-    /// How lines look. `LOG_FORMAT`: `pretty` (default) or `json`.
+    /// The form of lines. `LOG_FORMAT`: `pretty` (default) or `json`.
     pub format: LogFormat,
-    /// Which lines are written, in tracing's filter language. `RUST_LOG`, default `info`.
+    /// The filter of lines, in tracing's filter language. `RUST_LOG`, default `info`.
     pub filter: String,
 }
 
@@ -169,7 +171,7 @@ impl LogConfig {
     }
 }
 
-/// How log lines look.
+/// A form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.

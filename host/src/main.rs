@@ -42,7 +42,7 @@ enum Command {
     CompileComponent(CompileArgs),
 }
 
-/// How long threads that are at work when all is done may take to end. A thread can't be stopped,
+/// The time in which threads that are at work when all is done may end. A thread can't be stopped,
 /// and nothing waits for what these do.
 const LAST_WORK: Duration = Duration::from_secs(2);
 

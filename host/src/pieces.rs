@@ -51,7 +51,7 @@ pub fn key(request: &Request) -> Key {
     Key::new(&parts, request)
 }
 
-/// How many events are in these pieces of a stream.
+/// Returns the number of events in these pieces of a stream.
 pub fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> usize {
     let mut framer = Framer::new(1 << 20);
     let mut events = 0;
@@ -122,7 +122,7 @@ impl Loaded {
 }
 
 impl Streamed {
-    /// How many deltas come next.
+    /// Returns the number of deltas that come next.
     ///
     /// # Panics
     /// When it fails.

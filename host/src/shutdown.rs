@@ -1,7 +1,7 @@
 //! Stopping: the signals, and the two phases that follow the first one.
 //!
-//! 1. *Draining*: no new connections; requests under way may go on for the grace period, and streams
-//!    without an end of their own (the providers' events) end.
+//! 1. *Draining*: no new connections; requests under way may go on for the grace period, and
+//!    streams without an end of their own (the providers' events) end.
 //! 2. *Cutting*: what is still under way ends with an error.
 //!
 //! A second signal ends the process at once.
@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-/// What a shell gives for a process that SIGINT ended.
+/// The status that a shell gives for a process that SIGINT ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// The phases of a stop, for those who bring them about and those who heed them. Clones are the same
-/// stop.
+/// The phases of a stop, for those who bring them about and those who heed them. Clones are the
+/// same stop.
 #[derive(Clone, Debug)]
 pub struct Stop(Arc<Phases>);
 

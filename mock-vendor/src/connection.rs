@@ -41,7 +41,7 @@ struct Connection {
     ahead: Vec<u8>,
 }
 
-/// Why there is no request.
+/// The reason why there is no request.
 enum NoRequest {
     /// The client closed the connection, or lost it.
     Gone,

@@ -113,12 +113,12 @@ impl MockVendor {
         self.shared.update(|state| state.fallback = Fallback::Answer(answer));
     }
 
-    /// How many queued replies nobody asked for yet.
+    /// The number of queued replies nobody asked for yet.
     pub fn replies_left(&self) -> usize {
         self.shared.look(|state| state.queue.len())
     }
 
-    /// How many requests it has seen.
+    /// The number of requests it has seen.
     pub fn count(&self) -> usize {
         self.shared.look(|state| state.requests.count())
     }
@@ -168,12 +168,13 @@ impl MockVendor {
         });
     }
 
-    /// How many connections are open, idle ones included.
+    /// Returns the number of open connections, idle ones included.
     pub fn connections_open(&self) -> usize {
         self.shared.look(|state| state.open)
     }
 
-    /// How many connections there have been. Fewer than requests means that clients reuse them.
+    /// The number of connections there have been. Fewer than requests means that clients reuse
+    /// them.
     pub fn connections_total(&self) -> usize {
         self.shared.look(|state| state.accepted)
     }

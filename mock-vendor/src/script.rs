@@ -213,7 +213,7 @@ impl Reply {
         chunk
     }
 
-    /// How many bytes `frame` writes after a piece.
+    /// The number of bytes `frame` writes after a piece.
     fn frame_tail(&self) -> usize {
         if self.framing == Framing::Chunked { b"\r\n".len() } else { 0 }
     }

@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use crate::script::Script;
 use crate::{PATIENCE, Reply, Request};
 
-/// How many requests are remembered, and how many bytes of bodies. Only a benchmark has more.
+/// The number of requests that are remembered, and how many bytes of bodies. Only a benchmark has
+/// more.
 const REQUESTS_KEPT: usize = 10_000;
 const BYTES_KEPT: usize = 512 * 1024 * 1024;
 
@@ -155,7 +156,7 @@ pub(crate) struct Requests {
     kept: VecDeque<Request>,
     bytes: usize,
     forgotten: usize,
-    /// How many the test has taken, of all that were seen.
+    /// The number of the test has taken, of all that were seen.
     taken: usize,
 }
 

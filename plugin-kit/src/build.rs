@@ -17,7 +17,7 @@ use crate::component;
 use crate::project::{Language, Project};
 use crate::{Problem, WIT};
 
-/// How to build.
+/// The options of a build.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// A folder with another contract than the one in this program.
@@ -27,11 +27,11 @@ pub struct Options {
     /// The folder for toolchains and for what projects share while they are compiled. It may be
     /// deleted at any time.
     pub tools: PathBuf,
-    /// Whether to keep back what the tools say until one of them fails.
+    /// True to keep back what the tools say until one of them fails.
     pub quiet: bool,
 }
 
-/// What came of it.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
     /// The component: checked to be one and to export the contract's functions.

@@ -22,5 +22,5 @@ pub const WORLD: &str = "provider";
 /// The contract as text, as it was when this program was compiled.
 pub const WIT: &str = include_str!("../../wit/provider.wit");
 
-/// What every provider exports.
+/// The interface that every provider exports.
 pub const CHAT: &str = "arete:provider/chat@0.1.0";

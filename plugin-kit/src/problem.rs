@@ -1,4 +1,4 @@
-//! Why a project can't be built, for the one who wrote it.
+//! The reason why a project can't be built, for the one who wrote it.
 
 use std::path::Path;
 use std::{error, fmt, io};

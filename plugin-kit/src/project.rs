@@ -1,4 +1,4 @@
-//! What a plugin's folder holds: its language and its name.
+//! The contents of a plugin's folder: its language and its name.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
@@ -22,7 +22,7 @@ impl Language {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::C, Self::Python, Self::Rust, Self::TypeScript];
 
-    /// What it is called on a command line.
+    /// Returns its name on a command line.
     pub fn short(self) -> &'static str {
         match self {
             Self::C => "c",
@@ -74,7 +74,7 @@ impl Project {
         &self.name
     }
 
-    /// What it is written in.
+    /// Returns the language it is written in.
     pub fn language(&self) -> Language {
         self.language
     }

@@ -15,7 +15,7 @@ pub use self::name::PluginName;
 use crate::project::Language;
 use crate::{Problem, WIT};
 
-/// Where the contract lies in a project that needs it there.
+/// The place of the contract in a project that needs it there.
 const CONTRACT: &str = "wit/provider.wit";
 
 /// Writes a new project into the folder `<parent>/<name>`, which is returned.

@@ -1,9 +1,9 @@
 //! Every printed example of the README and of `docs/`, run against a fresh server.
 //!
 //! The shell blocks of a page run in order in one shell, in an empty folder whose server has the
-//! page's `localhost:3000`. A `json` or `text` block directly after a shell block is its output: the
-//! two must agree except for IDs, times, digests and sizes. Comments before a block say what else it
-//! is: `<!-- not run: reason -->` skips it, `<!-- file: path -->` writes it to the folder.
+//! page's `localhost:3000`. A `json` or `text` block directly after a shell block is its output:
+//! the two must agree except for IDs, times, digests and sizes. Comments before a block say what
+//! else it is: `<!-- not run: reason -->` skips it, `<!-- file: path -->` writes it to the folder.
 //!
 //! `cargo xtask docs` prints the outputs again (`UPDATE_DOCS=1` here).
 

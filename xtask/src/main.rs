@@ -1,4 +1,4 @@
-//! What people would otherwise keep in their heads. `cargo xtask` lists it.
+//! Tasks that people would otherwise keep in their heads. `cargo xtask` lists it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 

@@ -31,7 +31,7 @@ pub(crate) fn build(name: &str) -> Result<PathBuf> {
     }
 }
 
-/// What a plugin is written in.
+/// Returns the language that a plugin is written in.
 pub(crate) fn language(name: &str) -> Result<String> {
     Ok(Project::open(&root().join("plugins").join(name))?.language().to_string())
 }

@@ -18,7 +18,7 @@ use crate::time::millis;
 pub(crate) struct CacheStats {
     /// The number of cached answers.
     size: u64,
-    /// Whether the server caches answers.
+    /// True if the server caches answers.
     enabled: bool,
     /// The time for which an answer is cached by default, in milliseconds.
     #[serde(rename = "defaultTTL")]

@@ -45,7 +45,7 @@ impl Events {
         self.0.extend_from_slice(COMMENT);
     }
 
-    /// Whether nothing waits.
+    /// Returns true if nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

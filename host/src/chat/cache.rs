@@ -1,9 +1,9 @@
 //! Keeps completions, so that a request made before costs neither time nor money.
 //!
-//! Outermost in the pipeline of a call: a hit takes no attempt, no instance and no token. The caller
-//! decides which completions may be kept, and under which key. They are kept in memory first, within
-//! a bound in bytes; behind that in a store that outlives the process. Nothing here fails a request:
-//! any failure is a miss.
+//! Outermost in the pipeline of a call: a hit takes no attempt, no instance and no token. The
+//! caller decides which completions may be kept, and under which key. They are kept in memory
+//! first, within a bound in bytes; behind that in a store that outlives the process. Nothing here
+//! fails a request: any failure is a miss.
 
 mod front;
 
@@ -212,8 +212,8 @@ impl Kept {
             if entry.is_fresh((self.clock)()) {
                 return Found::Hit(entry.completion);
             }
-            // The store has the same, or an older one. The sweeps remove both: by now there may be a
-            // newer one here.
+            // The store has the same, or an older one. The sweeps remove both: by now there may be
+            // a newer one here.
             return Found::Expired;
         }
         match self.store.get(*key.as_bytes()).await {

@@ -1,4 +1,4 @@
-//! What one call of a provider may use. Each limit has a setting, which is the default for all
+//! The limits of one call of a provider. Each limit has a setting, which is the default for all
 //! providers, and a key under `[limits]` in a provider's file.
 
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ pub enum Limit {
     Calls,
     /// Calls that wait for a place, beyond those at once.
     Queue,
-    /// How long they wait.
+    /// The time that they wait.
     QueueTimeout,
     /// Connecting to the vendor: TCP and TLS.
     ConnectTimeout,
@@ -55,7 +55,7 @@ pub enum Limit {
     Reuse,
 }
 
-/// How a limit is written.
+/// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Bytes,
@@ -70,7 +70,7 @@ struct Rule {
     unit: Unit,
     default: u64,
     range: RangeInclusive<u64>,
-    /// What a guest that breaks it used more of than it may.
+    /// The thing that a guest that breaks it used too much of.
     of: &'static str,
 }
 
@@ -231,7 +231,7 @@ impl Limit {
         self.rule().setting
     }
 
-    /// What a guest that breaks it used more of than it may, as a word or two.
+    /// Returns the thing that a guest that breaks it used too much of, as a word or two.
     pub fn of(self) -> &'static str {
         self.rule().of
     }
@@ -241,8 +241,8 @@ impl Limit {
         Self::ALL.into_iter().find(|limit| limit.key() == key)
     }
 
-    /// Whether a provider's file can't go beyond the setting, because the room for all providers is
-    /// made at the start.
+    /// Returns true if a provider's file can't go beyond the setting, because the room for all
+    /// providers is made at the start.
     pub fn is_ceiling(self) -> bool {
         matches!(self, Self::Memory | Self::Calls)
     }
@@ -293,7 +293,7 @@ impl Limit {
     }
 }
 
-/// What one call may use, and how many calls there may be.
+/// The limits of one call, and of the calls at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits([u64; Limit::ALL.len()]);
 

@@ -1,4 +1,5 @@
-//! The size of a completion and of an event in memory, counted in one place for every bound on them.
+//! The size of a completion and of an event in memory, counted in one place for every bound on
+//! them.
 //!
 //! Records are taken apart in full, so that a text that joins the contract can't be left out.
 

@@ -227,7 +227,7 @@ impl<T> Slot<T> {
         self.optional()
     }
 
-    /// Whether the field is there at all.
+    /// Returns true if the field is there at all.
     pub(crate) fn is_there(&self) -> bool {
         !matches!(self, Self::Absent)
     }

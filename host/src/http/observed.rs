@@ -1,5 +1,5 @@
-//! The two ends of a request: its id and its record at the first; at the other the body of a failure
-//! and the last byte.
+//! The two ends of a request: its id and its record at the first; at the other the body of a
+//! failure and the last byte.
 
 use std::cell::RefCell;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests own
-//! both.
+//! Accepts, serves, drains. The listener and the signal to stop come from outside, so that tests
+//! own both.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::config::ServerConfig;
 use crate::shutdown::Stop;
 use crate::time::millis;
 
-/// How long calls that are cut may take to say so to their clients.
+/// The time that calls that are cut have to say so to their clients.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a failed accept: commonly no file descriptors are left, and soon some will be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -12,7 +12,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Bytes that may wait to be written. What comes on top is dropped and counted rather than waited
 /// for.
 const WAITING_MAX: usize = 8 * 1024 * 1024;
-/// How long lines are gathered after some were written. A line that comes alone isn't held back.
+/// The time for which lines are gathered after some were written. A line that comes alone isn't
+/// held back.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// Takes lines. Clones lead to the same writer.

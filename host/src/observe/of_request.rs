@@ -1,5 +1,5 @@
-//! The request that a line belongs to. What is logged while a request is worked on ends with its id,
-//! as its own line has it and its caller got it.
+//! The request that a line belongs to. What is logged while a request is worked on ends with its
+//! id, as its own line has it and its caller got it.
 //!
 //! A span would say so too. One is made, entered, left and cleared away for each request though,
 //! mostly for nothing, because most requests log their own line alone, which knows its id. Here the

@@ -1,11 +1,11 @@
-//! Where tests let lines go.
+//! A place where tests let lines go.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What was written. Clones are the same.
+/// Lines that were written. Clones are the same.
 #[derive(Clone, Default)]
 pub(super) struct Out(Arc<Mutex<Vec<u8>>>);
 

@@ -29,8 +29,9 @@ pub trait UserStore: Send + Sync + 'static {
     /// Returns a user. Fails with [`StoreError::NotFound`].
     fn get(&self, id: Uuid) -> BoxFuture<'_, Result<User, StoreError>>;
 
-    /// Returns one page, in the order of creation. Following [`Page::next_cursor`] to the end meets every
-    /// user that was there all along exactly once, whatever is created or deleted meanwhile.
+    /// Returns one page, in the order of creation. Following [`Page::next_cursor`] to the end meets
+    /// every user that was there all along exactly once, whatever is created or deleted
+    /// meanwhile.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// Changes the fields that `changes` names, and returns the user as it is now. With nothing to

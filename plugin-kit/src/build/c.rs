@@ -20,7 +20,7 @@ use super::venv::{self, Environment, INSTALL};
 use super::{Job, tool, write};
 use crate::{Problem, WORLD};
 
-/// Where the sources are.
+/// The folder of the sources.
 const SOURCES: &str = "src";
 /// The compiler's flags, one a line. Editors' language servers read the same file.
 const FLAGS: &str = "compile_flags.txt";

@@ -28,7 +28,7 @@ pub(super) fn run(
     if status.success() { Ok(()) } else { Err(Problem::new(failed)) }
 }
 
-/// What a program prints on standard output, trimmed.
+/// Returns the standard output of a program, trimmed.
 pub(super) fn ask(command: &mut Command, missing: &str) -> Result<String, Problem> {
     let output = start(command.stdin(Stdio::null()), missing, Command::output)?;
     if output.status.success() {

@@ -248,7 +248,8 @@ impl Session {
         Ok(Ok(format!("put into {}", into.display())))
     }
 
-    /// Has the server's own admission look at a component, and returns the reason why it is refused.
+    /// Has the server's own admission look at a component, and returns the reason why it is
+    /// refused.
     async fn check(
         &self,
         component: &Path,

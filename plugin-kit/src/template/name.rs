@@ -37,7 +37,7 @@ impl PluginName {
         self.0.replace('-', "_").to_uppercase()
     }
 
-    /// Whether the tools of a language take it too.
+    /// Returns true if the tools of a language take it too.
     pub(super) fn fits(&self, language: Language) -> Result<(), Problem> {
         let (tool, taken) = match language {
             Language::Rust => ("cargo", NOT_IN_RUST),

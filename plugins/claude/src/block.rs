@@ -19,7 +19,7 @@ pub(crate) struct OpenBlock {
     block: Block,
     /// Fields that only the vendor knows; for a block of another kind, the whole block.
     fields: Object<'static>,
-    /// Whether any delta told of the block. One that nobody heard of is told at its end.
+    /// True if any delta told of the block. One that nobody heard of is told at its end.
     emitted: bool,
 }
 
@@ -232,9 +232,9 @@ fn is_not_empty(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// Whether a delta adds to a block that the contract has no case for: it is named after the block,
-/// as `compaction_delta` is after `compaction`, or it is one of the known deltas and the block has
-/// the field that such a delta adds to.
+/// Returns true if a delta adds to a block that the contract has no case for: it is named after the
+/// block, as `compaction_delta` is after `compaction`, or it is one of the known deltas and the
+/// block has the field that such a delta adds to.
 fn is_own(block: &str, delta: &str, fields: &Object) -> bool {
     let field = match delta {
         "text_delta" => "text",

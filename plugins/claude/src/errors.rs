@@ -54,7 +54,7 @@ pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
     }
 }
 
-/// Whether this is the vendor's way to tell an error, wherever it stands.
+/// Returns true if this is the vendor's way to tell an error, wherever it stands.
 pub(crate) fn is_error(body: &Object) -> bool {
     body.get("type").is_some_and(|kind| kind.get() == r#""error""#)
 }

@@ -21,7 +21,7 @@ use crate::usage::Counts;
 
 /// A streamed answer, fed one server-sent event at a time.
 pub(crate) struct Stream {
-    /// Whether the caller wants the vendor's own events too.
+    /// True if the caller wants the vendor's own events too.
     native: bool,
     started: bool,
     finished: bool,

@@ -65,11 +65,11 @@ pub(crate) fn take_thoughts(message: &mut Object) -> Option<String> {
 pub(crate) struct Ending {
     /// The vendor's word.
     pub(crate) word: Option<String>,
-    /// Whether the server names the stop sequence that was met, as vLLM does.
+    /// True if the server names the stop sequence that was met, as vLLM does.
     pub(crate) at_stop_sequence: bool,
-    /// Whether tools are called.
+    /// True if tools are called.
     pub(crate) calls: bool,
-    /// Whether the model declined in words.
+    /// True if the model declined in words.
     pub(crate) declined: bool,
 }
 
@@ -202,7 +202,7 @@ pub(crate) fn add_extra<'a>(extra: &mut Object<'a>, fields: Object<'a>) {
     }
 }
 
-/// Whether a tool is called.
+/// Returns true if a tool is called.
 pub(crate) fn is_call(part: &Part) -> bool {
     match part {
         Part::ToolUse(_) => true,

@@ -54,7 +54,7 @@ pub(crate) struct Call {
     arguments: String,
     /// Fields of the call that only the vendor knows.
     extra: Merged,
-    /// Whether the caller heard of it.
+    /// True if the caller heard of it.
     emitted: bool,
 }
 
@@ -84,8 +84,8 @@ impl Call {
         Ok((call, event))
     }
 
-    /// Whether a fragment belongs to this call. Some servers give every call the same index, and
-    /// some none at all; then a name begins another call.
+    /// Returns true if a fragment belongs to this call. Some servers give every call the same
+    /// index, and some none at all; then a name begins another call.
     pub(crate) fn takes(&self, fragment: &Object) -> bool {
         let id = fragment.get("id").and_then(|id| serde_json::from_str::<String>(id.get()).ok());
         let id = id.filter(|id| !id.trim().is_empty());

@@ -69,7 +69,7 @@ pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
     }
 }
 
-/// Whether this tells an error, as the body of an answer or in a stream.
+/// Returns true if this tells an error, as the body of an answer or in a stream.
 pub(crate) fn is_error(body: &Object) -> bool {
     let text = |error: &RawValue| !matches!(error.get(), "null" | "false" | r#""""#);
     body.get("error").is_some_and(text) || is_marked(body)
@@ -96,7 +96,7 @@ struct ErrorCodes {
     /// The broader word, where there are two.
     class: Option<String>,
     number: Option<u16>,
-    /// Whether the vendor says what in the question it objects to.
+    /// True if the vendor says what in the question it objects to.
     flagged: bool,
 }
 

@@ -60,7 +60,7 @@ impl Merged {
     }
 }
 
-/// Whether a value is one of those with which servers say that there is nothing.
+/// Returns true if a value is one of those with which servers say that there is nothing.
 pub(crate) fn is_nothing(value: &str) -> bool {
     matches!(value, "null" | "[]" | "{}" | r#""""#)
 }

@@ -55,9 +55,9 @@ pub(crate) struct Question {
 pub(crate) struct Habits {
     /// The field for the most tokens to generate.
     pub(crate) max_tokens_field: &'static str,
-    /// Whether streams are asked to tell what they cost.
+    /// True if streams are asked to tell what they cost.
     pub(crate) stream_usage: bool,
-    /// Whether the server takes `top_k`, which isn't part of OpenAI's API.
+    /// True if the server takes `top_k`, which isn't part of OpenAI's API.
     pub(crate) top_k: bool,
     /// The field of a message in which thoughts of earlier answers are sent back. Absent: they
     /// aren't, because most servers refuse or ignore them.

@@ -30,7 +30,7 @@ const DONE: &str = "[DONE]";
 pub(crate) struct Stream {
     /// The model that was asked for, for servers that don't say which one answers.
     asked: String,
-    /// Whether the caller wants the vendor's own chunks too.
+    /// True if the caller wants the vendor's own chunks too.
     native: bool,
     /// The vendor's id of the answer, once that has begun.
     started: Option<String>,

@@ -74,7 +74,7 @@ impl<'a> ObjectWriter<'a> {
         Ok(self)
     }
 
-    /// Whether a field of this name is there.
+    /// Returns true if a field of this name is there.
     pub fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(name, _)| name == key)
     }
@@ -191,9 +191,9 @@ fn write_escaped(out: &mut String, mut text: &str) {
     }
 }
 
-/// How many bytes at the beginning of a string stand in JSON as they are. Looks at eight at once,
-/// because a question may be long: letter by letter took most of the time that a provider spent on
-/// one.
+/// Returns the number of bytes at the beginning of a string that stand in JSON as they are. Looks
+/// at eight at once, because a question may be long: letter by letter took most of the time that a
+/// provider spent on one.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES << 7;

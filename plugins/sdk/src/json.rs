@@ -16,13 +16,13 @@ use serde_json::value::RawValue;
 /// that.
 pub type Raw<'a> = Cow<'a, RawValue>;
 
-/// What a string is called in messages.
+/// The name of a string in messages.
 pub const STRING: &str = "a string";
-/// What an array is called in messages.
+/// The name of an array in messages.
 pub const LIST: &str = "a list";
-/// What an object is called in messages.
+/// The name of an object in messages.
 pub const OBJECT: &str = "an object";
-/// What a `u32` is called in messages.
+/// The name of a `u32` in messages.
 pub const COUNT: &str = "a whole number below 2^32";
 
 /// Room for the fields that most objects have, so that it is taken once.
@@ -32,7 +32,7 @@ const USUAL_FIELDS: usize = 8;
 /// prompt or an answer.
 #[derive(Debug, PartialEq)]
 pub struct Mismatch {
-    /// Where: `content[0].text`. Empty for the outermost value.
+    /// The place: `content[0].text`. Empty for the outermost value.
     pub at: String,
     says: String,
 }
@@ -175,12 +175,13 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// Whether no field is left.
+    /// Returns true if no field is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What is left in it, as the contract's `extra`: absent when nothing is left but nulls.
+    /// Returns what is left in it, as the contract's `extra`: absent when nothing is left but
+    /// nulls.
     pub fn into_extra(mut self) -> Option<String> {
         self.0.retain(|(_, value)| value.get() != "null");
         (!self.is_empty()).then(|| text(&self))
@@ -299,7 +300,7 @@ pub fn list(value: &RawValue) -> Result<Vec<&RawValue>, Mismatch> {
     read(value, LIST)
 }
 
-/// What a string says, if it stands there letter by letter.
+/// Returns the text of a string, if it stands there letter by letter.
 fn verbatim(value: &RawValue) -> Option<&str> {
     let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
     (!text.contains('\\')).then_some(text)
@@ -310,7 +311,7 @@ fn read<'a, T: Deserialize<'a>>(value: &'a RawValue, expected: &str) -> Result<T
         .map_err(|_| Mismatch::expected("", expected, kind(value.get())))
 }
 
-/// What a text is, in words for people.
+/// Returns the kind of a text, in words for people.
 fn kind(text: &str) -> &'static str {
     let Ok(value) = serde_json::from_str::<&RawValue>(text) else {
         return if text.trim().is_empty() { "empty" } else { "not JSON" };

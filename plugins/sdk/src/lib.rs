@@ -1,8 +1,9 @@
-//! What providers written in Rust share: the bindings to `arete:provider`, generated once here, and
-//! what every provider would otherwise write again: JSON that keeps its digits ([`json`],
+//! The parts that providers written in Rust share: the bindings to `arete:provider`, generated once
+//! here, and what every provider would otherwise write again: JSON that keeps its digits ([`json`],
 //! [`body`]), what requests and refusals have in common ([`request`], [`vendor_error`]), settings
-//! ([`settings`]), one exchange with the vendor ([`vendor_call`]), the words of panics ([`panics`]),
-//! and, with the feature `golden`, tests against files that people can read (`golden`).
+//! ([`settings`]), one exchange with the vendor ([`vendor_call`]), the words of panics
+//! ([`panics`]), and, with the feature `golden`, tests against files that people can read
+//! (`golden`).
 //!
 //! A provider implements [`Guest`] (and [`GuestDeltas`] for its streams) and ends with
 //! `arete_plugin::export!(MyProvider);`. The contract itself is documented in `wit/provider.wit`.

@@ -1,4 +1,4 @@
-//! Where a panic's reason goes. With WASI, the standard library writes it to standard error, which
+//! The way of a panic's reason. With WASI, the standard library writes it to standard error, which
 //! the host logs. Without, there is no standard error, and the reason would be lost; so it is
 //! logged as any other line.
 

@@ -23,7 +23,7 @@ pub trait EventStream {
     /// What the event says of a failure, or in what it contradicts the vendor's API.
     fn take(&mut self, event: &SseEvent) -> Result<Vec<Delta>, ProviderError>;
 
-    /// Whether the vendor's own mark of the end has come.
+    /// Returns true if the vendor's own mark of the end has come.
     fn is_finished(&self) -> bool;
 
     /// The error when the body ends without that mark.
@@ -99,10 +99,10 @@ pub struct Listening {
     progress: RefCell<Progress>,
 }
 
-/// How far it has come.
+/// The progress of a stream.
 struct Progress {
     stream: Box<dyn EventStream>,
-    /// Why nothing comes any more, to be told when what came before it has been.
+    /// The reason why nothing comes any more, to be told when what came before it has been.
     failed: Option<ProviderError>,
 }
 

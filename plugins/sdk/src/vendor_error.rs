@@ -5,11 +5,11 @@ use crate::http::Header;
 use crate::json::{self, Mismatch, Object};
 use crate::llm::{ErrorKind, ProviderError};
 
-/// How much of the vendor's message is passed on, in characters. Enough for every message that
+/// The characters of the vendor's message that are passed on. Enough for every message that
 /// explains something; some hold the whole schema or body that they complain about.
 pub const MESSAGE_CHARACTERS_MAX: usize = 1000;
 
-/// How much of a word that the vendor made up is passed on, in characters.
+/// The characters of a word that the vendor made up that are passed on.
 pub const WORD_CHARACTERS_MAX: usize = 100;
 
 /// A promise of the vendor's API that an answer broke, as a sentence without its full stop. It
@@ -47,7 +47,7 @@ pub fn closed_early() -> ProviderError {
     ProviderError::new(ErrorKind::Interrupted, says)
 }
 
-/// What a status means where the vendor's own words say no more than it.
+/// Returns the kind that a status means where the vendor's own words say no more than it.
 pub fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         401 | 403 => ErrorKind::Credentials,
@@ -79,7 +79,7 @@ pub fn unexplained(status: u16) -> String {
     }
 }
 
-/// How long the vendor asks to wait, in milliseconds.
+/// Returns the wait that the vendor asks for, in milliseconds.
 ///
 /// `retry-after-ms` is the more exact of the two headers and wins. Anything that is neither a
 /// number nor a date says nothing. A date is held against the answer's own `date`: two clocks
@@ -131,7 +131,7 @@ fn milliseconds(text: &str, unit: f64) -> Option<u32> {
     (number.is_finite() && 0.0 <= number).then(|| (number * unit).ceil() as u32)
 }
 
-/// How long it is from one date to another. A date that has passed asks for no wait.
+/// Returns the time from one date to another. A date that has passed asks for no wait.
 fn until(date: &str, now: &str) -> Option<u32> {
     let moment = |date: &str| httpdate::parse_http_date(date.trim()).ok();
     let wait = moment(date)?.duration_since(moment(now)?).unwrap_or_default();

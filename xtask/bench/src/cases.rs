@@ -165,7 +165,7 @@ async fn hit(bench: &mut Bench, sides: &Sides) -> Result<()> {
     Ok(())
 }
 
-/// Whether a request costs more among many than alone.
+/// Returns true if a request costs more among many than alone.
 fn flat(bench: &mut Bench, one: &[Measured], many: &[Measured]) {
     let cpu = |round: &Round| round.cpu;
     for (one, many) in one.iter().zip(many).filter(|(one, _)| one.name != DIRECT) {

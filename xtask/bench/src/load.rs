@@ -154,8 +154,8 @@ impl Client {
     }
 }
 
-/// Whether a piece of a stream has a token in it: what a delta is called in Arete's events and in
-/// the vendor's.
+/// Returns true if a piece of a stream has a token in it: what a delta is called in Arete's events
+/// and in the vendor's.
 pub(crate) fn is_token(data: &[u8]) -> bool {
     [&b"event: delta"[..], b"event: content_block_delta"]
         .iter()

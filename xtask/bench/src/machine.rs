@@ -186,7 +186,7 @@ pub(crate) fn raise_open_files() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn raise_open_files() {}
 
-/// How many files a process may have open, where the system tells.
+/// Returns the number of files that a process may have open, where the system tells.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit};

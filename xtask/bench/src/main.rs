@@ -58,7 +58,7 @@ struct Cli {
     /// How long each side of each case is measured, all rounds together.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: Option<u64>,
-    /// How many cores the servers get, instead of half of them.
+    /// The number of cores the servers get, instead of half of them.
     #[arg(long, value_name = "CORES")]
     servers: Option<usize>,
     /// Writes the figures that have targets into docs/performance.md.

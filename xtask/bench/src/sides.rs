@@ -82,7 +82,7 @@ impl Sides {
         Side { name, address, server: Some(server), questions: vec![question], vendor, takes }
     }
 
-    /// Whether the reference answers as Arete does: nothing else is worth a comparison.
+    /// Returns true if the reference answers as Arete does: nothing else is worth a comparison.
     async fn agree(&self) -> Result<()> {
         let streamed = chat_with("Hello", json!({ "useCache": false, "stream": true }));
         for (reply, question) in [(questions::stream(2), streamed), (questions::answer(), chat())] {

@@ -115,13 +115,13 @@ impl Row {
 }
 
 impl Verdict {
-    /// Whether a ratio is at least this.
+    /// Returns true if a ratio is at least this.
     pub(crate) fn at_least(value: f64, least: f64) -> Self {
         let (value, target, met) = (ratio(value), format!("≥ {least:.2}"), least <= value);
         Self { headline: None, value, target, met, by: None }
     }
 
-    /// Whether a figure, shown like this, is at most that.
+    /// Returns true if a figure, shown like this, is at most that.
     pub(crate) fn at_most(value: f64, most: f64, show: fn(f64) -> String) -> Self {
         let (met, value, target) = (value <= most, show(value), format!("≤ {}", show(most)));
         Self { headline: None, value, target, met, by: None }

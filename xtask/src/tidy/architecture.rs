@@ -1,4 +1,4 @@
-//! Who may know what. A boundary that only a document holds is gone within a year.
+//! Boundaries between parts. A boundary that only a document holds is gone within a year.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How every file looks, and where its links lead.
+//! The look of every file, and the ends of its links.
 
 use std::path::Path;
 

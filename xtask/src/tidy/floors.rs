@@ -1,5 +1,5 @@
-//! The floors of the host: its rooms, the modules that `lib.rs` declares, in the order in which they
-//! need each other.
+//! The floors of the host: its rooms, the modules that `lib.rs` declares, in the order in which
+//! they need each other.
 //!
 //! A room stands one floor above the highest room that it depends on; on floor 1 are rooms that
 //! depend on none. Rooms that need each other share a floor and are listed together.

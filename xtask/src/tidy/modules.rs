@@ -6,7 +6,8 @@
 //! - A file depends on another if it names an item that the other one defines: in a private `use`,
 //!   in a path anywhere in its code, in the arguments of a macro or of an attribute.
 //! - A name is followed through imports and re-exports to the file that defines the item. An item
-//!   that no file defines visibly, such as one made by a macro, belongs to the module it is asked of.
+//!   that no file defines visibly, such as one made by a macro, belongs to the module it is asked
+//!   of.
 //! - `mod` declarations, names of modules alone, and re-exports (`use` with a visibility) aren't
 //!   edges: a parent may declare its children and pass on what is theirs. What a parent's code
 //!   itself uses of a child is an edge, and so is what a child uses of its parent's own items.

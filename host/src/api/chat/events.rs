@@ -53,7 +53,7 @@ pub(crate) struct StartBody<'a> {
     model: &'a str,
     /// The vendor whose model answers.
     provider: &'a str,
-    /// Whether the completion came out of the cache.
+    /// True if the completion came out of the cache.
     cached: bool,
 }
 

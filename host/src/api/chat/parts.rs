@@ -12,8 +12,8 @@ use crate::http::json::compact;
 pub(crate) struct RawObject(Box<RawValue>);
 
 impl RawObject {
-    /// Takes the JSON of a plugin, which was checked when it came in. Text that isn't JSON after all
-    /// becomes null, rather than an answer that can't be read.
+    /// Takes the JSON of a plugin, which was checked when it came in. Text that isn't JSON after
+    /// all becomes null, rather than an answer that can't be read.
     fn new(text: &str) -> Self {
         // Compact, so that it holds no line end, which would end an event of a stream.
         let raw = RawValue::from_string(compact(text).0);
@@ -81,7 +81,7 @@ pub(crate) enum PartBody {
         /// The content of the result.
         #[schema(no_recursion)]
         content: ContentBody,
-        /// Whether the tool call failed.
+        /// True if the tool call failed.
         #[schema(required = false)]
         is_error: bool,
         /// Additional fields of the part that only the vendor knows.

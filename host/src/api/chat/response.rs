@@ -31,7 +31,7 @@ pub(crate) struct ChatResponse<'a> {
     /// The vendor whose model answered.
     #[schema(example = "anthropic")]
     pub(crate) provider: &'a str,
-    /// Whether the completion came out of the cache.
+    /// True if the completion came out of the cache.
     pub(crate) cached: bool,
     /// The parts, if there are others than plain text.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -35,7 +35,7 @@ pub(crate) struct ChatBody {
     stop_sequences: Option<Vec<String>>,
     /// The tools that the model may call.
     tools: Option<Vec<ToolBody>>,
-    /// Whether the model decides about tool calls, must make one, or must make none.
+    /// The rule for tool calls: the model decides, must make one, or must make none.
     tool_choice: Option<ToolChoiceBody>,
     /// The provider that answers. Default: the server's default provider.
     #[schema(
@@ -45,14 +45,14 @@ pub(crate) struct ChatBody {
         example = "echo"
     )]
     provider: Option<String>,
-    /// Whether a cached answer may be returned, and this one may be cached.
+    /// True if a cached answer may be returned, and this one may be cached.
     #[schema(default = true)]
     use_cache: Option<bool>,
     /// The time for which the answer may be cached, in milliseconds.
     #[serde(rename = "cacheTTL")]
     #[schema(minimum = 1000, maximum = 2_592_000_000_u64)]
     cache_ttl: Option<u64>,
-    /// Whether to answer with a stream of events.
+    /// True for an answer as a stream of events.
     #[schema(default = false)]
     stream: Option<bool>,
     /// Additional fields for the vendor's API, passed on unchanged.

@@ -1,4 +1,4 @@
-//! What every route has in common, and what the generator has no words for.
+//! The parts that every route shares, and those that the generator has no words for.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -23,8 +23,9 @@ pub(super) fn complete(document: &mut Value) {
     stream(document);
 }
 
-/// What clients send is closed: a field that nobody knows is refused, on every level. What they get
-/// leaves out what it hasn't got, and never says null instead. The generator knows neither.
+/// Closes the schemas of what clients send: a field that nobody knows is refused, on every level.
+/// What they get leaves out what it hasn't got, and never says null instead. The generator knows
+/// neither.
 fn schemas(schemas: &mut Value, mut sent: Vec<String>) {
     let mut next = 0;
     while let Some(name) = sent.get(next).cloned() {

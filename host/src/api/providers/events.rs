@@ -24,8 +24,8 @@ pub(crate) struct ProviderGone {
 /// Streams changes of the providers
 ///
 /// Begins with an event `provider` for each provider; from then on sends one for each change, and
-/// `gone` for a provider that was removed. Comments keep a silent stream alive. The stream ends when
-/// the server stops.
+/// `gone` for a provider that was removed. Comments keep a silent stream alive. The stream ends
+/// when the server stops.
 #[utoipa::path(
     get,
     path = "/api/llm/providers/events",

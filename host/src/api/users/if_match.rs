@@ -11,7 +11,7 @@ use crate::store::users::{StoreError, etag_version};
 /// A version that no user has: the first one is 1.
 const NOBODYS: u64 = 0;
 
-/// What a caller demands of the version of a user.
+/// A caller's demand on the version of a user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
     /// Nothing, or that there is one.
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(IfMatch::parse(&[r#""5""#.into(), r#""6""#.into()]), IfMatch::OneOf(vec![5, 6]));
     }
 
-    /// What a store is asked whose user has version `current`, and what it answers.
+    /// Returns what a store is asked whose user has version `current`, and what it answers.
     async fn asked(if_match: IfMatch, current: u64) -> (Vec<Option<u64>>, bool) {
         let asked = RefCell::new(vec![]);
         let answer = if_match.attempt(async |expected| {

@@ -1,5 +1,5 @@
-//! The completions in memory: a bound in bytes, the least recently used go first. A new entry can be
-//! had at once, which a policy that weighs newcomers against what is popular wouldn't promise.
+//! The completions in memory: a bound in bytes, the least recently used go first. A new entry can
+//! be had at once, which a policy that weighs newcomers against what is popular wouldn't promise.
 
 use moka::policy::EvictionPolicy;
 use moka::sync;
@@ -7,8 +7,8 @@ use moka::sync;
 use crate::chat::key::Key;
 use crate::store::answers::{Entry, Generation};
 
-/// The entries in memory between two clears. Clearing puts a new front in its place, so an entry that
-/// a slow read or a late write puts into the old one is gone with it.
+/// The entries in memory between two clears. Clearing puts a new front in its place, so an entry
+/// that a slow read or a late write puts into the old one is gone with it.
 pub(super) struct Front {
     /// The generation of its entries.
     pub(super) generation: Generation,

@@ -18,7 +18,7 @@ use crate::http::problem::{Code, Problem};
 /// much needn't send it.
 const ROOM_MAX: u64 = 1024 * 1024;
 
-/// What bounds a request's body.
+/// The bounds of a request's body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// The most bytes that are taken.
@@ -37,7 +37,7 @@ pub(crate) struct Arriving {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// Why a body didn't come to its end.
+/// The reason why a body didn't come to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Broken {
     /// It has more than this many bytes.

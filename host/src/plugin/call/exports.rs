@@ -1,4 +1,4 @@
-//! What a provider exports, as functions that can be called.
+//! The exports of a provider, as functions that can be called.
 //!
 //! The bindings make all of them for each instance, and hold each one's types against the
 //! contract's. A call needs one of them, or two, so they are made here when they are needed. That
@@ -20,7 +20,7 @@ const CHAT: &str = "arete:provider/chat@0.1.0";
 
 type Answer<T> = (Result<T, ProviderError>,);
 
-/// Where a component has them.
+/// The places of a component's exports.
 #[derive(Clone, Copy)]
 pub(super) struct Exports {
     describe: ComponentExportIndex,

@@ -1,4 +1,4 @@
-//! What a guest says: lines of its `log` import, and what it writes to standard output and error.
+//! The log of a guest: lines of its `log` import, and what it writes to standard output and error.
 //! All of it goes to the operator's log with the provider's name, up to a bound per call. The end
 //! of standard error and of the lines that tell of errors is kept, because there a panic leaves its
 //! reason. The provider's credentials are taken out first: a guest may tell what a vendor repeated.
@@ -25,7 +25,7 @@ use crate::plugin::error::plain;
 
 /// The longest line.
 const LINE_MAX: usize = 4 << 10;
-/// How much of the end of what tells of errors is kept to explain a trap.
+/// The bytes of the end of what tells of errors that are kept to explain a trap.
 const TAIL_MAX: usize = 1 << 10;
 
 /// The log of one call.
@@ -41,7 +41,7 @@ struct Shared {
     bytes_left: usize,
     /// The end of standard error, and of the lines that tell of errors.
     tail: VecDeque<u8>,
-    /// Which call of the instance it is.
+    /// The number of the call of the instance.
     call: u64,
 }
 
@@ -160,7 +160,7 @@ pub(crate) struct GuestStream {
     lines: Lines,
 }
 
-/// What was written, without secrets, and not yet a whole line.
+/// The text written so far, without secrets, and not yet a whole line.
 struct Lines {
     log: GuestLog,
     name: &'static str,

@@ -17,7 +17,7 @@ pub(super) struct PooledInstance {
     pub(super) store: Store<CallState>,
     /// Its exports.
     pub(super) functions: Functions,
-    /// How many calls it has answered.
+    /// The number of calls that it has answered.
     pub(super) calls: u64,
 }
 

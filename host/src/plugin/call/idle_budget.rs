@@ -11,7 +11,7 @@ use crate::plugin::bounds::PAGE_BYTES;
 /// some 17 of them, Python 200.
 const PAGES: usize = 4096;
 
-/// What idle instances may take. Clones are the same budget.
+/// The budget of idle instances. Clones are the same budget.
 #[derive(Clone)]
 pub(in crate::plugin) struct IdleBudget {
     instances: Arc<Semaphore>,

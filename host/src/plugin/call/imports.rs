@@ -1,5 +1,5 @@
-//! What a guest can ask the host for: the contract's imports, each a thin step to where the work
-//! is done.
+//! The contract's imports, by which a guest asks the host for something, each a thin step to where
+//! the work is done.
 
 use wasmtime::component::Resource;
 

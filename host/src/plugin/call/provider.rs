@@ -25,7 +25,8 @@ use crate::plugin::definition::Definition;
 use crate::plugin::engine::Engine;
 use crate::plugin::lane::SlowLane;
 
-/// How long `describe` may take, unless a whole call may take less. It reads settings and answers.
+/// The time that `describe` may take, unless a whole call may take less. It reads settings and
+/// answers.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A provider that was admitted and can be called.
@@ -39,7 +40,7 @@ pub struct Provider {
     /// The digest of its settings: a provider that is set up otherwise gives other completions.
     pub config_digest: Sha256Digest,
     engine: Engine,
-    /// Where its guests compute when they compute for long.
+    /// The lane in which its guests compute when they compute for long.
     lane: SlowLane,
     egress: Arc<Egress>,
     /// Shared with the other providers that are made of the same component.
@@ -179,7 +180,7 @@ impl Provider {
         ProviderCall::new(instance, self.plugin(), self.idle.clone(), living, permit)
     }
 
-    /// How errors and logs name this version of the component.
+    /// Returns the name of this version of the component, for errors and logs.
     fn plugin(&self) -> String {
         format!("{} {}", self.id(), self.info.version)
     }

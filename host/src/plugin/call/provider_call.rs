@@ -21,7 +21,7 @@ pub(crate) struct ProviderCall {
     instance: PooledInstance,
     plugin: String,
     deltas: Option<ResourceAny>,
-    /// Where it waits for another call, if the operator allows another one.
+    /// The place where it waits for another call, if the operator allows another one.
     idle: Option<Arc<Idle>>,
     _living: Stopwatch,
     _permit: OwnedSemaphorePermit,
@@ -67,7 +67,7 @@ impl ProviderCall {
         Ok(())
     }
 
-    /// What is new in the stream; nothing at its end.
+    /// Waits for more of the stream; nothing at its end.
     pub(crate) async fn next(&mut self) -> Result<Vec<Delta>, CallError> {
         let Some(deltas) = self.deltas else { return Ok(vec![]) };
         let PooledInstance { store, functions, .. } = &mut self.instance;

@@ -1,6 +1,6 @@
-//! What one call owns while it runs: the `T` of its `Store`. Made for the call and dropped with it,
-//! so nothing of one caller is there for the next; where an operator lets an instance answer
-//! several calls, each begins with its own way out, log and limits.
+//! The state that one call owns while it runs: the `T` of its `Store`. Made for the call and
+//! dropped with it, so nothing of one caller is there for the next; where an operator lets an
+//! instance answer several calls, each begins with its own way out, log and limits.
 
 use std::sync::Arc;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
@@ -64,7 +64,7 @@ impl CallState {
         self.exceeded = None;
     }
 
-    /// Whether the guest holds an answer of a vendor, and by it perhaps a connection.
+    /// Returns true if the guest holds an answer of a vendor, and by it perhaps a connection.
     pub(super) fn holds_replies(&self) -> bool {
         self.replies > 0
     }
@@ -74,7 +74,7 @@ impl CallState {
         self.limits().size(Limit::Memory).saturating_sub(self.memory_left)
     }
 
-    /// What the call may use.
+    /// Returns the limits of the call.
     pub(super) fn limits(&self) -> &Limits {
         &self.definition.limits
     }

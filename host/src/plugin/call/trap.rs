@@ -1,4 +1,4 @@
-//! How wasmtime's errors become failures of a call.
+//! From wasmtime's errors to failures of a call.
 
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};

@@ -51,7 +51,7 @@ pub(in crate::plugin) struct Admission {
     pub(in crate::plugin) read: Option<(usize, Sha256Digest)>,
     /// The component's shape, if it is a component at all.
     pub(in crate::plugin) shape: Option<ComponentShape>,
-    /// Where its machine code came from, if it got that far.
+    /// The origin of its machine code, if it got that far.
     pub(in crate::plugin) code: Option<CodeOrigin>,
     /// Notes for an operator, although the provider can be called.
     pub(in crate::plugin) advice: Vec<String>,
@@ -156,7 +156,7 @@ async fn load(
     Ok(Load::Loaded(digest, component))
 }
 
-/// Whether what the operator granted is likely to be enough.
+/// Returns true if what the operator granted is likely to be enough.
 fn advice(definition: &Definition, shape: &ComponentShape) -> Vec<String> {
     let mut advice = Vec::new();
     let id = &definition.id;

@@ -50,13 +50,13 @@ pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
 pub(super) struct Loaded {
     /// The component.
     pub(super) component: Component,
-    /// Where its code comes from.
+    /// The source of its code.
     pub(super) source: CodeSource,
-    /// How long that took.
+    /// The time that it took.
     pub(super) took: Duration,
 }
 
-/// Where a component's code comes from.
+/// A source of a component's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plugin) enum CodeSource {
     /// It was compiled just now.

@@ -35,7 +35,7 @@ pub struct ComponentShape {
 /// Memories or tables of a component.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts {
-    /// How many there are.
+    /// The number of them.
     pub count: u32,
     /// The initial size of the largest.
     pub largest: u64,
@@ -46,7 +46,7 @@ pub struct Parts {
 pub struct Import {
     /// Its name: `arete:provider/http@0.1.0`.
     pub name: String,
-    /// Whether providers are given it.
+    /// True if providers are given it.
     pub provided: bool,
 }
 
@@ -128,7 +128,7 @@ impl ComponentShape {
         Self { imports: imports.collect(), contract, exports, memories, tables }
     }
 
-    /// Whether it asks for the network.
+    /// Returns true if it asks for the network.
     pub fn wants_network(&self) -> bool {
         self.imports.iter().any(|import| import.name.starts_with("arete:provider/http@"))
     }
@@ -173,7 +173,7 @@ impl ComponentShape {
     }
 }
 
-/// Whether providers are given an interface of this name.
+/// Returns true if providers are given an interface of this name.
 fn is_provided_import(name: &str) -> bool {
     let Some((package, rest)) = name.split_once('/') else { return false };
     let Some((interface, version)) = rest.split_once('@') else { return false };

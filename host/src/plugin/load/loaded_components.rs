@@ -15,7 +15,7 @@ use crate::digest::Sha256Digest;
 use crate::plugin::call::LinkedComponent;
 use crate::plugin::engine::Engine;
 
-/// Where a component's machine code came from.
+/// The origin of a component's machine code.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plugin) struct CodeOrigin {
     /// The source.
@@ -39,7 +39,7 @@ pub(super) struct Compiled {
     pub(super) shape: ComponentShape,
     /// The component, or why it can be no provider.
     pub(super) linked: anyhow::Result<Arc<LinkedComponent>>,
-    /// Where its machine code came from.
+    /// The origin of its machine code.
     pub(super) code: CodeOrigin,
 }
 

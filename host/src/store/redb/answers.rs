@@ -43,8 +43,8 @@ pub struct RedbAnswers {
 }
 
 impl RedbAnswers {
-    /// Opens `cache.redb` in a directory. It never fails: without a usable disk nothing is kept, the
-    /// log says why, and the disk is tried again each minute. Blocks while the file opens.
+    /// Opens `cache.redb` in a directory. It never fails: without a usable disk nothing is kept,
+    /// the log says why, and the disk is tried again each minute. Blocks while the file opens.
     pub(crate) fn open(dir: &Path, limits: Limits, clock: Clock) -> Self {
         Self::with(Box::new(file::Redb::new(dir, limits)), clock)
     }

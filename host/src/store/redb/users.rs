@@ -60,8 +60,8 @@ impl RedbUsers {
         RedbUsers::start(UsersFile::open(data_dir, file::connect)?, clock)
     }
 
-    /// Checks that the tables agree: each user is found by its email and each email leads to a user who
-    /// has it.
+    /// Checks that the tables agree: each user is found by its email and each email leads to a user
+    /// who has it.
     ///
     /// Reads everything. Opening compares the counts only, since checksums already tell damage from
     /// what was written.

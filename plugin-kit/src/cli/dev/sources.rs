@@ -15,8 +15,8 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A project in which something is always written is told of all the same.
 const QUIET_MAX: Duration = Duration::from_secs(1);
 
-/// Names of files that are made from the sources, or that no component is made of. Names that begin with a dot are
-/// passed over too.
+/// Names of files that are made from the sources, or that no component is made of. Names that begin
+/// with a dot are passed over too.
 const NO_SOURCES: [&str; 7] =
     ["build", "target", "node_modules", "cassettes", "dist", "__pycache__", "Cargo.lock"];
 

@@ -1,5 +1,5 @@
-//! A stand-in for the vendor as long as there is no key for the real one: it plays the project's own
-//! cassettes.
+//! A stand-in for the vendor as long as there is no key for the real one: it plays the project's
+//! own cassettes.
 //!
 //! A request gets the response of the cassette whose request is most like it. An author can see at
 //! once how a plugin reads the vendor's replies, without an account anywhere.

@@ -10,7 +10,7 @@ use crate::json::{self, Object};
 pub struct Case {
     /// The file's name without its extension.
     pub name: String,
-    /// What is given.
+    /// The given text.
     pub text: String,
     expected: PathBuf,
 }

@@ -1,5 +1,5 @@
-//! Edges on circles that are still there. The list may only shrink: an edge that is on no circle any
-//! more has to be taken out.
+//! Edges on circles that are still there. The list may only shrink: an edge that is on no circle
+//! any more has to be taken out.
 
 /// An edge: a file, and one that it depends on although that one leads back to it.
 pub(super) const KNOWN: &[(&str, &str)] = &[

@@ -23,9 +23,9 @@ use super::seal::{CodeId, SealKey, is_code};
 
 /// The file of the installation's key. Without it, or with another, everything is compiled anew.
 const KEY: &str = "key";
-/// What the names of files begin and end with that aren't whole yet.
+/// The beginning and the end of the names of files that aren't whole yet.
 const UNFINISHED: (&str, &str) = ("new-", ".tmp");
-/// How old they are when nobody works on them any more: writing one takes seconds.
+/// The age at which such files are abandoned: writing one takes seconds.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 /// The folder, and the key that tells what in it is ours.
@@ -50,7 +50,7 @@ impl CodeDir {
         Ok(folder)
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -210,7 +210,7 @@ fn is_absent(problem: &anyhow::Error) -> bool {
     problem.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// Whether it is gone.
+/// Returns true if it is gone.
 fn remove(path: &Path) -> bool {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

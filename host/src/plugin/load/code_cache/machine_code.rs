@@ -6,13 +6,13 @@
 //!
 //! - [`MachineCode`] can only be made by compiling, with a [`Compiler`]. That is this process or a
 //!   child of it: this very program, whose file can't be replaced under way (the kernel names the
-//!   program that runs, and not a path), started with a bare environment and no descriptors but
-//!   its three. The file that it writes to was made by this process, is open to no other user, and
-//!   is known to no other process under any name that lasts. It is used only after the child was
-//!   seen to end, with success: from then on no descriptor for it is left but this process's. A
-//!   child whose own memory was taken over by what it compiles could write anything; the same fault
-//!   in the compiler could take this process over if it compiled, so the child takes nothing away,
-//!   and what it crashes is only itself.
+//!   program that runs, and not a path), started with a bare environment and no descriptors but its
+//!   three. The file that it writes to was made by this process, is open to no other user, and is
+//!   known to no other process under any name that lasts. It is used only after the child was seen
+//!   to end, with success: from then on no descriptor for it is left but this process's. A child
+//!   whose own memory was taken over by what it compiles could write anything; the same fault in
+//!   the compiler could take this process over if it compiled, so the child takes nothing away, and
+//!   what it crashes is only itself.
 //! - [`load_file`] takes an open file and hashes all of it; `is_ours` has to vouch for the hash
 //!   before a byte is used. It holds a key that only this installation has, so what it knows was
 //!   compiled and sealed by this installation, for this component and this engine, and has every
@@ -40,7 +40,7 @@ use wasmtime::component::Component;
 use crate::plugin::engine::Engine;
 use crate::plugin::load::compiler::{CompileError, Compiler, Place};
 
-/// How much is hashed at once.
+/// The bytes that are hashed at once.
 const CHUNK: usize = 64 << 10;
 
 /// An empty file for machine code, which only this process can open.

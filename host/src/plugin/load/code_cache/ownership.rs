@@ -1,4 +1,5 @@
-//! Who can write to a file. What somebody else could have written isn't trusted, whatever is in it.
+//! The right to write to a file. What somebody else could have written isn't trusted, whatever is
+//! in it.
 
 use std::fs::File;
 #[cfg(unix)]
@@ -8,7 +9,7 @@ use std::path::Path;
 #[cfg(unix)]
 use anyhow::{Context, ensure};
 
-/// What others may do with a file.
+/// The rights that others may have on a file.
 #[derive(Clone, Copy)]
 pub(super) enum Others {
     /// Look at it.
@@ -56,7 +57,7 @@ fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Whether a file is this user's, and nobody else may do more with it than that.
+/// Returns true if a file is this user's, and nobody else may do more with it than that.
 #[cfg(unix)]
 pub(super) fn check(metadata: &Metadata, user: u32, others: Others) -> anyhow::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,4 +1,4 @@
-//! What compiled code is called, and how it is known to be ours.
+//! The names of compiled code, by which it is known to be ours.
 //!
 //! A file is called `<component>-<engine>-<seal>.cwasm`. The component's SHA-256 and the hash of
 //! everything in the engine that decides about its code say what the file is for. The seal is a
@@ -14,12 +14,12 @@ use crate::digest::{Hex, Sha256Digest};
 
 /// Comes first in each seal. To be raised when what a file holds changes its meaning.
 const DOMAIN: &[u8] = b"arete code 1";
-/// How many bytes of the engine's hash are in a name. It needn't withstand anybody: the seal holds
+/// The number of bytes of the engine's hash in a name. It needn't withstand anybody: the seal holds
 /// all of it.
 const ENGINE_BYTES: usize = 8;
 const EXTENSION: &str = ".cwasm";
 
-/// Which code: of which component, for which engine.
+/// The identity of code: its component, and the engine it is for.
 #[derive(Clone)]
 pub(super) struct CodeId {
     component: [u8; 32],
@@ -35,7 +35,7 @@ impl CodeId {
         Self { component: component.0, engine: hash.0.finalize().into() }
     }
 
-    /// What the names of all files for this code begin with.
+    /// Returns the beginning of the names of all files for this code.
     pub(super) fn prefix(&self) -> String {
         let engine = self.engine.first_chunk::<ENGINE_BYTES>().unwrap_or(&[0; ENGINE_BYTES]);
         format!("{}-{}-", Hex(&self.component), Hex(engine))
@@ -60,7 +60,7 @@ impl SealKey {
     }
 }
 
-/// Whether a file is called as code is. Others in the folder are nobody's business.
+/// Returns true if a file is called as code is. Others in the folder are nobody's business.
 pub(super) fn is_code(name: &str) -> bool {
     let hex = |part: &str, bytes: usize| {
         part.len() == 2 * bytes && part.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -1,5 +1,5 @@
-//! What holds the cache to its promises. What can't be trusted is never run, and nothing keeps a
-//! component from loading.
+//! Tests that hold the cache to its promises. What can't be trusted is never run, and nothing keeps
+//! a component from loading.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -51,7 +51,7 @@ fn engine() -> Engine {
     engine_for("1")
 }
 
-/// Where a component's code comes from, after a restart.
+/// Returns the source of a component's code, after a restart.
 fn origin(dir: &Path, number: u8) -> CodeSource {
     load(&open(dir, ROOM), &engine(), &component(number)).unwrap().source
 }

@@ -1,5 +1,5 @@
-//! A damaged file is kept beside the fresh one, so that an operator can find out what happened. Only
-//! the latest is kept: each may be as large as the cache itself.
+//! A damaged file is kept beside the fresh one, so that an operator can find out what happened.
+//! Only the latest is kept: each may be as large as the cache itself.
 
 use std::ffi::OsString;
 use std::io;

@@ -1,5 +1,5 @@
-//! The file as the writer sees it: entries as bytes. The seam at which tests put a disk that is full
-//! or broken in the place of the real one.
+//! The file as the writer sees it: entries as bytes. The seam at which tests put a disk that is
+//! full or broken in the place of the real one.
 
 use std::sync::Arc;
 

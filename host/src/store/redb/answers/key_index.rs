@@ -68,8 +68,8 @@ impl KeyIndex {
     }
 }
 
-/// Returns the part of a key that the index holds. Keys are hashes already, so a part tells one from
-/// all others; if two shared it, removing one would make the other a miss.
+/// Returns the part of a key that the index holds. Keys are hashes already, so a part tells one
+/// from all others; if two shared it, removing one would make the other a miss.
 pub(super) fn short(key: &[u8; 32]) -> u64 {
     key.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }

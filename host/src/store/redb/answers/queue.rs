@@ -1,5 +1,5 @@
-//! The entries on their way to the disk: bounded in number and bytes, since a slow disk must cost entries
-//! and not memory.
+//! The entries on their way to the disk: bounded in number and bytes, since a slow disk must cost
+//! entries and not memory.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,8 @@ const ENTRIES_MAX: usize = 1_024;
 const BYTES_MAX: usize = 32 << 20;
 /// The number of entries that make a batch worth writing at once.
 const BATCH: usize = 256;
-/// The time for which the first of a batch waits for others. A commit takes some milliseconds of the disk's
-/// time, whatever its size; entries are to be on disk within a second.
+/// The time for which the first of a batch waits for others. A commit takes some milliseconds of
+/// the disk's time, whatever its size; entries are to be on disk within a second.
 const GATHER: Duration = Duration::from_millis(200);
 
 /// The queue.

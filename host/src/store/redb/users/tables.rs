@@ -11,7 +11,8 @@ use crate::store::users::{Role, StoreError, User};
 /// Every user's record, by id. The order of ids is the order of creation.
 pub(super) const USERS: TableDefinition<u128, &[u8]> = TableDefinition::new("users");
 
-/// The id of the user who has an email, by [`email_key`](crate::store::users::email_key): this makes emails unique.
+/// The id of the user who has an email, by [`email_key`](crate::store::users::email_key): this
+/// makes emails unique.
 pub(super) const EMAILS: TableDefinition<&str, u128> = TableDefinition::new("emails");
 
 /// Facts about the file itself. Its one key is [`SCHEMA_KEY`].

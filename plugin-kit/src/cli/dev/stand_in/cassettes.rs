@@ -90,8 +90,8 @@ impl Exchange {
         })
     }
 
-    /// Returns how well it fits a request; nothing if not at all. Failures are played only to the very
-    /// question that they were recorded with, and then the one that succeeds wins.
+    /// Returns how well it fits a request; nothing if not at all. Failures are played only to the
+    /// very question that they were recorded with, and then the one that succeeds wins.
     fn likeness(
         &self,
         method: &str,
