@@ -29,6 +29,7 @@ mod door;
 mod egress;
 mod heads;
 mod limits;
+mod logs;
 mod openapi;
 mod pages;
 mod plugins;

@@ -39,7 +39,7 @@ impl VendorCall {
         policy: Policy,
         mode: Mode,
     ) -> Self {
-        let deadline = Deadline::after(provider.definition.limits.time(Limit::Timeout));
+        let deadline = Deadline::after(provider.definition.limits.timeout());
         Self { provider, request, policy, mode, deadline }
     }
 
@@ -140,7 +140,7 @@ impl VendorCall {
     }
 
     fn response_bytes_max(&self) -> usize {
-        self.provider.definition.limits.size(Limit::ResponseBytes)
+        self.provider.definition.limits.response_bytes()
     }
 }
 

@@ -324,24 +324,76 @@ impl Limits {
         }
     }
 
-    /// One of them, in bytes, milliseconds or things.
-    pub fn get(&self, limit: Limit) -> u64 {
+    /// Returns one of them in its own unit, for messages and for comparing.
+    pub fn raw(&self, limit: Limit) -> u64 {
         let value = self.0.get(limit as usize).copied().unwrap_or_default();
         match limit {
-            Limit::FirstByteTimeout if value == 0 => self.get(Limit::IdleTimeout),
+            Limit::FirstByteTimeout if value == 0 => self.raw(Limit::IdleTimeout),
             _ => value,
         }
     }
 
-    /// One of them as a count or size in memory.
-    pub fn size(&self, limit: Limit) -> usize {
-        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    fn amount(&self, limit: Limit) -> usize {
+        usize::try_from(self.raw(limit)).unwrap_or(usize::MAX)
     }
 
-    /// One of them as a time.
-    pub fn time(&self, limit: Limit) -> Duration {
-        Duration::from_millis(self.get(limit))
+    fn time(&self, limit: Limit) -> Duration {
+        Duration::from_millis(self.raw(limit))
     }
+}
+
+/// Makes a method for each limit, of the type of its unit: none can be read as another.
+macro_rules! readers {
+    ($($(#[$doc:meta])* $name:ident: time($limit:path),)* ; $($(#[$of:meta])* $amount:ident: amount($size:path),)*) => {
+        impl Limits {
+            $($(#[$doc])* pub fn $name(&self) -> Duration { self.time($limit) })*
+            $($(#[$of])* pub fn $amount(&self) -> usize { self.amount($size) })*
+        }
+    };
+}
+
+readers! {
+    /// Returns the computing time.
+    cpu: time(Limit::Cpu),
+    /// Returns the time of the whole call.
+    timeout: time(Limit::Timeout),
+    /// Returns the wait for a place.
+    queue_timeout: time(Limit::QueueTimeout),
+    /// Returns the time to connect to the vendor.
+    connect_timeout: time(Limit::ConnectTimeout),
+    /// Returns the time until the vendor's reply begins; the silence allowed where it is not set.
+    first_byte_timeout: time(Limit::FirstByteTimeout),
+    /// Returns the vendor's silence.
+    idle_timeout: time(Limit::IdleTimeout),
+    ;
+    /// Returns the bytes over all memories of the component.
+    memory: amount(Limit::Memory),
+    /// Returns the calls of one provider at once.
+    calls: amount(Limit::Calls),
+    /// Returns the calls that wait for a place.
+    queue: amount(Limit::Queue),
+    /// Returns the requests to vendors.
+    requests: amount(Limit::Requests),
+    /// Returns the bytes of a request to the vendor.
+    request_bytes: amount(Limit::RequestBytes),
+    /// Returns the bytes of the vendor's reply, and of the completion made of it.
+    response_bytes: amount(Limit::ResponseBytes),
+    /// Returns the bytes of one event or line of the vendor's stream.
+    event_bytes: amount(Limit::EventBytes),
+    /// Returns the number of headers of one request or reply.
+    headers: amount(Limit::Headers),
+    /// Returns the bytes of these headers.
+    header_bytes: amount(Limit::HeaderBytes),
+    /// Returns the lines of the log.
+    log_lines: amount(Limit::LogLines),
+    /// Returns the bytes of the log.
+    log_bytes: amount(Limit::LogBytes),
+    /// Returns the handles held at once.
+    handles: amount(Limit::Handles),
+    /// Returns the bytes that the guest hands to the host in one call.
+    host_call_bytes: amount(Limit::HostCallBytes),
+    /// Returns the calls that one instance answers.
+    reuse: amount(Limit::Reuse),
 }
 
 fn show_bytes(bytes: u64) -> String {
@@ -373,6 +425,39 @@ mod tests {
     }
 
     #[test]
+    fn each_method_reads_its_own_limit_in_its_own_unit() {
+        for limit in Limit::ALL {
+            let mut limits = Limits::default();
+            limits.set(Limit::IdleTimeout, 7);
+            limits.set(limit, 123_456);
+            let time = Duration::from_millis(123_456);
+            let read = match limit {
+                Limit::Memory => limits.memory() == 123_456,
+                Limit::Cpu => limits.cpu() == time,
+                Limit::Timeout => limits.timeout() == time,
+                Limit::Calls => limits.calls() == 123_456,
+                Limit::Queue => limits.queue() == 123_456,
+                Limit::QueueTimeout => limits.queue_timeout() == time,
+                Limit::ConnectTimeout => limits.connect_timeout() == time,
+                Limit::FirstByteTimeout => limits.first_byte_timeout() == time,
+                Limit::IdleTimeout => limits.idle_timeout() == time,
+                Limit::Requests => limits.requests() == 123_456,
+                Limit::RequestBytes => limits.request_bytes() == 123_456,
+                Limit::ResponseBytes => limits.response_bytes() == 123_456,
+                Limit::EventBytes => limits.event_bytes() == 123_456,
+                Limit::Headers => limits.headers() == 123_456,
+                Limit::HeaderBytes => limits.header_bytes() == 123_456,
+                Limit::LogLines => limits.log_lines() == 123_456,
+                Limit::LogBytes => limits.log_bytes() == 123_456,
+                Limit::Handles => limits.handles() == 123_456,
+                Limit::HostCallBytes => limits.host_call_bytes() == 123_456,
+                Limit::Reuse => limits.reuse() == 123_456,
+            };
+            assert!(read, "{limit:?}");
+        }
+    }
+
+    #[test]
     fn values_are_read_with_and_without_units() {
         assert_eq!(Limit::Memory.read("16777216"), Ok(16 * MIB));
         assert_eq!(Limit::Memory.read("16 MiB"), Ok(16 * MIB));
@@ -394,8 +479,8 @@ mod tests {
     fn the_first_byte_may_take_as_long_as_silence_may() {
         let mut limits = Limits::default();
         limits.set(Limit::IdleTimeout, 5_000);
-        assert_eq!(limits.time(Limit::FirstByteTimeout), Duration::from_secs(5));
+        assert_eq!(limits.first_byte_timeout(), Duration::from_secs(5));
         limits.set(Limit::FirstByteTimeout, 100);
-        assert_eq!(limits.time(Limit::FirstByteTimeout), Duration::from_millis(100));
+        assert_eq!(limits.first_byte_timeout(), Duration::from_millis(100));
     }
 }

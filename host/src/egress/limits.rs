@@ -36,15 +36,15 @@ pub(crate) struct EgressLimits {
 impl From<&Limits> for EgressLimits {
     fn from(limits: &Limits) -> Self {
         Self {
-            connect: limits.time(Limit::ConnectTimeout),
-            first_byte: limits.time(Limit::FirstByteTimeout),
-            idle: limits.time(Limit::IdleTimeout),
-            request_bytes: limits.size(Limit::RequestBytes),
-            response_bytes: limits.size(Limit::ResponseBytes),
-            event_bytes: limits.size(Limit::EventBytes),
-            headers: limits.size(Limit::Headers),
-            header_bytes: limits.size(Limit::HeaderBytes),
-            requests: u32::try_from(limits.get(Limit::Requests)).unwrap_or(u32::MAX),
+            connect: limits.connect_timeout(),
+            first_byte: limits.first_byte_timeout(),
+            idle: limits.idle_timeout(),
+            request_bytes: limits.request_bytes(),
+            response_bytes: limits.response_bytes(),
+            event_bytes: limits.event_bytes(),
+            headers: limits.headers(),
+            header_bytes: limits.header_bytes(),
+            requests: u32::try_from(limits.raw(Limit::Requests)).unwrap_or(u32::MAX),
         }
     }
 }

@@ -155,7 +155,7 @@ mod tests {
         let a = definition;
         let mut limits = Limits::default();
         limits.set(Limit::Timeout, 1_000);
-        assert_eq!(limits.time(Limit::Timeout), Duration::from_secs(1));
+        assert_eq!(limits.timeout(), Duration::from_secs(1));
         let names = vec!["KEY".to_owned()];
         let missing = MissingSettings { provider: "a".into(), names, in_folder: true };
         let config = BTreeMap::from([("model".to_owned(), "n".to_owned())]);

@@ -107,7 +107,7 @@ fn memories(config: &PluginConfig) -> u64 {
 /// Calls that the pool has room for. Each provider may have `LLM_MAX_CALLS` under way; with twice
 /// the room, one that stalls doesn't starve the others.
 fn calls(config: &PluginConfig) -> u32 {
-    u32::try_from(config.limits.get(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
+    u32::try_from(config.limits.raw(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
 }
 
 /// Builds an engine that only compiles, for one that runs with so much address space for each
@@ -141,7 +141,7 @@ fn memory_reservation(config: &PluginConfig, memories: Memories) -> u64 {
         {
             WHOLE_MEMORY
         }
-        _ => config.limits.get(Limit::Memory).next_multiple_of(PAGE_BYTES),
+        _ => config.limits.raw(Limit::Memory).next_multiple_of(PAGE_BYTES),
     }
 }
 
@@ -164,7 +164,7 @@ fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
     pool.max_core_instances_per_component(PARTS_MAX);
     pool.max_memories_per_component(PARTS_MAX);
     pool.max_tables_per_component(PARTS_MAX);
-    pool.max_memory_size(config.limits.size(Limit::Memory).next_multiple_of(PAGE_BYTES as usize));
+    pool.max_memory_size(config.limits.memory().next_multiple_of(PAGE_BYTES as usize));
     pool.table_elements(TABLE_ELEMENTS_MAX);
     // Without the kernel's help (Linux 6.7), keeping pages costs more than it saves.
     if PoolingAllocationConfig::is_pagemap_scan_available() {

@@ -64,12 +64,12 @@ pub enum CallError {
 impl CallError {
     /// The guest used more of something than it may.
     pub(super) fn exceeded(plugin: String, limit: Limit, limits: &Limits) -> Self {
-        Self::Exceeded { plugin, limit, allowed: limits.get(limit) }
+        Self::Exceeded { plugin, limit, allowed: limits.raw(limit) }
     }
 
     /// There is no place for this call.
     pub(super) fn busy(provider: String, met: Limit, limits: &Limits) -> Self {
-        Self::Busy { provider, places: limits.get(Limit::Calls), met, allowed: limits.get(met) }
+        Self::Busy { provider, places: limits.raw(Limit::Calls), met, allowed: limits.raw(met) }
     }
 
     /// Returns a sentence about the failure, for the caller.

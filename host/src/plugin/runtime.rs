@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::call::IdleBudget;
 use super::engine::Engine;
 use super::load::{CodeCache, Lanes, LoadedComponents};
-use crate::config::{Limit, PluginConfig};
+use crate::config::PluginConfig;
 
 /// Of the calls that one provider may have at once, the share as which instances may wait for
 /// another call. The pool has room for twice as many calls, so these never take what calls need.
@@ -33,7 +33,7 @@ impl Runtime {
     /// # Errors
     /// When this machine can't run WebAssembly at all.
     pub(super) fn new(config: &PluginConfig, code_cache: CodeCache) -> anyhow::Result<Self> {
-        let calls = config.limits.size(Limit::Calls);
+        let calls = config.limits.calls();
         Ok(Self {
             engine: Engine::new(config)?,
             lanes: Lanes::new(),

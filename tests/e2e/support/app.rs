@@ -22,6 +22,16 @@ pub struct App {
     logs: Logs,
 }
 
+/// The address in the line that tells where the server listens, in either format of the log.
+fn listening_at(line: &str) -> Option<SocketAddr> {
+    if let Ok(line) = serde_json::from_str::<Value>(line) {
+        let listens = line["message"] == "Listening";
+        return line["address"].as_str().filter(|_| listens)?.parse().ok();
+    }
+    let (_, fields) = line.split_once("Listening address=")?;
+    fields.split_whitespace().next()?.parse().ok()
+}
+
 impl App {
     pub(super) async fn spawn(builder: Builder) -> Self {
         let _turn = builder::turn().await;
@@ -30,18 +40,7 @@ impl App {
         let logs = Logs::read(child.stderr.take().expect("its standard error is piped"));
         // Whole before anything is waited for, so that a process that never listens is killed too.
         let mut app = Self { builder, child, address: SocketAddr::from(([0, 0, 0, 0], 0)), logs };
-        let listening = app
-            .logs
-            .wait_for_or_end("the server to listen", |line| line["message"] == "Listening")
-            .await;
-        let Some(listening) = listening else {
-            let status = app.child.wait().expect("a process that ended has a status");
-            panic!("the server didn't start ({status})");
-        };
-        app.address = listening["address"]
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .expect("an address to talk to");
+        app.address = app.logs.wait_for_text("the server to listen", listening_at).await;
         app.builder.share_code();
         app
     }

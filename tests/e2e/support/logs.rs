@@ -100,6 +100,17 @@ impl Logs {
         within(what, search).await
     }
 
+    /// Waits for a line, as written, that means something.
+    pub async fn wait_for_text<T>(&self, what: &str, meaning: impl Fn(&str) -> Option<T>) -> T {
+        let mut changes = self.0.subscribe();
+        let found = changes
+            .wait_for(|lines| lines.ended || lines.all.iter().any(|line| meaning(line).is_some()));
+        within(what, found).await.expect("the log holds the sender");
+        let lines = self.0.borrow();
+        let found = lines.all.iter().find_map(|line| meaning(line));
+        found.unwrap_or_else(|| panic!("the server ended before {what}:\n{}", lines.all.join("\n")))
+    }
+
     /// Waits until the process has closed its standard error, as it does when it ends.
     pub async fn ended(&self) {
         self.0.subscribe().wait_for(|lines| lines.ended).await.expect("the log holds the sender");

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::chat::RouteError;
-use crate::config::{Limit, Limits};
+use crate::config::Limits;
 use crate::contract::{ErrorKind, ProviderError};
 use crate::http::problem::{FieldError, PROBLEM_JSON, Problem};
 use crate::plugin::{CallError, MissingSettings};
@@ -115,7 +115,7 @@ const KINDS: &[Kind] = &[
         status: 504,
         description: "The answer was not complete when the deadline passed.",
         examples: || {
-            let allowed = Limits::default().time(Limit::Timeout);
+            let allowed = Limits::default().timeout();
             vec![Problem::from(&CallError::Deadline { allowed })]
         },
     },

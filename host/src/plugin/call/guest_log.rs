@@ -47,7 +47,7 @@ struct Shared {
 
 impl GuestLog {
     pub(crate) fn new(provider: Arc<str>, secrets: Arc<Secrets>, limits: &Limits) -> Self {
-        let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
+        let (lines_left, bytes_left) = (limits.log_lines(), limits.log_bytes());
         let shared = Shared { lines_left, bytes_left, tail: VecDeque::new(), call: 0 };
         Self { provider, secrets, shared: Arc::new(Mutex::new(shared)) }
     }
@@ -55,7 +55,7 @@ impl GuestLog {
     /// Another call of the same instance begins.
     pub(crate) fn renew(&self, limits: &Limits) {
         let mut shared = self.shared();
-        let (lines_left, bytes_left) = (limits.size(Limit::LogLines), limits.size(Limit::LogBytes));
+        let (lines_left, bytes_left) = (limits.log_lines(), limits.log_bytes());
         *shared = Shared {
             lines_left,
             bytes_left,

@@ -68,8 +68,8 @@ impl Provider {
     ) -> anyhow::Result<Self> {
         let limits = &definition.limits;
         let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
-        let (places, queue) = (limits.size(Limit::Calls), limits.size(Limit::Queue));
-        let reuse = limits.get(Limit::Reuse);
+        let (places, queue) = (limits.calls(), limits.queue());
+        let reuse = limits.raw(Limit::Reuse);
         Ok(Self {
             info: unknown(),
             digest,
@@ -113,10 +113,8 @@ impl Provider {
         let limits = &self.definition.limits;
         let busy = |met| CallError::busy(self.id().to_string(), met, limits);
         let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
-        let place = tokio::time::timeout(
-            limits.time(Limit::QueueTimeout),
-            self.places.clone().acquire_owned(),
-        );
+        let place =
+            tokio::time::timeout(limits.queue_timeout(), self.places.clone().acquire_owned());
         place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
     }
 
@@ -130,7 +128,7 @@ impl Provider {
             call.check()?;
             call.describe().await
         };
-        let most = DESCRIBE_TIMEOUT.min(self.definition.limits.time(Limit::Timeout));
+        let most = DESCRIBE_TIMEOUT.min(self.definition.limits.timeout());
         let info = tokio::time::timeout(most, probe).await;
         let info = info.map_err(|_| anyhow!("describe took longer than {most:?}"))?;
         info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
@@ -149,8 +147,8 @@ impl Provider {
         let account = state.account().clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
-        store.set_hostcall_fuel(limits.size(Limit::HostCallBytes));
-        store.set_max_component_handles(limits.size(Limit::Handles));
+        store.set_hostcall_fuel(limits.host_call_bytes());
+        store.set_max_component_handles(limits.handles());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
         match account.run(self.component.pre.instantiate_async(&mut store)).await {

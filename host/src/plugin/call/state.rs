@@ -42,10 +42,10 @@ impl CallState {
     ) -> Self {
         let mut table = ResourceTable::new();
         let limits = &definition.limits;
-        table.set_max_capacity(limits.size(Limit::Handles));
+        table.set_max_capacity(limits.handles());
         Self {
-            memory_left: limits.size(Limit::Memory),
-            account: Account::new(limits.time(Limit::Cpu), lane),
+            memory_left: limits.memory(),
+            account: Account::new(limits.cpu(), lane),
             definition,
             wasi: None,
             table,
@@ -71,7 +71,7 @@ impl CallState {
 
     /// Bytes of the guest's memories.
     pub(super) fn memory(&self) -> usize {
-        self.limits().size(Limit::Memory).saturating_sub(self.memory_left)
+        self.limits().memory().saturating_sub(self.memory_left)
     }
 
     /// Returns the limits of the call.

@@ -244,8 +244,8 @@ fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>, defaults: &Limits) -> Li
             continue;
         };
         match limit.read(&text.text) {
-            Ok(given) if limit.is_ceiling() && defaults.get(limit) < given => {
-                let most = limit.show(defaults.get(limit));
+            Ok(given) if limit.is_ceiling() && defaults.raw(limit) < given => {
+                let most = limit.show(defaults.raw(limit));
                 let setting = limit.setting();
                 reader.complain(
                     value,

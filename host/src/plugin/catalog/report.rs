@@ -62,7 +62,7 @@ pub async fn examine(
         }
     };
     report.room =
-        format!("it may have {}", Limit::Memory.show(definition.limits.get(Limit::Memory)));
+        format!("it may have {}", Limit::Memory.show(definition.limits.raw(Limit::Memory)));
     let admission = load::admit(&runtime, &tls, definition).await;
     report.read = admission.read;
     report.shape = admission.shape;

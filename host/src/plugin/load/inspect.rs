@@ -164,7 +164,7 @@ impl ComponentShape {
     /// # Errors
     /// How much is missing, and what raises it.
     pub(super) fn check_limits(&self, limits: &Limits) -> Result<(), Unfit> {
-        let (begins, allowed) = (self.memories.largest, limits.get(Limit::Memory));
+        let (begins, allowed) = (self.memories.largest, limits.raw(Limit::Memory));
         if begins <= allowed {
             return Ok(());
         }

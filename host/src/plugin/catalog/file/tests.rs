@@ -52,11 +52,11 @@ fn a_whole_file_is_read() {
     let [(name, value)] = groq.headers.as_slice() else { panic!("{groq:?}") };
     assert_eq!((name.as_str(), value.expose_secret()), ("authorization", "Bearer gsk-1"));
     assert!(inner.private && !groq.private);
-    assert_eq!(definition.limits.size(Limit::Memory), 64 << 20);
-    assert_eq!(definition.limits.time(Limit::Cpu), Duration::from_secs(2));
-    assert_eq!(definition.limits.size(Limit::Calls), 8);
-    assert_eq!(definition.limits.size(Limit::ResponseBytes), 1 << 20);
-    assert_eq!(definition.limits.time(Limit::IdleTimeout), Duration::from_secs(60));
+    assert_eq!(definition.limits.memory(), 64 << 20);
+    assert_eq!(definition.limits.cpu(), Duration::from_secs(2));
+    assert_eq!(definition.limits.calls(), 8);
+    assert_eq!(definition.limits.response_bytes(), 1 << 20);
+    assert_eq!(definition.limits.idle_timeout(), Duration::from_secs(60));
     assert_eq!(definition.missing, None);
     assert!(!format!("{definition:?}").contains("gsk-1"));
 }
