@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::repository::{GUESTS, HOST, cargo, program, run, target_dir};
+use crate::repository::{GUESTS, HOST, program, run};
 use crate::step::Outcome;
+use crate::tools;
 
 /// Its configuration, `deny.toml`, is of this version.
 const VERSION: &str = "0.20.2";
@@ -57,22 +58,6 @@ fn over(tool: &PathBuf, manifest: &str) -> Command {
     command
 }
 
-/// The program: the one of `target/tools` or of the machine, if it is of the version; else compiled
-/// into `target/tools`, which takes minutes, once.
 fn tool() -> Result<PathBuf> {
-    let tools = target_dir()?.join("tools");
-    let ours = tools.join("bin/cargo-deny");
-    for tool in [ours.clone(), "cargo-deny".into()] {
-        let version = Command::new(&tool).arg("--version").output();
-        if version.is_ok_and(|output| {
-            output.stdout.trim_ascii().ends_with(format!(" {VERSION}").as_bytes())
-        }) {
-            return Ok(tool);
-        }
-    }
-    let version = format!("={VERSION}");
-    run(cargo()
-        .args(["install", "--quiet", "--locked", "cargo-deny", "--version", &version, "--root"])
-        .arg(&tools))?;
-    Ok(ours)
+    tools::installed("cargo-deny", VERSION)
 }

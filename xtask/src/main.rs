@@ -12,6 +12,8 @@ mod repository;
 mod step;
 mod test;
 mod tidy;
+mod tools;
+mod unused;
 
 use std::process::ExitCode;
 
