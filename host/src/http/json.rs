@@ -227,6 +227,14 @@ impl<T> Slot<T> {
         self.optional()
     }
 
+    /// Returns the value of a field that may be absent, but not null.
+    pub(crate) fn not_null(self, at: &At<'_>) -> Option<T> {
+        if matches!(self, Self::Null) {
+            at.wrong::<()>("must not be null; leave it out instead");
+        }
+        self.optional()
+    }
+
     /// Returns true if the field is there at all.
     pub(crate) fn is_there(&self) -> bool {
         !matches!(self, Self::Absent)

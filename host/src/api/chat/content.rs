@@ -121,7 +121,8 @@ impl<'de> Shape<'de> for PartShape {
                 only(&["toolUseId", "content", "isError", "extra"]);
                 let place = at.field("content");
                 let content = content.required(&place).map(|parts| result_parts(parts, &place));
-                let (is_error, extra) = (is_error.optional().unwrap_or(false), extra.optional());
+                let is_error = is_error.not_null(&at.field("isError")).unwrap_or(false);
+                let extra = extra.optional();
                 required(tool_use_id, "toolUseId").zip(content).map(|(tool_use_id, content)| {
                     Part::ToolResult(ToolResult { tool_use_id, content, is_error, extra })
                 })

@@ -122,6 +122,10 @@ fn the_fields_of_a_part_are_those_of_its_type() {
         (r#"{"type": "thinking", "text": "a", "isError": true}"#, "isError"),
         (r#"{"type": "other", "json": {}, "kind": null}"#, "kind"),
         (
+            r#"{"type": "tool_result", "toolUseId": "1", "content": "a", "isError": null}"#,
+            "isError",
+        ),
+        (
             r#"{"type": "tool_result", "toolUseId": "1", "content": [{"type": "thinking", "text": ""}]}"#,
             "content[0].type",
         ),
