@@ -148,7 +148,8 @@ pub struct CompileConfig {
     /// The program that is started for each component: this one. Without it, components are
     /// compiled in this process and without bounds. No setting: `main` knows it.
     pub executable: Option<PathBuf>,
-    /// The memory that compiling one may take, in bytes. `LLM_COMPILE_MEMORY`, default 1 GiB.
+    /// The memory that compiling one may take, in bytes. `LLM_COMPILE_MEMORY`, default 2 GiB: address space, of which a Python component of 18 MiB
+    /// takes between 1 and 1.5 GiB, and half a GiB of memory.
     pub memory: u64,
     /// The time that compiling one may take. `LLM_COMPILE_TIMEOUT`, default 60 s.
     pub timeout: Duration,
@@ -295,7 +296,7 @@ impl CompileConfig {
     fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
         Self {
             executable: None,
-            memory: vars.count("LLM_COMPILE_MEMORY", GIB, 256 * MIB..=64 * GIB, mistakes),
+            memory: vars.count("LLM_COMPILE_MEMORY", 2 * GIB, 256 * MIB..=64 * GIB, mistakes),
             timeout: vars.duration("LLM_COMPILE_TIMEOUT", 60 * SECOND, SECOND..=HOUR, mistakes),
         }
     }
