@@ -180,7 +180,7 @@ mod children {
         }
         let limits = fs::read_to_string(path("limits")).unwrap();
         let bound = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
-        assert!(bound.contains("1073741824"), "{bound}");
+        assert!(bound.contains("2147483648"), "{bound}");
         drop(app);
     }
 
