@@ -24,7 +24,7 @@ pub(super) fn complete(document: &mut Value) {
 }
 
 /// Closes the schemas of what clients send: a field that nobody knows is refused, on every level.
-/// What they get leaves out what it hasn't got, and never says null instead. The generator knows
+/// Their answers leave out absent fields and never say null instead. The generator knows
 /// neither.
 fn schemas(schemas: &mut Value, mut sent: Vec<String>) {
     let mut next = 0;
