@@ -6,6 +6,8 @@
 
 mod limits;
 mod mistakes;
+#[cfg(test)]
+mod settings;
 mod units;
 mod vars;
 

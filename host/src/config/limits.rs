@@ -57,7 +57,7 @@ pub enum Limit {
 
 /// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     Bytes,
     Milliseconds,
     Number,
@@ -231,6 +231,12 @@ impl Limit {
         self.rule().setting
     }
 
+    /// Returns its unit.
+    #[cfg(test)]
+    pub(super) fn unit(self) -> Unit {
+        self.rule().unit
+    }
+
     /// Returns the thing that a guest that breaks it used too much of, as a word or two.
     pub fn of(self) -> &'static str {
         self.rule().of
@@ -331,6 +337,12 @@ impl Limits {
             Limit::FirstByteTimeout if value == 0 => self.raw(Limit::IdleTimeout),
             _ => value,
         }
+    }
+
+    /// Returns one of them as it is set, without the limit that stands for it.
+    #[cfg(test)]
+    pub(super) fn stored(&self, limit: Limit) -> u64 {
+        self.0.get(limit as usize).copied().unwrap_or_default()
     }
 
     fn amount(&self, limit: Limit) -> usize {
