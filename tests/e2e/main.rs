@@ -27,6 +27,7 @@ mod config;
 mod docs;
 mod door;
 mod egress;
+mod examples;
 mod heads;
 mod limits;
 mod logs;

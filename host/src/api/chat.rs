@@ -38,7 +38,7 @@ event: delta
 data: {"text":"Hello!"}
 
 event: done
-data: {"finishReason":"end_turn","usage":{"inputTokens":8,"outputTokens":2,"totalTokens":10}}
+data: {"finishReason":"end_turn","usage":{"inputTokens":8,"outputTokens":2,"totalTokens":10,"cacheReadTokens":0,"cacheWriteTokens":0}}
 
 "#;
 
@@ -65,7 +65,13 @@ data: {"finishReason":"end_turn","usage":{"inputTokens":8,"outputTokens":2,"tota
                     "id": "msg_01AbCdEf",
                     "content": "Hello! How can I help?",
                     "model": "claude-sonnet-5",
-                    "usage": {"inputTokens": 8, "outputTokens": 7, "totalTokens": 15},
+                    "usage": {
+                        "inputTokens": 8,
+                        "outputTokens": 7,
+                        "totalTokens": 15,
+                        "cacheReadTokens": 0,
+                        "cacheWriteTokens": 0
+                    },
                     "finishReason": "end_turn",
                     "provider": "anthropic",
                     "cached": false

@@ -16,6 +16,10 @@ use crate::store::users::StoreError;
 /// The id in all examples.
 const REQUEST_ID: &str = "019b7d3c-5a10-7000-8000-0123456789ab";
 
+/// The sentence about a vendor that refuses connections, as the client library ends it.
+const UNREACHABLE: &str = "the vendor could not be reached: client error (Connect): \
+     tcp connect error: Connection refused (os error 111)";
+
 /// A status with which routes fail.
 struct Kind {
     status: u16,
@@ -96,11 +100,11 @@ const KINDS: &[Kind] = &[
         status: 502,
         description: "The vendor failed, refused the server's account, or the provider's plugin failed.",
         examples: || {
-            let trap = "wasm `unreachable` instruction executed".to_owned();
+            let trap = "wasm trap: wasm `unreachable` instruction executed".to_owned();
             let trapped =
                 CallError::Trapped { plugin: "echo 0.1.0".into(), trap, stderr: String::new() };
             vec![
-                vendor(ErrorKind::Connection, "the vendor could not be reached"),
+                vendor(ErrorKind::Connection, UNREACHABLE),
                 vendor(ErrorKind::Credentials, "invalid x-api-key"),
                 Problem::from(&trapped),
             ]
