@@ -42,6 +42,9 @@ pub enum PluginCommand {
     /// Makes a folder with a small provider in it, to begin with.
     #[command(disable_help_flag = true)]
     New(HandedOver),
+    /// Writes the contract, for bindings in any language.
+    #[command(disable_help_flag = true)]
+    Wit(HandedOver),
     /// Makes a component of a project in any language.
     #[command(disable_help_flag = true)]
     Build(HandedOver),
@@ -79,6 +82,7 @@ pub async fn plugin(
         }
         PluginCommand::Test(args) => ("test", args),
         PluginCommand::New(args) => ("new", args),
+        PluginCommand::Wit(args) => ("wit", args),
         PluginCommand::Build(args) => ("build", args),
         PluginCommand::Dev(args) => ("dev", args),
     };

@@ -2,6 +2,7 @@
 //! module each.
 
 mod c;
+mod other;
 mod python;
 mod rust;
 mod tool;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use guest_build::write_if_changed;
 
+pub(crate) use self::other::{FILE as RECIPE, ignored};
 use crate::component;
 use crate::project::{Language, Project};
 use crate::{Problem, WIT};
@@ -64,6 +66,7 @@ impl Project {
         let job = Job { project: self, wit, scratch, tools: &options.tools, quiet: options.quiet };
         let made = match self.language() {
             Language::C => c::build(&job)?,
+            Language::Other => other::build(&job)?,
             Language::Python => python::build(&job)?,
             Language::Rust => rust::build(&job)?,
             Language::TypeScript => typescript::build(&job)?,

@@ -5,6 +5,7 @@ mod dev;
 mod new;
 mod signal;
 mod test;
+mod wit;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Test(test::TestArgs),
     /// Makes a folder with a small provider in it, to begin with.
     New(new::NewArgs),
+    /// Writes the contract, for bindings in any language.
+    Wit(wit::WitArgs),
     /// Makes a component of a project in any language.
     Build(build::BuildArgs),
     /// Builds and serves a project, and does so again whenever one of its files is saved.
@@ -45,6 +48,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Test(args) => test::run(args).await,
         Command::New(args) => Ok(new::run(&args)),
+        Command::Wit(args) => Ok(wit::run(&args)),
         Command::Build(args) => build::run(args).await,
         Command::Dev(args) => dev::run(args).await,
     };

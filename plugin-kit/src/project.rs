@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::Problem;
+use crate::build::RECIPE;
 
 /// A language that plugins are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// Sources in `src`, compiled by the clang that is part of Zig.
     C,
+    /// Any other language, compiled by a command that the project names.
+    Other,
     /// Modules in `src`, compiled by componentize-py together with their interpreter.
     Python,
     /// A crate of its own or a member of a workspace, compiled for `wasm32-wasip2`.
@@ -20,12 +23,13 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::C, Self::Python, Self::Rust, Self::TypeScript];
+    pub const ALL: [Self; 5] = [Self::C, Self::Python, Self::Rust, Self::TypeScript, Self::Other];
 
     /// Returns its name on a command line.
     pub fn short(self) -> &'static str {
         match self {
             Self::C => "c",
+            Self::Other => "other",
             Self::Python => "python",
             Self::Rust => "rust",
             Self::TypeScript => "ts",
@@ -33,8 +37,10 @@ impl Language {
     }
 }
 
-/// The file by which a project of each language is known.
+/// The file by which a project of each language is known. The first is known beside the others, as
+/// languages without a module here may have their files too.
 const MARKS: &[(&str, Language)] = &[
+    (RECIPE, Language::Other),
     ("compile_flags.txt", Language::C),
     ("pyproject.toml", Language::Python),
     ("Cargo.toml", Language::Rust),
@@ -74,6 +80,14 @@ impl Project {
         &self.name
     }
 
+    /// Returns the names of files in it that are no sources, beside those of every project.
+    pub fn ignored(&self) -> Vec<String> {
+        match self.language {
+            Language::Other => crate::build::ignored(&self.dir),
+            Language::C | Language::Python | Language::Rust | Language::TypeScript => Vec::new(),
+        }
+    }
+
     /// Returns the language it is written in.
     pub fn language(&self) -> Language {
         self.language
@@ -84,6 +98,7 @@ impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::C => "C",
+            Self::Other => "another language",
             Self::Python => "Python",
             Self::Rust => "Rust",
             Self::TypeScript => "TypeScript",
@@ -101,7 +116,7 @@ fn language(dir: &Path) -> Result<Language, Problem> {
             .join(", ")
     };
     match found.as_slice() {
-        [(_, language)] => Ok(*language),
+        [(_, language)] | [(RECIPE, language), ..] => Ok(*language),
         [] => Err(Problem::new(format!(
             "{} is no plugin project: it needs one of these files: {}.",
             dir.display(),
@@ -139,7 +154,7 @@ mod tests {
     fn a_folder_without_a_mark_is_told_what_it_needs() {
         let says = open(&["main.go"]).unwrap_err();
         assert!(says.contains("mistral is no plugin project"), "{says}");
-        let marks = "compile_flags.txt (C), pyproject.toml (Python), Cargo.toml (Rust), package.json (TypeScript)";
+        let marks = "plugin.toml (another language), compile_flags.txt (C), pyproject.toml (Python), Cargo.toml (Rust), package.json (TypeScript)";
         assert!(says.contains(marks), "{says}");
     }
 
@@ -147,6 +162,12 @@ mod tests {
     fn two_marks_are_one_too_many() {
         let says = open(&["Cargo.toml", "package.json"]).unwrap_err();
         assert!(says.contains("has both Cargo.toml and package.json"), "{says}");
+    }
+
+    #[test]
+    fn a_command_to_build_with_counts_whatever_else_is_there() {
+        let project = open(&["Cargo.toml", "plugin.toml", "compile_flags.txt"]).unwrap();
+        assert_eq!(project.language(), Language::Other);
     }
 
     #[test]

@@ -58,9 +58,9 @@ fn contents(name: &PluginName, language: Language) -> Vec<(&'static str, String)
     for (path, text) in files::COMMON.iter().chain(files::of(language)) {
         all.push((*path, fill(text)));
     }
-    // The other languages' builds bring it along; wit-bindgen's macro reads it where the sources
-    // are.
-    if language == Language::Rust {
+    // The builds of languages that we know bring it along; wit-bindgen's macro for Rust, and the
+    // generators that we don't know, read it where the sources are.
+    if matches!(language, Language::Rust | Language::Other) {
         all.push((CONTRACT, WIT.to_owned()));
     }
     all

@@ -14,3 +14,4 @@ mod author;
 mod conformance;
 mod desk;
 mod hand_over;
+mod other;

@@ -126,7 +126,7 @@ fn compile(job: &Job, pins: &str, bindings: &Path, inputs: &[PathBuf]) -> Result
 
 /// C knows WASI's first version; the adapter says the same in the second. A module that uses none
 /// of it gets none of it.
-fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(super) fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
     let encoder = ComponentEncoder::default().module(module).and_then(|it| {
         it.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
     });

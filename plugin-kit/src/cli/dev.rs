@@ -61,8 +61,8 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         Err(problem) => return Ok(complain(&problem)),
     };
     let root = project.dir().to_owned();
-    let sources =
-        Sources::watch(&root).with_context(|| format!("{} can't be watched", root.display()))?;
+    let sources = Sources::watch(&root, project.ignored())
+        .with_context(|| format!("{} can't be watched", root.display()))?;
     let mut session = match Vars::load() {
         Ok(vars) => Session::begin(&args, project, vars).await?,
         Err(problem) => {

@@ -28,11 +28,12 @@ struct Lang(Language);
 
 impl ValueEnum for Lang {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Lang; 4] = [
+        const ALL: [Lang; 5] = [
             Lang(Language::Rust),
             Lang(Language::TypeScript),
             Lang(Language::Python),
             Lang(Language::C),
+            Lang(Language::Other),
         ];
         &ALL
     }
@@ -48,8 +49,16 @@ pub(super) fn run(args: &NewArgs) -> ExitCode {
     match arete_plugin_kit::create(name, *language, dir) {
         Ok(project) => {
             let path = project.strip_prefix(".").unwrap_or(&project).display().to_string();
+            let what = match language {
+                Language::Other => {
+                    "the contract, a provider file and exchanges to play. Its plugin.toml \
+                                    wants the command that builds the component. What comes next:"
+                        .to_owned()
+                }
+                _ => format!("a provider in {language} that works. What comes next:"),
+            };
             say(&format!(
-                "Made {path}, a provider in {language} that works. What comes next:\n\n    \
+                "Made {path}, {what}\n\n    \
                  arete plugin dev {path}      build, serve, and again whenever you save a file\n    \
                  arete plugin build {path}    make {path}/build/{name}.wasm\n\nIts README.md tells the rest."
             ));

@@ -38,6 +38,7 @@ pub(super) fn of(language: Language) -> Files {
         Language::C => {
             files!("c": ".gitignore" "README.md" "compile_flags.txt" "requirements.txt" "src/json.c" "src/json.h" "src/provider.c")
         }
+        Language::Other => files!("other": ".gitignore" "README.md" "plugin.toml"),
         Language::Python => {
             files!("python": ".gitignore" "README.md" "pyproject.toml" "requirements.txt" "src/provider.py")
         }

@@ -42,7 +42,7 @@ impl PluginName {
         let (tool, taken) = match language {
             Language::Rust => ("cargo", NOT_IN_RUST),
             Language::TypeScript => ("npm", NOT_IN_NPM),
-            Language::C | Language::Python => return Ok(()),
+            Language::C | Language::Other | Language::Python => return Ok(()),
         };
         if taken.split_whitespace().any(|word| word == self.0) {
             return Err(Problem::new(format!(

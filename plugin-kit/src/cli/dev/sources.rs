@@ -22,26 +22,27 @@ const NO_SOURCES: [&str; 7] =
 
 /// A watched project.
 pub(super) struct Sources {
-    root: PathBuf,
+    tree: Arc<Tree>,
     changed: Arc<Notify>,
     watcher: RecommendedWatcher,
     watched: BTreeSet<PathBuf>,
 }
 
 impl Sources {
-    /// Watches the project in this folder, which is named by its whole path.
-    pub(super) fn watch(root: &Path) -> notify::Result<Self> {
+    /// Watches the project in this folder, which is named by its whole path, but for files and
+    /// folders of these names.
+    pub(super) fn watch(root: &Path, ignored: Vec<String>) -> notify::Result<Self> {
         let changed = Arc::new(Notify::new());
-        let (signal, top) = (changed.clone(), root.to_owned());
+        let tree = Arc::new(Tree { root: root.to_owned(), ignored });
+        let (signal, top) = (changed.clone(), tree.clone());
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // An error may stand for events that were lost.
-            if event.map_or(true, |event| matters(&event, &top)) {
+            if event.map_or(true, |event| top.is_changed_by(&event)) {
                 signal.notify_one();
             }
         })?;
         watcher.watch(root, RecursiveMode::NonRecursive)?;
-        let mut sources =
-            Self { root: root.to_owned(), changed, watcher, watched: BTreeSet::new() };
+        let mut sources = Self { tree, changed, watcher, watched: BTreeSet::new() };
         sources.watch_folders();
         Ok(sources)
     }
@@ -49,9 +50,9 @@ impl Sources {
     /// Folder by folder, because toolchains keep tens of thousands of files beside the sources.
     fn watch_folders(&mut self) {
         self.watched.retain(|folder| folder.is_dir());
-        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(&self.tree.root).into_iter().flatten().flatten() {
             let folder = entry.path();
-            let source = folder.is_dir() && is_source(&folder, &self.root);
+            let source = folder.is_dir() && self.tree.has_source(&folder);
             // One that can't be watched is gone again, or isn't readable for the compiler either.
             if source
                 && !self.watched.contains(&folder)
@@ -73,29 +74,40 @@ impl Sources {
     }
 }
 
-fn matters(event: &Event, root: &Path) -> bool {
-    let written = match event.kind {
-        EventKind::Access(_) => false,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
-    };
-    // Without a path: events were lost.
-    written && (event.paths.is_empty() || event.paths.iter().any(|path| is_source(path, root)))
+/// A project's folder, as far as its sources go.
+struct Tree {
+    root: PathBuf,
+    /// The names of the project's own that are no sources.
+    ignored: Vec<String>,
 }
 
-fn is_source(path: &Path, root: &Path) -> bool {
-    let Ok(inside) = path.strip_prefix(root) else { return false };
-    let mut names = inside.iter().map(|name| name.to_string_lossy()).peekable();
-    // The folder itself only changes with something in it.
-    names.peek().is_some()
-        && names.all(|name| {
-            let of_an_editor =
-                name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913";
-            !of_an_editor && !NO_SOURCES.contains(&&*name)
-        })
+impl Tree {
+    fn is_changed_by(&self, event: &Event) -> bool {
+        let written = match event.kind {
+            EventKind::Access(_) => false,
+            EventKind::Any
+            | EventKind::Create(_)
+            | EventKind::Modify(_)
+            | EventKind::Remove(_)
+            | EventKind::Other => true,
+        };
+        // Without a path: events were lost.
+        written && (event.paths.is_empty() || event.paths.iter().any(|path| self.has_source(path)))
+    }
+
+    fn has_source(&self, path: &Path) -> bool {
+        let Ok(inside) = path.strip_prefix(&self.root) else { return false };
+        let mut names = inside.iter().map(|name| name.to_string_lossy()).peekable();
+        // The folder itself only changes with something in it.
+        names.peek().is_some()
+            && names.all(|name| {
+                let of_an_editor =
+                    name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913";
+                let ignored = NO_SOURCES.contains(&&*name)
+                    || self.ignored.iter().any(|ignored| ignored == &name);
+                !of_an_editor && !ignored
+            })
+    }
 }
 
 #[cfg(test)]
@@ -105,10 +117,11 @@ mod tests {
     #[test]
     fn sources_are_what_an_author_writes() {
         let root = Path::new("/p");
+        let tree = Tree { root: root.to_owned(), ignored: vec!["bin".into()] };
         for source in
             ["src/lib.rs", "Cargo.toml", "provider.toml", "src/deep/a.py", "wit/provider.wit"]
         {
-            assert!(is_source(&root.join(source), root), "{source}");
+            assert!(tree.has_source(&root.join(source)), "{source}");
         }
         let others = [
             "build/hello.wasm",
@@ -122,10 +135,11 @@ mod tests {
             "src/__pycache__/a.pyc",
             "Cargo.lock",
             "cassettes/plain/answer.json",
+            "src/bin/made.dll",
             "",
         ];
         for other in others {
-            assert!(!is_source(&root.join(other), root), "{other}");
+            assert!(!tree.has_source(&root.join(other)), "{other}");
         }
     }
 
@@ -135,7 +149,7 @@ mod tests {
         let root = dir.path().canonicalize().unwrap();
         fs::create_dir(root.join("src")).unwrap();
         fs::create_dir(root.join("target")).unwrap();
-        let mut sources = Sources::watch(&root).unwrap();
+        let mut sources = Sources::watch(&root, Vec::new()).unwrap();
         fs::write(root.join("target/x"), "made").unwrap();
         fs::create_dir(root.join("build")).unwrap();
         // Events come in order: when the one of this file is there, those before would have been.
