@@ -15,6 +15,7 @@ mod attempts;
 mod retry;
 
 mod assemble;
+mod incomplete;
 
 // Shared by the stages.
 mod outcome;
@@ -22,6 +23,7 @@ mod outcome;
 pub(crate) use assemble::replay;
 pub use attempts::Mode;
 pub use cache::Cache;
+pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};
 pub use outcome::CacheState;

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::incomplete::{self, Place};
 use crate::contract::{
-    Completion, Event, Finish, Part, PartDelta, Start, Text, TextDelta, Thinking, ThinkingDelta,
-    ToolUse, ToolUseDelta, Usage, size,
+    Completion, Event, Finish, FinishReason, Part, PartDelta, Start, Text, TextDelta, Thinking,
+    ThinkingDelta, ToolUse, ToolUseDelta, Usage, size,
 };
 
 /// A stream of events that isn't a valid completion.
@@ -83,16 +84,15 @@ impl Assembly {
     pub(crate) fn finish(self) -> Result<Completion, AssemblyError> {
         let start = self.start.ok_or(AssemblyError::NeverStarted)?;
         let finish = self.finish.ok_or(AssemblyError::NoFinish)?;
-        let mut parts: Vec<Part> = self.parts.into_values().collect();
-        for part in &mut parts {
-            if let Part::ToolUse(tool_use) = part {
-                whole_input(tool_use)?;
-            }
-        }
+        let last = self.parts.keys().next_back().copied();
+        let parts = self.parts.into_iter().map(|(index, part)| {
+            let place = if Some(index) == last { Place::Last } else { Place::Before };
+            settled_part(part, place, &finish.reason)
+        });
         Ok(Completion {
             id: start.id,
             model: start.model,
-            parts,
+            parts: parts.collect::<Result<_, _>>()?,
             finish_reason: finish.reason,
             usage: self.usage.unwrap_or_default(),
             native: None,
@@ -189,14 +189,11 @@ fn taken_apart(index: u32, part: &Part) -> [Option<Event>; 2] {
     }
 }
 
-/// The arguments of a tool came as text; as a whole they must be a JSON object.
-fn whole_input(tool_use: &mut ToolUse) -> Result<(), AssemblyError> {
-    if tool_use.input.trim().is_empty() {
-        tool_use.input = "{}".into();
-    }
-    let is_object = serde_json::from_str::<&serde_json::value::RawValue>(&tool_use.input)
-        .is_ok_and(|value| value.get().starts_with('{'));
-    if is_object { Ok(()) } else { Err(AssemblyError::Arguments(tool_use.name.clone())) }
+/// The arguments of a tool came as text; only the end tells whether they are whole.
+fn settled_part(part: Part, place: Place, reason: &FinishReason) -> Result<Part, AssemblyError> {
+    let Part::ToolUse(call) = part else { return Ok(part) };
+    let name = call.name.clone();
+    incomplete::settled(call, place, reason).ok_or(AssemblyError::Arguments(name))
 }
 
 /// Totals are set, never added; what isn't said stays.
@@ -232,7 +229,7 @@ fn merged(first: Option<String>, second: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{FinishReason, OtherPart};
+    use crate::contract::OtherPart;
 
     fn assemble(events: &[Event]) -> Result<Completion, AssemblyError> {
         let mut assembly = Assembly::default();
@@ -303,20 +300,24 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_are_no_object_are_refused_and_none_are_an_empty_one() {
-        let stream = |input: &str| {
+    fn arguments_that_are_no_object_are_refused_unless_the_answer_was_cut_off() {
+        let stream = |input: &str, reason: FinishReason| {
             let delta =
                 ToolUseDelta { index: 0, id: None, name: Some("n".into()), input: input.into() };
             let mut events = replay(&full());
-            let finish = events.pop().unwrap();
             events.truncate(1);
-            events.extend([Event::ToolUse(delta), finish]);
-            assemble(&events)
+            events.push(Event::ToolUse(delta));
+            events.push(Event::Finish(Finish { reason, extra: None }));
+            assemble(&events).map(|completion| completion.parts)
         };
-        assert!(stream(r#"{"a":"#).is_err());
-        assert!(stream("[]").is_err());
+        for input in [r#"{"a":"#, "[]"] {
+            let refused = Err(AssemblyError::Arguments("n".into()));
+            assert_eq!(stream(input, FinishReason::ToolUse), refused);
+            let parts = stream(input, FinishReason::MaxTokens).unwrap();
+            assert!(matches!(&parts[..], [Part::Other(other)] if other.json.contains("input")));
+        }
         assert!(
-            matches!(&stream("").unwrap().parts[0], Part::ToolUse(tool_use) if tool_use.input == "{}")
+            matches!(&stream("", FinishReason::ToolUse).unwrap()[0], Part::ToolUse(tool_use) if tool_use.input == "{}")
         );
     }
 

@@ -23,7 +23,7 @@ use super::outcome::{CacheState, Outcome, Progress};
 use super::retry::Policy;
 use super::share::{Publisher, SharedCalls, Subscriber};
 use crate::config::LlmConfig;
-use crate::contract::{Completion, Request};
+use crate::contract::{Completion, FinishReason, Request};
 use crate::plugin::Provider;
 
 /// The stages around every provider.
@@ -116,8 +116,29 @@ async fn lead(
 
 /// Stage *keep*: keeps a completion that is complete and a success.
 fn keep(cache: &Cache, key: Key, ttl: Duration, outcome: &Outcome) {
-    if let Ok(completion) = &outcome.result {
+    if let Ok(completion) = &outcome.result
+        && may_be_kept(&completion.finish_reason)
+    {
         cache.put(key, completion.clone(), ttl);
+    }
+}
+
+/// Returns true if a completion that ended for this reason is what a later caller of the same
+/// request wants. No wildcards: a new reason stops compiling until somebody decides.
+fn may_be_kept(reason: &FinishReason) -> bool {
+    match reason {
+        FinishReason::EndTurn | FinishReason::StopSequence | FinishReason::ToolUse => true,
+        // As long as the caller allowed: the limit is part of the key, and `maxTokens: 1` is a way
+        // to ask for one word.
+        FinishReason::MaxTokens => true,
+        // Refused this time, and filters change their minds.
+        FinishReason::Refusal
+        // The rest is still to come.
+        | FinishReason::PauseTurn
+        // Shorter than the caller allowed.
+        | FinishReason::ContextWindowExceeded
+        // Not known to be a success.
+        | FinishReason::Other(_) => false,
     }
 }
 

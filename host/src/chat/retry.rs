@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::info;
 
@@ -144,7 +146,10 @@ fn retry_after(error: &CallError) -> Option<Duration> {
 /// compiling until somebody decides.
 fn may_pass(error: &CallError) -> bool {
     match error {
-        CallError::Provider(error) => vendor_may_recover(error),
+        CallError::Provider(error) => match advice(error) {
+            Some(advice) => advice && came_from_vendor(&error.kind),
+            None => vendor_may_recover(error),
+        },
         // A guest that crashed or broke a limit does so again; a full house is told to the caller
         // at once; the rest doesn't change by waiting.
         CallError::Trapped { .. }
@@ -177,6 +182,46 @@ fn vendor_may_recover(error: &ProviderError) -> bool {
         | ErrorKind::Denied
         | ErrorKind::Unconfigured
         | ErrorKind::Other(_) => false,
+    }
+}
+
+/// The part of a failure's `extra` that the host reads.
+#[derive(Deserialize)]
+struct Extra<'a> {
+    /// The vendor's header of this name, as the contract has it.
+    #[serde(rename = "x-should-retry", borrow)]
+    should_retry: Option<&'a RawValue>,
+}
+
+/// Returns the vendor's own advice whether to try again, if it gave some.
+fn advice(error: &ProviderError) -> Option<bool> {
+    let extra: Extra<'_> = serde_json::from_str(error.extra.as_deref()?).ok()?;
+    match extra.should_retry?.get().trim_matches('"').trim() {
+        word if word.eq_ignore_ascii_case("true") => Some(true),
+        word if word.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns true if this kind of failure can be a vendor's: none can advise on what never reached
+/// it.
+fn came_from_vendor(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Denied | ErrorKind::Unconfigured => false,
+        ErrorKind::InvalidRequest
+        | ErrorKind::Unsupported
+        | ErrorKind::Credentials
+        | ErrorKind::Billing
+        | ErrorKind::NotFound
+        | ErrorKind::TooLarge
+        | ErrorKind::RateLimited
+        | ErrorKind::Overloaded
+        | ErrorKind::VendorFailed
+        | ErrorKind::Timeout
+        | ErrorKind::Connection
+        | ErrorKind::Interrupted
+        | ErrorKind::BadResponse
+        | ErrorKind::Other(_) => true,
     }
 }
 
@@ -319,6 +364,33 @@ mod tests {
         assert_eq!(asked(60_000), Some(Duration::from_secs(60)));
         assert_eq!(asked(60_001), None);
         assert_eq!(asked(0), Some(Duration::from_millis(750)));
+    }
+
+    #[test]
+    fn the_vendors_advice_decides_within_the_budget() {
+        let advised = |kind: ErrorKind, advice: &str| {
+            let CallError::Provider(error) = failed(kind, None) else { panic!("a provider's") };
+            let extra = format!(r#"{{"a":[1.10],"x-should-retry":{advice}}}"#);
+            CallError::from(ProviderError { extra: Some(extra), ..*error })
+        };
+        let tried = |attempts, kind: ErrorKind, advice: &str| {
+            POLICY.wait(attempts, &advised(kind, advice), 0.5).is_some()
+        };
+        for no in [r#""false""#, "false", r#"" False ""#] {
+            assert!(!tried(1, ErrorKind::Overloaded, no), "{no}");
+            assert!(!tried(1, ErrorKind::RateLimited, no), "{no}");
+        }
+        for yes in [r#""true""#, "true", r#""TRUE""#] {
+            assert!(tried(1, ErrorKind::InvalidRequest, yes), "{yes}");
+            assert!(tried(3, ErrorKind::Other("conflict".into()), yes), "{yes}");
+            assert!(!tried(4, ErrorKind::InvalidRequest, yes), "the budget is ours");
+            assert!(!tried(1, ErrorKind::Denied, yes), "no vendor said so");
+            assert!(!tried(1, ErrorKind::Unconfigured, yes), "no vendor said so");
+        }
+        for nothing in ["null", r#""""#, r#""perhaps""#, "1", "{}"] {
+            assert!(tried(1, ErrorKind::Overloaded, nothing), "{nothing}");
+            assert!(!tried(1, ErrorKind::InvalidRequest, nothing), "{nothing}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::MapAccess;
 
 use super::content::{Content, at_least_one};
+use crate::chat::take_out;
 use crate::config::CACHE_TTL;
 use crate::contract::{Message, Request, Role, Tool, ToolChoice};
 use crate::http::json::{
@@ -70,10 +71,17 @@ impl FromJson for ChatRequest {
             "extra" => extra: Object,
         });
         let place = at.field("messages");
-        let messages = messages.required(&place);
-        if messages.as_ref().is_some_and(Vec::is_empty) {
-            place.wrong::<()>("must not be empty");
-        }
+        let messages = messages.required(&place).and_then(|mut messages| {
+            if messages.is_empty() {
+                place.wrong::<()>("must not be empty");
+            }
+            let given = messages.len();
+            take_out(&mut messages);
+            if given != 0 && messages.is_empty() {
+                return place.wrong("must have more than tool calls that were cut off");
+            }
+            Some(messages)
+        });
         let small = |number: u64| u32::try_from(number).ok();
         Ok(messages.map(|messages| Self {
             provider: provider.optional(),
