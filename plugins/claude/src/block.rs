@@ -10,8 +10,12 @@ use arete_plugin::llm::{
     Event, OtherPart, Part, PartDelta, Text, TextDelta, Thinking, ThinkingDelta, ToolUse,
     ToolUseDelta,
 };
+use arete_plugin::surrogates::PairJoiner;
+use arete_plugin::tool_call::Arguments;
 use arete_plugin::vendor_error::{self, Broken};
 use serde_json::value::RawValue;
+
+use crate::blocks;
 
 /// A block that has started and not ended.
 pub(crate) struct OpenBlock {
@@ -19,6 +23,8 @@ pub(crate) struct OpenBlock {
     block: Block,
     /// Fields that only the vendor knows; for a block of another kind, the whole block.
     fields: Object<'static>,
+    /// The text, thoughts or arguments as they come.
+    pieces: PairJoiner,
     /// True if any delta told of the block. One that nobody heard of is told at its end.
     emitted: bool,
 }
@@ -50,7 +56,8 @@ impl OpenBlock {
                 (Block::Other { kind, input: String::new() }, None)
             }
         };
-        let open = Self { index, block, fields, emitted: event.is_some() };
+        let emitted = event.is_some();
+        let open = Self { index, block, fields, pieces: PairJoiner::default(), emitted };
         Ok((open, event))
     }
 
@@ -59,8 +66,11 @@ impl OpenBlock {
     }
 
     /// More text comes, which isn't empty. Absent if it isn't a block of text.
-    pub(crate) fn add_text(&mut self, more: String) -> Option<Event> {
+    pub(crate) fn add_text(&mut self, mut more: String) -> Option<Event> {
         let Block::Text { text, .. } = &mut self.block else { return None };
+        if let Some(lost) = self.pieces.end() {
+            more.insert_str(0, &lost);
+        }
         text.push_str(&more);
         self.emitted = true;
         Some(Event::Text(TextDelta { index: self.index, text: more }))
@@ -73,7 +83,7 @@ impl OpenBlock {
         let kind: String = delta.require_as("type", STRING)?;
         let event = match (&mut self.block, kind.as_str()) {
             (Block::Text { text, .. }, "text_delta") => {
-                let more: String = delta.require_as("text", STRING)?;
+                let more = delta.require_piece("text", &mut self.pieces)?;
                 text.push_str(&more);
                 is_not_empty(&more).then_some(Event::Text(TextDelta { index, text: more }))
             }
@@ -83,7 +93,7 @@ impl OpenBlock {
                 None
             }
             (Block::Thinking { text, .. }, "thinking_delta") => {
-                let more: String = delta.require_as("thinking", STRING)?;
+                let more = delta.require_piece("thinking", &mut self.pieces)?;
                 text.push_str(&more);
                 is_not_empty(&more).then_some(Event::Thinking(ThinkingDelta {
                     index,
@@ -101,7 +111,7 @@ impl OpenBlock {
                 }))
             }
             (Block::ToolUse { input, .. }, "input_json_delta") => {
-                let more: String = delta.require_as("partial_json", STRING)?;
+                let more = arguments(&mut delta, &mut self.pieces)?;
                 input.text.push_str(&more);
                 is_not_empty(&more).then_some(Event::ToolUse(ToolUseDelta {
                     index,
@@ -111,7 +121,7 @@ impl OpenBlock {
                 }))
             }
             (Block::Other { input, .. }, "input_json_delta") => {
-                input.push_str(&delta.require_as::<String>("partial_json", STRING)?);
+                input.push_str(&arguments(&mut delta, &mut self.pieces)?);
                 None
             }
             (Block::Other { kind: block, .. }, _) if is_own(block, &kind, &self.fields) => {
@@ -132,9 +142,43 @@ impl OpenBlock {
         Ok(event)
     }
 
-    /// It is whole. The event is what the deltas left untold.
-    pub(crate) fn end(self) -> Option<Event> {
-        let Self { index, block, mut fields, emitted } = self;
+    /// Returns true if it calls a tool.
+    pub(crate) fn is_call(&self) -> bool {
+        blocks::names_call(self.block.kind())
+    }
+
+    /// It is whole. The events are what the deltas left untold.
+    pub(crate) fn end(mut self) -> Vec<Event> {
+        let lost = self.pieces.end().and_then(|lost| self.add_lost(lost));
+        lost.into_iter().chain(self.untold()).collect()
+    }
+
+    /// What stands for half of a character of which the other half never came.
+    fn add_lost(&mut self, lost: String) -> Option<Event> {
+        let index = self.index;
+        self.emitted = true;
+        match &mut self.block {
+            Block::Text { text, .. } => {
+                text.push_str(&lost);
+                Some(Event::Text(TextDelta { index, text: lost }))
+            }
+            Block::Thinking { text, .. } => {
+                text.push_str(&lost);
+                Some(Event::Thinking(ThinkingDelta { index, text: lost, signature: None }))
+            }
+            Block::ToolUse { input, .. } => {
+                input.text.push_str(&lost);
+                Some(Event::ToolUse(ToolUseDelta { index, id: None, name: None, input: lost }))
+            }
+            Block::Other { input, .. } => {
+                input.push_str(&lost);
+                None
+            }
+        }
+    }
+
+    fn untold(self) -> Option<Event> {
+        let Self { index, block, mut fields, pieces: _, emitted } = self;
         let part = match block {
             Block::Text { text, citations } => {
                 if let Some(citations) = citations {
@@ -213,18 +257,23 @@ fn start_thinking(index: u32, fields: &mut Object) -> Result<(Block, Option<Even
 fn start_tool_use(index: u32, fields: &mut Object) -> Result<(Block, Option<Event>), Mismatch> {
     let id: String = fields.require_as("id", STRING)?;
     let name: String = fields.require_as("name", STRING)?;
-    let given = fields.take("input").map(|input| input.get().to_owned());
-    let given = given.filter(|input| Object::parse(input).is_ok_and(|input| !input.is_empty()));
-    let first = ToolUseDelta {
-        index,
-        id: Some(id.clone()),
-        name: Some(name.clone()),
-        input: String::new(),
+    let (given, text) = match Arguments::read(fields.take("input").as_deref()) {
+        Arguments::Object(input) => (Some(input), String::new()),
+        Arguments::Broken(text) => (None, text),
     };
-    Ok((
-        Block::ToolUse { id, name, input: Input { given, text: String::new() } },
-        Some(Event::ToolUse(first)),
-    ))
+    let given = given.filter(|input| Object::parse(input).is_ok_and(|input| !input.is_empty()));
+    let first =
+        ToolUseDelta { index, id: Some(id.clone()), name: Some(name.clone()), input: text.clone() };
+    Ok((Block::ToolUse { id, name, input: Input { given, text } }, Some(Event::ToolUse(first))))
+}
+
+/// A piece of arguments; or all of them, from servers that give the object itself.
+fn arguments(delta: &mut Object, pieces: &mut PairJoiner) -> Result<String, Mismatch> {
+    const KEY: &str = "partial_json";
+    match delta.get(KEY).filter(|input| input.get().starts_with('{')) {
+        Some(object) => Ok(object.get().to_owned()),
+        None => delta.require_piece(KEY, pieces),
+    }
 }
 
 /// Vendors send empty pieces to mark a start; there is nothing in them to pass on.
@@ -248,7 +297,7 @@ fn is_own(block: &str, delta: &str, fields: &Object) -> bool {
 /// Adds as all known deltas do: a string goes to the end of the field of the same name, anything
 /// else takes its place.
 fn grow(fields: &mut Object<'static>, delta: Object) {
-    let string = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
+    let string = |value: &RawValue| json::string(value);
     for (key, value) in delta.into_owned() {
         let longer = match (fields.get(&key).and_then(string), string(&value)) {
             (Some(text), Some(more)) => json::raw(&(text + &more)),

@@ -7,16 +7,18 @@
 use std::borrow::Cow;
 
 use arete_plugin::body::{JsonOut, ObjectWriter};
-use arete_plugin::json::{self, Mismatch, OBJECT, Object, STRING};
+use arete_plugin::json::{self, Mismatch, Object, STRING};
 use arete_plugin::llm::{
     Image, ImageData, ImageSource, OtherPart, Part, ResultPart, Text, Thinking, ToolResult, ToolUse,
 };
+use arete_plugin::tool_call::{self, Arguments};
 
 /// A block of an answer as a part.
 ///
 /// `tool_result` isn't among the blocks that are taken apart: it is what the caller says, and no
-/// answer holds one.
-pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
+/// answer holds one. A call is kept as it came if `may_be_cut` says that the answer may have ended in
+/// it.
+pub(crate) fn read(block: &str, may_be_cut: bool) -> Result<Part, Mismatch> {
     let mut fields = Object::parse(block)?;
     let kind = fields.require_text("type")?;
     Ok(match &*kind {
@@ -29,15 +31,38 @@ pub(crate) fn read(block: &str) -> Result<Part, Mismatch> {
             signature: fields.read("signature", STRING)?,
             extra: fields.into_extra(),
         }),
-        "tool_use" => Part::ToolUse(ToolUse {
-            id: fields.require_text("id")?.into_owned(),
-            name: fields.require_text("name")?.into_owned(),
-            input: input(&mut fields)?,
-            extra: fields.into_extra(),
-        }),
+        "tool_use" => tool_use(fields, may_be_cut)?,
         "image" => image(fields).map_or_else(|| other("image", block), Part::Image),
         kind => other(kind, block),
     })
+}
+
+/// Returns true if a part calls a tool, one of the vendor's included.
+pub(crate) fn is_call(part: &Part) -> bool {
+    match part {
+        Part::ToolUse(_) => true,
+        Part::Other(other) => names_call(&other.kind),
+        _ => false,
+    }
+}
+
+/// Returns true if blocks of this type call a tool.
+pub(crate) fn names_call(kind: &str) -> bool {
+    kind.ends_with("tool_use")
+}
+
+/// Returns true if a part says nothing. The vendor gives such blocks in answers and refuses them in
+/// requests.
+pub(crate) fn is_blank(part: &Part) -> bool {
+    match part {
+        Part::Text(text) => is_blank_text(text),
+        Part::Thinking(thinking) => thinking.text.is_empty() && thinking.signature.is_none(),
+        Part::Image(_) | Part::ToolUse(_) | Part::ToolResult(_) | Part::Other(_) => false,
+    }
+}
+
+pub(crate) fn is_blank_text(text: &Text) -> bool {
+    text.text.trim().is_empty()
 }
 
 /// A part of a message as a block.
@@ -111,7 +136,10 @@ fn write_result_content(content: &[ResultPart]) -> Result<JsonOut<'_>, Mismatch>
         return Ok(text);
     }
 
-    let blocks = content.iter().enumerate().map(|(index, part)| {
+    let is_blank =
+        |part: &ResultPart| matches!(part, ResultPart::Text(text) if is_blank_text(text));
+    let said = content.iter().enumerate().filter(|(_, part)| !is_blank(part));
+    let blocks = said.map(|(index, part)| {
         let block = match part {
             ResultPart::Text(text) => write_text(text),
             ResultPart::Image(image) => write_image(image),
@@ -140,10 +168,18 @@ fn other(kind: &str, block: &str) -> Part {
     Part::Other(OtherPart { kind: kind.to_owned(), json: block.to_owned() })
 }
 
-fn input(fields: &mut Object) -> Result<String, Mismatch> {
-    let input = fields.require("input", OBJECT)?;
-    let input = json::object(input.get()).map_err(|mismatch| mismatch.within("input"))?;
-    Ok(input.get().to_owned())
+fn tool_use(mut fields: Object, may_be_cut: bool) -> Result<Part, Mismatch> {
+    let id = fields.require_text("id")?.into_owned();
+    let name = fields.require_text("name")?.into_owned();
+    let arguments = Arguments::read(fields.take("input").as_deref());
+    let extra = fields.into_extra();
+    match arguments {
+        Arguments::Object(input) => Ok(Part::ToolUse(ToolUse { id, name, input, extra })),
+        Arguments::Broken(text) if may_be_cut => {
+            Ok(tool_call::incomplete(&id, &name, &text, extra.as_deref()))
+        }
+        Arguments::Broken(_) => Err(Mismatch::new("input", "should be an object, but isn't")),
+    }
 }
 
 /// Absent when there is more to its source than the contract can say, such as a file's id.
@@ -168,7 +204,7 @@ mod tests {
 
     #[track_caller]
     fn check_there_and_back(block: &str) -> Part {
-        let part = read(block).unwrap();
+        let part = read(block, false).unwrap();
         assert_eq!(write(&part).unwrap().text(), block);
         part
     }
@@ -212,10 +248,30 @@ mod tests {
             ),
             (
                 r#"{"type":"tool_use","id":"a","name":"b","input":"c"}"#,
-                "`input` should be an object, but is a string",
+                "`input` should be an object, but isn't",
             ),
         ] {
-            assert_eq!(read(block).unwrap_err().to_string(), says);
+            assert_eq!(read(block, false).unwrap_err().to_string(), says);
         }
+    }
+
+    #[test]
+    fn arguments_are_taken_as_an_object_or_as_its_text() {
+        let input = |input: &str, may_be_cut| {
+            read(&format!(r#"{{"type":"tool_use","id":"a","name":"b"{input}}}"#), may_be_cut)
+        };
+        for (given, kept) in [
+            (r#","input":{"a":1.10}"#, r#"{"a":1.10}"#),
+            (r#","input":"{\"a\":1.10}""#, r#"{"a":1.10}"#),
+            (r#","input":"""#, "{}"),
+            (r#","input":null"#, "{}"),
+            ("", "{}"),
+        ] {
+            let part = input(given, false).unwrap();
+            assert!(matches!(&part, Part::ToolUse(call) if call.input == kept), "{part:?}");
+        }
+        let cut = input(r#","input":"{\"a\"""#, true).unwrap();
+        let Part::Other(cut) = cut else { panic!("{cut:?}") };
+        assert_eq!(cut.json, r#"{"id":"a","name":"b","input":"{\"a\""}"#);
     }
 }

@@ -2,10 +2,10 @@
 //! an answer that isn't what the vendor's API promises.
 
 use arete_plugin::http::Header;
-use arete_plugin::json::Object;
+use arete_plugin::json::{self, Object};
 use arete_plugin::llm::{ErrorKind, ProviderError};
 use arete_plugin::vendor_error::{
-    self, add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
+    add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
 };
 
 /// An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here:
@@ -31,9 +31,19 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
 /// An error told after the vendor had begun to answer. It has no status: the one of the answer was
 /// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
+    without_status(body, ErrorKind::VendorFailed)
+}
+
+/// An error told in place of a stream, with status 200. Where its words don't say of which kind it
+/// is, another attempt would only hear them again.
+pub(crate) fn unframed(body: Object) -> ProviderError {
+    without_status(body, ErrorKind::BadResponse)
+}
+
+fn without_status(body: Object, unknown: ErrorKind) -> ProviderError {
     let vendor = VendorError::read(body);
     ProviderError {
-        kind: vendor.code.as_deref().and_then(kind_of_code).unwrap_or(ErrorKind::VendorFailed),
+        kind: vendor.code.as_deref().and_then(kind_of_code).unwrap_or(unknown),
         message: vendor
             .message
             .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
@@ -46,16 +56,13 @@ pub(crate) fn in_band(body: Object) -> ProviderError {
     }
 }
 
-/// An answer with status 200 to a request for a stream that isn't one.
-pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
-    match Object::parse(body) {
-        Ok(body) if is_error(&body) => in_band(body),
-        _ => vendor_error::not_a_stream(content_type),
-    }
+/// Returns true if this tells an error, as the body of an answer: in the vendor's way, or in that of
+/// a gateway before it, which leaves the type out.
+pub(crate) fn is_error(body: &Object) -> bool {
+    is_marked(body) || body.get("error").is_some_and(|error| error.get() != "null")
 }
 
-/// Returns true if this is the vendor's way to tell an error, wherever it stands.
-pub(crate) fn is_error(body: &Object) -> bool {
+fn is_marked(body: &Object) -> bool {
     body.get("type").is_some_and(|kind| kind.get() == r#""error""#)
 }
 
@@ -72,7 +79,7 @@ struct VendorError {
 impl VendorError {
     fn read(body: Object) -> Self {
         let mut body = body.into_owned();
-        if is_error(&body) {
+        if is_marked(&body) {
             body.take("type");
         }
         let request_id = string(&mut body, "request_id").map(|id| word(&id));
@@ -84,7 +91,7 @@ impl VendorError {
             .unwrap_or_default()
             .into_owned();
         let code = string(&mut inner, "type").map(|code| word(&code));
-        let plain = error.and_then(|error| serde_json::from_str::<String>(error.get()).ok());
+        let plain = error.as_deref().and_then(json::string);
         let message =
             string(&mut inner, "message").or(plain).or_else(|| string(&mut body, "message"));
 

@@ -1,13 +1,13 @@
 //! What this provider makes, compared with the files in `tests/golden/claude`.
 
+use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
 use arete_plugin::json::{LIST, Object};
 use arete_plugin::llm::{Completion, Message, ProviderError, Request, Role};
-use arete_plugin::vendor_call::EventStream;
 
 use crate::stream::Stream;
-use crate::{answer, errors, request};
+use crate::{DIALECT, answer, errors, request};
 
 struct Claude;
 
@@ -22,8 +22,8 @@ impl Subject for Claude {
         answer::read(body, native)
     }
 
-    fn stream(native: bool) -> Box<dyn EventStream> {
-        Box::new(Stream::new(native))
+    fn stream(native: bool) -> DeltaReader {
+        DeltaReader::new(Stream::new(), native.then_some(DIALECT))
     }
 
     fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
@@ -51,7 +51,12 @@ fn what_an_answer_held_can_be_sent_back() {
         let came =
             Object::parse(&case.text).unwrap().require("content", LIST).unwrap().into_owned();
         let sent: serde_json::Value = serde_json::from_str(sent.get()).unwrap();
-        let came: serde_json::Value = serde_json::from_str(came.get()).unwrap();
+        let mut came: serde_json::Value = serde_json::from_str(came.get()).unwrap();
+        // The vendor gives empty texts and refuses them.
+        came.as_array_mut().unwrap().retain(|block| block["text"] != "");
+        if came == serde_json::json!([]) {
+            continue;
+        }
         let sent = if sent.is_string() {
             serde_json::json!([{"type": "text", "text": sent}])
         } else {

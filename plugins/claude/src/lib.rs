@@ -30,6 +30,7 @@ mod settings;
 mod stream;
 mod usage;
 
+use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::http::Header;
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
@@ -80,8 +81,8 @@ impl Guest for Claude {
     }
 
     fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
-        let native = request::native(&request).is_some();
-        ask(&request, true)?.stream(Stream::new(native), errors::not_a_stream)
+        let dialect = request::native(&request).map(|_| DIALECT);
+        ask(&request, true)?.stream(DeltaReader::new(Stream::new(), dialect), answer::unframed)
     }
 }
 

@@ -62,7 +62,8 @@ fn fields(request: &Request, stream: bool) -> Result<ObjectWriter<'_>, Mismatch>
     Ok(body)
 }
 
-/// All system messages, wherever they stand: the vendor keeps them apart.
+/// All system messages, wherever they stand: the vendor keeps them apart. It refuses texts that say
+/// nothing.
 fn system(messages: &[Message]) -> Result<Option<JsonOut<'_>>, Mismatch> {
     let mut texts = Vec::new();
     let mut blocks = Vec::new();
@@ -81,8 +82,11 @@ fn system(messages: &[Message]) -> Result<Option<JsonOut<'_>>, Mismatch> {
                     "is in a system message and should be text, which is all the vendor takes there",
                 ));
             };
-            texts.push(text);
-            blocks.push(blocks::write_text(text).map_err(|mismatch| mismatch.within(here()))?);
+            let block = blocks::write_text(text).map_err(|mismatch| mismatch.within(here()))?;
+            if !blocks::is_blank_text(text) {
+                texts.push(text);
+                blocks.push(block);
+            }
         }
     }
     Ok(blocks::plain_text(texts.into_iter().map(Some)).or_else(|| list(blocks)))
@@ -90,28 +94,39 @@ fn system(messages: &[Message]) -> Result<Option<JsonOut<'_>>, Mismatch> {
 
 fn messages(messages: &[Message]) -> Result<Vec<JsonOut<'_>>, Mismatch> {
     let rest = messages.iter().enumerate().filter(|(_, message)| message.role != Role::System);
-    rest.map(|(index, message)| {
+    rest.filter_map(|(index, message)| {
         self::message(message)
             .map_err(|mismatch| mismatch.within(format_args!("messages[{index}]")))
+            .transpose()
     })
     .collect()
 }
 
-fn message(message: &Message) -> Result<JsonOut<'_>, Mismatch> {
-    let texts = message.content.iter().map(|part| match part {
+/// A message, without the blocks that say nothing, which the vendor refuses although it gives some
+/// itself. Nothing is left of an answer that had no others. Whoever else says nothing hears of it
+/// from the vendor.
+fn message(message: &Message) -> Result<Option<JsonOut<'_>>, Mismatch> {
+    let says_nothing = message.content.iter().all(blocks::is_blank);
+    if says_nothing && message.role == Role::Assistant {
+        return Ok(None);
+    }
+    let said = || {
+        let parts = message.content.iter().enumerate();
+        parts.filter(|(_, part)| says_nothing || !blocks::is_blank(part))
+    };
+    let texts = said().map(|(_, part)| match part {
         Part::Text(text) => Some(text),
         _ => None,
     });
     let content = match blocks::plain_text(texts) {
         Some(text) => text,
-        None => {
-            JsonOut::List(message.content.iter().enumerate().map(block).collect::<Result<_, _>>()?)
-        }
+        None => JsonOut::List(said().map(block).collect::<Result<_, _>>()?),
     };
     ObjectWriter::default()
         .with("role", JsonOut::Text(role(&message.role)))
         .with("content", content)
         .with_extra(message.extra.as_deref())
+        .map(Some)
 }
 
 fn block((place, part): (usize, &Part)) -> Result<JsonOut<'_>, Mismatch> {

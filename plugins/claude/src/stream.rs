@@ -2,15 +2,16 @@
 //!
 //! One block is open at a time and indices only rise; that is the order the vendor promises and the
 //! contract needs. What would be guesswork to repair (an event lost on the way, a block without an
-//! end) is an error: half an answer that looks whole is worse than none.
+//! end) is an error: half an answer that looks whole is worse than none. Only the mark of the end may
+//! be missing, if the body ends as it should after the reason to stop.
 
 use std::borrow::Cow;
 use std::mem;
 
+use arete_plugin::event_stream::EventStream;
 use arete_plugin::http::SseEvent;
-use arete_plugin::json::{COUNT, Mismatch, OBJECT, Object, STRING};
-use arete_plugin::llm::{Delta, Event, Finish, FinishReason, OtherPart, ProviderError, Start};
-use arete_plugin::vendor_call::{self, EventStream};
+use arete_plugin::json::{self, COUNT, Mismatch, OBJECT, Object, STRING};
+use arete_plugin::llm::{Event, Finish, FinishReason, OtherPart, ProviderError, Start};
 use arete_plugin::vendor_error::{self, Broken};
 use serde::Deserialize;
 
@@ -21,13 +22,13 @@ use crate::usage::Counts;
 
 /// A streamed answer, fed one server-sent event at a time.
 pub(crate) struct Stream {
-    /// True if the caller wants the vendor's own events too.
-    native: bool,
     started: bool,
     finished: bool,
     open: Option<OpenBlock>,
     /// The lowest index that the next block may have.
     next_index: u32,
+    /// True if a tool was called.
+    called: bool,
     counts: Counts,
     stop_reason: Option<FinishReason>,
     /// What the end of the answer says beyond the contract.
@@ -35,13 +36,13 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(native: bool) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            native,
             started: false,
             finished: false,
             open: None,
             next_index: 0,
+            called: false,
             counts: Counts::default(),
             stop_reason: None,
             extra: Object::default(),
@@ -50,42 +51,36 @@ impl Stream {
 }
 
 impl EventStream for Stream {
-    /// Takes one event. It may tell nothing (a `ping`), one thing or several. After the end,
-    /// nothing tells anything.
     fn take(
         &mut self,
         SseEvent { name, data, .. }: &SseEvent,
-    ) -> Result<Vec<Delta>, ProviderError> {
-        if self.finished {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<Event>, ProviderError> {
         if let Some(event) = self.more_text(data) {
-            return Ok(vec![Delta {
-                event,
-                native: self.native.then(|| answer::native_body(data)),
-            }]);
+            return Ok(vec![event]);
         }
         let (kind, event) = parse(name, data)?;
         if kind == "error" {
             return Err(errors::in_band(event));
         }
         let told = self.step(&kind, event, data);
-        let mut events = told.map_err(|Broken(why)| {
-            Broken(format!("in the event `{}`, {why}", vendor_error::word(&kind)))
-        })?;
-        if self.native && events.is_empty() {
-            events.push(Event::Other(OtherPart { kind, json: data.to_owned() }));
-        }
-        Ok(vendor_call::deltas(events, self.native.then(|| answer::native_body(data))))
+        told.map_err(|Broken(why)| {
+            Broken(format!("in the event `{}`, {why}", vendor_error::word(&kind))).into()
+        })
+    }
+
+    fn kind(&self, SseEvent { name, data, .. }: &SseEvent) -> String {
+        parse(name, data).map_or_else(|_| name.clone(), |(kind, _)| kind)
     }
 
     fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// Only the vendor's own mark ends an answer, and it ends the reading too.
-    fn end(&self) -> ProviderError {
-        vendor_error::closed_early()
+    fn end(&mut self) -> Result<Vec<Event>, ProviderError> {
+        if self.open.is_some() || self.stop_reason.is_none() {
+            return Err(vendor_error::closed_early());
+        }
+        Ok(self.message_stop()?)
     }
 }
 
@@ -142,7 +137,7 @@ impl Stream {
         }
         self.started = true;
         self.stop_reason(&mut message).map_err(|mismatch| mismatch.within("message"))?;
-        let usage = self.usage(&mut message).map_err(|mismatch| mismatch.within("message"))?;
+        let usage = self.usage(&mut message);
         let start = Event::Start(Start { id, model, extra: message.into_extra() });
         Ok([start].into_iter().chain(usage).collect())
     }
@@ -164,6 +159,7 @@ impl Stream {
         let (block, told) =
             OpenBlock::start(index, &block).map_err(|mismatch| mismatch.within("content_block"))?;
         self.next_index = index.saturating_add(1);
+        self.called |= block.is_call();
         self.open = Some(block);
         Ok(told.into_iter().collect())
     }
@@ -181,7 +177,7 @@ impl Stream {
     fn block_stop(&mut self, mut event: Object) -> Result<Vec<Event>, Broken> {
         let index: u32 = event.require_as("index", COUNT)?;
         match self.open.take_if(|block| block.index() == index) {
-            Some(block) => Ok(block.end().into_iter().collect()),
+            Some(block) => Ok(block.end()),
             None => Err(Broken(format!("block {index} isn't open"))),
         }
     }
@@ -194,7 +190,7 @@ impl Stream {
             self.stop_reason(&mut delta).map_err(|mismatch| mismatch.within("delta"))?;
             self.say(delta);
         }
-        let usage = self.usage(&mut event)?;
+        let usage = self.usage(&mut event);
         self.say(event);
         Ok(usage.into_iter().collect())
     }
@@ -206,6 +202,9 @@ impl Stream {
         let Some(reason) = self.stop_reason.take() else {
             return Err(Broken("the answer ends without a `stop_reason`".into()));
         };
+        if reason == FinishReason::ToolUse && !self.called {
+            return Err(Broken(format!("`content` {}", answer::NO_CALL)));
+        }
         self.finished = true;
         let extra = mem::take(&mut self.extra).into_extra();
         Ok(vec![Event::Finish(Finish { reason, extra })])
@@ -218,10 +217,9 @@ impl Stream {
         Ok(())
     }
 
-    fn usage(&mut self, said: &mut Object) -> Result<Option<Event>, Mismatch> {
-        let Some(usage) = said.take("usage") else { return Ok(None) };
-        let counted = self.counts.set(usage.get()).and_then(|()| self.counts.usage());
-        counted.map(|usage| Some(Event::Usage(usage))).map_err(|mismatch| mismatch.within("usage"))
+    fn usage(&mut self, said: &mut Object) -> Option<Event> {
+        self.counts.set(&said.take("usage")?);
+        Some(Event::Usage(self.counts.usage()))
     }
 
     fn say(&mut self, said: Object) {
@@ -260,7 +258,7 @@ fn parse<'a>(name: &str, data: &'a str) -> Result<(String, Object<'a>), Broken> 
         Broken(format!("in the event `{}`, {mismatch}", vendor_error::word(name)))
     };
     let event = Object::parse(data).map_err(named)?;
-    let kind = event.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
+    let kind = event.get("type").and_then(json::string);
     Ok((kind.unwrap_or_else(|| name.to_owned()), event))
 }
 

@@ -1,7 +1,7 @@
 //! What an answer cost: the vendor's counts, of which a stream may tell some early and all of them
 //! again later.
 
-use arete_plugin::json::{self, COUNT, Mismatch, Object};
+use arete_plugin::json::{self, Object};
 use arete_plugin::llm::Usage;
 use serde_json::value::RawValue;
 
@@ -14,58 +14,57 @@ use serde_json::value::RawValue;
 pub(crate) struct Counts(Object<'static>);
 
 impl Counts {
-    /// Takes in one `usage` object of the vendor.
-    pub(crate) fn set(&mut self, usage: &str) -> Result<(), Mismatch> {
-        for (key, value) in Object::parse(usage)?.into_owned() {
+    /// Takes in one `usage` object of the vendor. What isn't one says nothing.
+    pub(crate) fn set(&mut self, usage: &RawValue) {
+        for (key, value) in Object::parse(usage.get()).unwrap_or_default().into_owned() {
             if value.get() != "null" {
                 self.0.set(&key, value);
             }
         }
-        Ok(())
     }
 
     /// The sums of the latest.
-    pub(crate) fn usage(&self) -> Result<Usage, Mismatch> {
+    pub(crate) fn usage(&self) -> Usage {
         sums(self.0.clone())
     }
 }
 
 /// The counts of an answer that tells them once, or not at all.
-pub(crate) fn whole(usage: Option<&RawValue>) -> Result<Usage, Mismatch> {
-    sums(usage.map(|usage| Object::parse(usage.get())).transpose()?.unwrap_or_default())
+pub(crate) fn whole(usage: Option<&RawValue>) -> Usage {
+    sums(usage.and_then(|usage| Object::parse(usage.get()).ok()).unwrap_or_default())
 }
 
 /// As the contract counts: the vendor's `input_tokens` leave out what went through its prompt
 /// cache.
-fn sums(mut counts: Object) -> Result<Usage, Mismatch> {
-    let uncached: Option<u32> = counts.read("input_tokens", COUNT)?;
-    let cache_write_tokens = counts.read("cache_creation_input_tokens", COUNT)?;
-    let cache_read_tokens = counts.read("cache_read_input_tokens", COUNT)?;
-    let output_tokens = counts.read("output_tokens", COUNT)?;
-    let reasoning_tokens = reasoning(&mut counts)?;
+fn sums(mut counts: Object) -> Usage {
+    let uncached = counts.take_count("input_tokens");
+    let cache_write_tokens = counts.take_count("cache_creation_input_tokens");
+    let cache_read_tokens = counts.take_count("cache_read_input_tokens");
+    let output_tokens = counts.take_count("output_tokens");
+    let reasoning_tokens = reasoning(&mut counts);
 
     let cached = [cache_write_tokens, cache_read_tokens].into_iter().flatten();
     let input_tokens = uncached.map(|uncached| cached.fold(uncached, u32::saturating_add));
     let extra = counts.into_extra();
-    Ok(Usage {
+    Usage {
         input_tokens,
         output_tokens,
         cache_read_tokens,
         cache_write_tokens,
         reasoning_tokens,
         extra,
-    })
+    }
 }
 
-fn reasoning(counts: &mut Object) -> Result<Option<u32>, Mismatch> {
-    let within = |mismatch: Mismatch| mismatch.within("output_tokens_details");
-    let Some(details) = counts.take("output_tokens_details") else { return Ok(None) };
-    let mut details = Object::parse(details.get()).map_err(within)?;
-    let thinking = details.read("thinking_tokens", COUNT).map_err(within)?;
+fn reasoning(counts: &mut Object) -> Option<u32> {
+    const DETAILS: &str = "output_tokens_details";
+    let mut details = Object::parse(counts.get(DETAILS)?.get()).ok()?.into_owned();
+    let thinking = details.take_count("thinking_tokens");
+    counts.take(DETAILS);
     if !details.is_empty() {
-        counts.set("output_tokens_details", json::raw(&details));
+        counts.set(DETAILS, json::raw(&details));
     }
-    Ok(thinking)
+    thinking
 }
 
 #[cfg(test)]
@@ -74,8 +73,8 @@ mod tests {
 
     fn counts(usages: &[&str]) -> Usage {
         let mut counts = Counts::default();
-        usages.iter().for_each(|usage| counts.set(usage).unwrap());
-        counts.usage().unwrap()
+        usages.iter().for_each(|usage| counts.set(json::value(usage).unwrap()));
+        counts.usage()
     }
 
     #[test]
@@ -107,12 +106,21 @@ mod tests {
         let usage =
             counts(&[r#"{"input_tokens":4294967295,"cache_read_input_tokens":4294967295}"#]);
         assert_eq!(usage.input_tokens, Some(u32::MAX));
-        let mut counts = Counts::default();
-        counts.set(r#"{"input_tokens":4294967296}"#).unwrap();
-        let says = counts.usage().unwrap_err().to_string();
-        assert_eq!(
-            says,
-            "`input_tokens` should be a whole number below 2^32, but is another number"
-        );
+    }
+
+    #[test]
+    fn what_is_no_count_never_costs_the_answer() {
+        let usage = counts(&[
+            r#"{"input_tokens":125.6,"output_tokens":-1,"cache_read_input_tokens":"7","output_tokens_details":{"thinking_tokens":1.5}}"#,
+            "7",
+        ]);
+        assert_eq!((usage.input_tokens, usage.output_tokens), (Some(126), None));
+        assert_eq!((usage.cache_read_tokens, usage.reasoning_tokens), (None, Some(2)));
+        let rest = r#"{"output_tokens":-1,"cache_read_input_tokens":"7"}"#;
+        assert_eq!(usage.extra.as_deref(), Some(rest));
+        assert_eq!(counts(&[r#"{"input_tokens":4294967296}"#]).input_tokens, None);
+        let strange = r#"{"output_tokens_details":[1]}"#;
+        assert_eq!(counts(&[strange]).extra.as_deref(), Some(strange));
+        assert_eq!(whole(json::value("[]").ok()), whole(None));
     }
 }

@@ -1,7 +1,7 @@
 //! The vendor's whole answer as a completion. What an answer says of itself beside its message is
 //! read here for streams too.
 
-use arete_plugin::json::{self, LIST, Mismatch, OBJECT, Object, STRING};
+use arete_plugin::json::{self, LIST, Mismatch, OBJECT, Object, Raw, STRING};
 use arete_plugin::llm::{
     Completion, ErrorKind, FinishReason, NativeBody, OtherPart, Part, ProviderError, Thinking,
     Usage,
@@ -9,13 +9,16 @@ use arete_plugin::llm::{
 use arete_plugin::vendor_error::{self, Broken, string};
 use serde_json::value::RawValue;
 
+use crate::calls::Call;
 use crate::merge::is_nothing;
 use crate::{DIALECT, blocks, calls, errors, usage};
 
-/// Fields of a message that are part of what the model said: its sources, sounds and pictures, what
-/// it has to be shown of its own thoughts, and the call of the only function there was in 2023.
-pub(crate) const OWN: [&str; 5] =
-    ["annotations", "audio", "images", "reasoning_details", "function_call"];
+/// Fields of a message that are part of what the model said: its sources, sounds and pictures, and
+/// what it has to be shown of its own thoughts.
+pub(crate) const OWN: [&str; 4] = ["annotations", "audio", "images", "reasoning_details"];
+
+/// The promise that an answer breaks which waits for a tool that it doesn't call.
+pub(crate) const NO_CALL: &str = "the answer says that it calls a tool, but has no call";
 
 /// The body of an answer with status 200. `asked` is the model that was asked for; `native` tells
 /// whether the caller wants the body as it is, too.
@@ -26,6 +29,15 @@ pub(crate) fn read(body: &str, asked: &str, native: bool) -> Result<Completion, 
     }
     let completion = completion(answer, asked)?;
     Ok(Completion { native: native.then(|| native_body(body)), ..completion })
+}
+
+/// The body of an answer with status 200 that should have been a stream: an error, a whole answer,
+/// or neither.
+pub(crate) fn unframed(body: &str, asked: &str) -> Option<Result<Completion, ProviderError>> {
+    match errors::in_place_of_stream(body) {
+        Some(error) => Some(Err(error)),
+        None => read(body, asked, false).ok().map(Ok),
+    }
 }
 
 /// Takes what an answer or a piece of one says of itself: its id, and its model where the server
@@ -50,11 +62,10 @@ pub(crate) fn take_usage(answer: &mut Object) -> Option<Usage> {
 }
 
 /// Takes the thoughts, which have two names. Servers that use both say the same in both.
-pub(crate) fn take_thoughts(message: &mut Object) -> Option<String> {
-    let mut text = |key| -> Option<String> {
-        let text = serde_json::from_str(message.get(key)?.get()).ok()?;
-        message.take(key);
-        Some(text).filter(|text: &String| !text.is_empty())
+pub(crate) fn take_thoughts<'a>(message: &mut Object<'a>) -> Option<Raw<'a>> {
+    let mut text = |key| -> Option<Raw<'a>> {
+        message.get(key).filter(|value| value.get().starts_with('"'))?;
+        message.take(key).filter(|text| !is_nothing(text.get()))
     };
     let (long, short) = (text("reasoning_content"), text("reasoning"));
     long.or(short)
@@ -121,16 +132,23 @@ fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderErr
 
     let message = choice.require("message", OBJECT).map_err(within)?;
     let message = Object::parse(message.get()).and_then(|message| self::message(message, &id));
-    let Message { parts, declined, rest } =
+    let Message { mut parts, mut calls, own, declined, rest } =
         message.map_err(|mismatch| within(mismatch.within("message")))?;
     let ending = Ending {
         word: choice.read("finish_reason", STRING).map_err(within)?,
         at_stop_sequence: stopped_by_text(choice.get("stop_reason")),
-        calls: parts.iter().any(is_call),
+        calls: !calls.is_empty(),
         declined,
     };
     let missing = || Broken("`choices[0].finish_reason` should be a string, but is missing".into());
     let finish_reason = ending.reason()?.ok_or_else(missing)?;
+    if finish_reason == FinishReason::ToolUse && calls.is_empty() {
+        // Some gateways give text and calls as two choices.
+        let others = choices.iter().skip(1).filter_map(|other| calls_of(other, &id));
+        calls = others.into_iter().next().ok_or_else(|| Broken(NO_CALL.into()))?;
+    }
+    parts.extend(calls::parts(calls, &finish_reason));
+    parts.extend(own);
 
     let usage = take_usage(&mut choice);
     let usage = take_usage(&mut answer).or(usage).unwrap_or_else(|| usage::read("{}"));
@@ -150,7 +168,11 @@ fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderErr
 
 /// A message taken apart.
 struct Message<'a> {
+    /// What it says.
     parts: Vec<Part>,
+    calls: Vec<Call>,
+    /// Blocks made of its fields.
+    own: Vec<Part>,
     declined: bool,
     /// What else the server says of it.
     rest: Object<'a>,
@@ -159,7 +181,7 @@ struct Message<'a> {
 fn message<'a>(mut message: Object<'a>, answer_id: &str) -> Result<Message<'a>, Mismatch> {
     message.take("role");
     let mut parts = Vec::new();
-    if let Some(text) = take_thoughts(&mut message) {
+    if let Some(text) = take_thoughts(&mut message).as_deref().and_then(json::string) {
         parts.push(Part::Thinking(Thinking { text, signature: None, extra: None }));
     }
     if let Some(content) = message.take("content") {
@@ -169,13 +191,31 @@ fn message<'a>(mut message: Object<'a>, answer_id: &str) -> Result<Message<'a>, 
     let refusal = refusal.filter(|refusal| !refusal.is_empty());
     let declined = refusal.is_some();
     parts.extend(refusal.map(blocks::text_part));
-    if let Some(calls) = message.take("tool_calls") {
-        parts.extend(
-            calls::read(&calls, answer_id).map_err(|mismatch| mismatch.within("tool_calls"))?,
-        );
+    let calls = take_calls(&mut message, answer_id)?;
+    let own = take_own(&mut message);
+    Ok(Message { parts, calls, own, declined, rest: message })
+}
+
+fn take_calls(message: &mut Object, answer_id: &str) -> Result<Vec<Call>, Mismatch> {
+    let calls = message.take("tool_calls").map(|calls| {
+        calls::read(&calls, answer_id).map_err(|mismatch| mismatch.within("tool_calls"))
+    });
+    let mut calls = calls.transpose()?.unwrap_or_default();
+    // Servers that have both names say the same in both.
+    if let Some(function) = message.take("function_call")
+        && calls.is_empty()
+    {
+        let call = Call::start(0, 0, answer_id, calls::of_function(function));
+        calls.push(call.map_err(|mismatch| mismatch.within("function_call"))?.0);
     }
-    parts.extend(take_own(&mut message));
-    Ok(Message { parts, declined, rest: message })
+    Ok(calls)
+}
+
+/// The calls of another choice than the first, if it has any.
+fn calls_of(choice: &RawValue, answer_id: &str) -> Option<Vec<Call>> {
+    let message = Object::parse(choice.get()).ok()?.take("message")?;
+    let calls = take_calls(&mut Object::parse(message.get()).ok()?, answer_id).ok()?;
+    (!calls.is_empty()).then_some(calls)
 }
 
 /// Takes the fields of a message that are part of what the model said, as blocks: sent back, they
@@ -199,15 +239,6 @@ pub(crate) fn add_extra<'a>(extra: &mut Object<'a>, fields: Object<'a>) {
         if !is_nothing(value.get()) {
             extra.set(&key, value);
         }
-    }
-}
-
-/// Returns true if a tool is called.
-pub(crate) fn is_call(part: &Part) -> bool {
-    match part {
-        Part::ToolUse(_) => true,
-        Part::Other(other) => other.kind == calls::KIND,
-        _ => false,
     }
 }
 

@@ -10,8 +10,11 @@ use serde_json::value::RawValue;
 
 /// The content of an answer or of a piece of one. `null` is no content; an empty text is no piece.
 pub(crate) fn read(content: &RawValue) -> Result<Vec<Part>, Mismatch> {
-    if let Ok(text) = serde_json::from_str::<Option<String>>(content.get()) {
-        return Ok(text.filter(|text| !text.is_empty()).map(text_part).into_iter().collect());
+    if content.get() == "null" {
+        return Ok(Vec::new());
+    }
+    if let Some(text) = json::string(content) {
+        return Ok(Some(text).filter(|text| !text.is_empty()).map(text_part).into_iter().collect());
     }
     let Ok(blocks) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
         return Err(Mismatch::new("", "should be a string or a list, but is neither"));
@@ -22,6 +25,11 @@ pub(crate) fn read(content: &RawValue) -> Result<Vec<Part>, Mismatch> {
             read_block(block.get()).map_err(|mismatch| mismatch.within(format_args!("[{place}]")))
         })
         .collect()
+}
+
+/// Returns true if a text says nothing.
+pub(crate) fn is_blank(text: &Text) -> bool {
+    text.text.trim().is_empty()
 }
 
 pub(crate) fn text_part(text: String) -> Part {

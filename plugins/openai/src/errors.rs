@@ -5,7 +5,7 @@ use arete_plugin::http::Header;
 use arete_plugin::json::{self, Object};
 use arete_plugin::llm::{ErrorKind, ProviderError};
 use arete_plugin::vendor_error::{
-    self, add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
+    add_advice, header, kind_of_status, message, retry_after_ms, string, unexplained, word,
 };
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
     add_advice(&mut extra, headers);
     let request_id = header(headers, "x-request-id").map(String::from).or(vendor.request_id);
     ProviderError {
-        kind: vendor.codes.kind(Some(status)),
+        kind: vendor.codes.kind(Some(status)).unwrap_or_else(|| kind_of_status(status)),
         message: vendor
             .message
             .unwrap_or_else(|| plain(body).unwrap_or_else(|| unexplained(status))),
@@ -37,9 +37,19 @@ pub(crate) fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderEr
 /// An error told after the vendor had begun to answer. It has no status: the one of the answer was
 /// 200.
 pub(crate) fn in_band(body: Object) -> ProviderError {
+    without_status(body, ErrorKind::VendorFailed)
+}
+
+/// An error told in place of a stream, with status 200. Where its words don't say of which kind it
+/// is, another attempt would only hear them again.
+fn unframed(body: Object) -> ProviderError {
+    without_status(body, ErrorKind::BadResponse)
+}
+
+fn without_status(body: Object, unknown: ErrorKind) -> ProviderError {
     let vendor = VendorError::read(body);
     ProviderError {
-        kind: vendor.codes.kind(None),
+        kind: vendor.codes.kind(None).unwrap_or(unknown),
         message: vendor
             .message
             .unwrap_or_else(|| "The vendor reported an error without saying which.".into()),
@@ -61,12 +71,11 @@ pub(crate) fn in_event(data: &str) -> ProviderError {
     }
 }
 
-/// An answer with status 200 to a request for a stream that isn't one.
-pub(crate) fn not_a_stream(content_type: &str, body: &str) -> ProviderError {
-    match Object::parse(body) {
-        Ok(body) if is_error(&body) => in_band(body),
-        _ => vendor_error::not_a_stream(content_type),
-    }
+/// The error in the body of an answer with status 200 that should have been a stream, if it tells
+/// one.
+pub(crate) fn in_place_of_stream(body: &str) -> Option<ProviderError> {
+    let body = first_object(body);
+    is_error(&body).then(|| unframed(body))
 }
 
 /// Returns true if this tells an error, as the body of an answer or in a stream.
@@ -130,8 +139,7 @@ impl VendorError {
             Some(text)
         });
         let codes = ErrorCodes::take(&mut inner);
-        let field =
-            inner.get("param").and_then(|param| serde_json::from_str::<String>(param.get()).ok());
+        let field = inner.get("param").and_then(json::string);
         let field =
             field.and_then(|param| field_of(param.split(['.', '[']).next()?)).map(String::from);
         if text.is_some()
@@ -172,18 +180,18 @@ impl ErrorCodes {
     }
 
     /// A status says more than most words; a few words say more than it. Where there is no status,
-    /// the words have to do.
-    fn kind(&self, status: Option<u16>) -> ErrorKind {
+    /// the words have to do, and may say nothing of the kind.
+    fn kind(&self, status: Option<u16>) -> Option<ErrorKind> {
         let codes = || self.code.iter().chain(&self.class).map(String::as_str);
         if let Some(kind) = codes().find_map(kind_of_exact_word) {
-            return kind;
+            return Some(kind);
         }
         match status.or(self.number) {
-            Some(403) if self.flagged => ErrorKind::InvalidRequest,
+            Some(403) if self.flagged => Some(ErrorKind::InvalidRequest),
             // Groq's: no room among the calls that wait for free capacity.
-            Some(498) => ErrorKind::Overloaded,
-            Some(status) => kind_of_status(status),
-            None => codes().find_map(kind_of_word).unwrap_or(ErrorKind::VendorFailed),
+            Some(498) => Some(ErrorKind::Overloaded),
+            Some(status) => Some(kind_of_status(status)),
+            None => codes().find_map(kind_of_word),
         }
     }
 }
@@ -226,7 +234,7 @@ fn kind_of_word(word: &str) -> Option<ErrorKind> {
 
 /// A word of the vendor's. A number in quotes is no name.
 fn name(error: &Object, key: &str) -> Option<String> {
-    let name: String = serde_json::from_str(error.get(key)?.get()).ok()?;
+    let name = json::string(error.get(key)?)?;
     let is_name = !name.trim().is_empty() && name.parse::<f64>().is_err();
     is_name.then(|| word(&name))
 }
@@ -245,7 +253,7 @@ fn first_object(body: &str) -> Object<'_> {
 /// What a server says instead of a message, as a sentence:
 /// `{"detail":[{"loc":["body","model"],"msg":"Field required"}]}` is FastAPI's way.
 fn sentence(text: &RawValue, depth: usize) -> Option<String> {
-    if let Ok(text) = serde_json::from_str::<String>(text.get()) {
+    if let Some(text) = json::string(text) {
         return Some(text).filter(|text| !text.trim().is_empty());
     }
     if depth == DEPTH_MAX {
@@ -269,7 +277,7 @@ fn sentence(text: &RawValue, depth: usize) -> Option<String> {
 
 /// A body without markup is what a proxy or a server has to say in its own words.
 fn plain(body: &str) -> Option<String> {
-    let quoted = serde_json::from_str::<String>(body).ok();
+    let quoted = json::value(body).ok().and_then(json::string);
     let body = quoted.as_deref().unwrap_or(body).trim();
     let is_text = !body.is_empty() && !body.starts_with(['<', '{', '[']);
     is_text.then(|| message(body))

@@ -1,13 +1,14 @@
 //! What this provider makes, compared with the files in `tests/golden/openai`.
 
+use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
-use arete_plugin::llm::{Completion, Message, ProviderError, Request, Role};
-use arete_plugin::vendor_call::EventStream;
+use arete_plugin::llm::{Completion, Message, Part, ProviderError, Request, Role};
+use arete_plugin::tool_call;
 
 use crate::settings::Habits;
 use crate::stream::Stream;
-use crate::{answer, errors, request};
+use crate::{DIALECT, answer, errors, request};
 
 /// The model that was asked for in every answer and stream.
 const ASKED: &str = "asked-for";
@@ -25,8 +26,8 @@ impl Subject for OpenAi {
         answer::read(body, ASKED, native)
     }
 
-    fn stream(native: bool) -> Box<dyn EventStream> {
-        Box::new(Stream::new(ASKED.into(), native))
+    fn stream(native: bool) -> DeltaReader {
+        DeltaReader::new(Stream::new(ASKED.into()), native.then_some(DIALECT))
     }
 
     fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError {
@@ -42,6 +43,11 @@ arete_plugin::golden_tests!(OpenAi);
 fn what_an_answer_held_can_be_sent_back() {
     for case in golden::cases("openai", "answers", "json") {
         let Ok(completion) = answer::read(&case.text, ASKED, false) else { continue };
+        // The host takes out what is cut off.
+        let cut = |part: &Part| matches!(part, Part::Other(it) if it.kind == tool_call::INCOMPLETE);
+        if completion.parts.iter().any(cut) {
+            continue;
+        }
         let back = Message { role: Role::Assistant, content: completion.parts, extra: None };
         let asked = Request { messages: vec![back], ..question::plain(ASKED) };
         let sent = request::body(&asked, false, &Habits::default()).unwrap();

@@ -34,6 +34,7 @@ mod stream;
 mod tools;
 mod usage;
 
+use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
@@ -67,8 +68,10 @@ impl Guest for OpenAi {
     }
 
     fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
-        let native = request::native(&request).is_some();
-        ask(&request, true)?.stream(Stream::new(request.model, native), errors::not_a_stream)
+        let dialect = request::native(&request).map(|_| DIALECT);
+        let call = ask(&request, true)?;
+        let reader = DeltaReader::new(Stream::new(request.model.clone()), dialect);
+        call.stream(reader, |body| answer::unframed(body, &request.model))
     }
 }
 

@@ -4,7 +4,7 @@
 //! A tree that is added to in place: putting each piece behind a text that is written anew every
 //! time would take time in the square of the answer's length.
 
-use arete_plugin::json::Object;
+use arete_plugin::json::{self, Object};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -73,7 +73,7 @@ impl Node {
                 items.into_iter().map(|item| Self::new(item, depth + 1)).collect()
             };
             let node = match text.as_bytes().first() {
-                Some(b'"') => serde_json::from_str(text).ok().map(Self::Text),
+                Some(b'"') => json::string(value).map(Self::Text),
                 Some(b'[') => serde_json::from_str(text).ok().map(items).map(Self::List),
                 Some(b'{') => Object::parse(text)
                     .ok()
@@ -138,8 +138,6 @@ impl Serialize for Node {
 
 #[cfg(test)]
 mod tests {
-    use arete_plugin::json;
-
     use super::*;
 
     #[track_caller]

@@ -87,6 +87,8 @@ impl<'a> Said<'a> {
         let of_model = !matches!(message.role, Role::System | Role::User);
         match part {
             Part::ToolResult(_) => {}
+            // Some servers refuse a text that says nothing; beside anything else it isn't missed.
+            Part::Text(text) if blocks::is_blank(text) && 1 < message.content.len() => {}
             Part::Text(text) => {
                 self.plain = plain(text).filter(|_| self.content.is_empty());
                 self.content.push(blocks::write_text(text)?);
@@ -160,7 +162,10 @@ fn write_result(result: &ToolResult) -> Result<ObjectWriter<'_>, Mismatch> {
         Some("") if result.is_error => JsonOut::Text("Error"),
         Some(text) if result.is_error => JsonOut::Joined(vec!["Error: ", text]),
         Some(text) => JsonOut::Text(text),
-        None => JsonOut::List(result_blocks(result)?),
+        None => match result_blocks(result)? {
+            blocks if blocks.is_empty() => JsonOut::Text(""),
+            blocks => JsonOut::List(blocks),
+        },
     };
     let fields = ObjectWriter::default()
         .with("role", JsonOut::Text("tool"))
@@ -174,6 +179,7 @@ fn result_blocks(result: &ToolResult) -> Result<Vec<JsonOut<'_>>, Mismatch> {
     let mut blocks = Vec::from_iter(result.is_error.then_some(JsonOut::Object(failed)));
     for (place, part) in result.content.iter().enumerate() {
         let block = match part {
+            ResultPart::Text(text) if blocks::is_blank(text) => continue,
             ResultPart::Text(text) => blocks::write_text(text),
             ResultPart::Image(_) => {
                 let says = "is a picture, which the Chat Completions API doesn't take from a tool; a message of the user \

@@ -1,4 +1,5 @@
-//! A streamed answer, chunk by chunk, up to `[DONE]`.
+//! A streamed answer, chunk by chunk, up to `[DONE]`, or to the end of the body once a chunk has said
+//! why the answer stops.
 //!
 //! The vendor numbers only the calls of tools; the blocks of the contract are numbered here, each
 //! when it is first heard of. Text and thoughts that alternate become blocks that alternate. Calls
@@ -6,21 +7,23 @@
 //! none.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::mem;
 
+use arete_plugin::event_stream::EventStream;
 use arete_plugin::http::SseEvent;
 use arete_plugin::json::{self, LIST, Mismatch, Object, STRING};
 use arete_plugin::llm::{
-    Delta, ErrorKind, Event, Finish, OtherPart, Part, PartDelta, ProviderError, Start, TextDelta,
-    Thinking, ThinkingDelta, Usage,
+    ErrorKind, Event, Finish, FinishReason, OtherPart, Part, PartDelta, ProviderError, Start, Text,
+    TextDelta, Thinking, ThinkingDelta, Usage,
 };
-use arete_plugin::vendor_call::{self, EventStream};
+use arete_plugin::surrogates::PairJoiner;
 use arete_plugin::vendor_error::{self, Broken};
 use serde_json::value::RawValue;
 
 use crate::answer::{self, Ending};
-use crate::calls::Call;
-use crate::merge::Merged;
+use crate::calls::{self, Calls, Cut};
+use crate::merge::{Merged, is_nothing};
 use crate::{blocks, errors};
 
 /// The vendor's mark that the answer is complete.
@@ -30,15 +33,18 @@ const DONE: &str = "[DONE]";
 pub(crate) struct Stream {
     /// The model that was asked for, for servers that don't say which one answers.
     asked: String,
-    /// True if the caller wants the vendor's own chunks too.
-    native: bool,
     /// The vendor's id of the answer, once that has begun.
     started: Option<String>,
     finished: bool,
     next_index: u32,
     /// The block that more of the same goes to.
     open: Option<(Kind, u32)>,
-    calls: Vec<Call>,
+    /// The text of that block, as it comes.
+    pieces: PairJoiner,
+    calls: Calls,
+    /// Calls of other choices than the first, by the choice's index: some gateways give text and
+    /// calls as two choices.
+    aside: BTreeMap<String, Calls>,
     /// Fields of the message, of the choice and of the whole that only the vendor knows.
     message: Merged,
     choice: Merged,
@@ -58,16 +64,26 @@ enum Kind {
     Refusal,
 }
 
+impl Kind {
+    fn event(self, index: u32, text: String) -> Event {
+        match self {
+            Self::Text | Self::Refusal => Event::Text(TextDelta { index, text }),
+            Self::Thinking => Event::Thinking(ThinkingDelta { index, text, signature: None }),
+        }
+    }
+}
+
 impl Stream {
-    pub(crate) fn new(asked: String, native: bool) -> Self {
+    pub(crate) fn new(asked: String) -> Self {
         Self {
             asked,
-            native,
             started: None,
             finished: false,
             next_index: 0,
             open: None,
-            calls: Vec::new(),
+            pieces: PairJoiner::default(),
+            calls: Calls::default(),
+            aside: BTreeMap::new(),
             message: Merged::default(),
             choice: Merged::default(),
             answer: Object::default(),
@@ -79,17 +95,12 @@ impl Stream {
 }
 
 impl EventStream for Stream {
-    /// Takes one chunk. It may tell nothing, one thing or several. After the end, nothing tells
-    /// anything.
     fn take(
         &mut self,
         SseEvent { name, data, .. }: &SseEvent,
-    ) -> Result<Vec<Delta>, ProviderError> {
-        if self.finished {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<Event>, ProviderError> {
         if data.trim() == DONE {
-            return Ok(vendor_call::deltas(self.done()?, None));
+            return self.done();
         }
         if name == "error" {
             return Err(errors::in_event(data));
@@ -98,19 +109,22 @@ impl EventStream for Stream {
         if errors::is_error(&chunk) {
             return Err(errors::in_band(chunk));
         }
-        let mut events = self.chunk(chunk)?;
-        if self.native && events.is_empty() {
-            events.push(Event::Other(OtherPart { kind: "chunk".into(), json: data.to_owned() }));
-        }
-        Ok(vendor_call::deltas(events, self.native.then(|| answer::native_body(data))))
+        self.chunk(chunk)
+    }
+
+    fn kind(&self, _: &SseEvent) -> String {
+        "chunk".into()
     }
 
     fn is_finished(&self) -> bool {
         self.finished
     }
 
-    fn end(&self) -> ProviderError {
-        vendor_error::closed_early()
+    fn end(&mut self) -> Result<Vec<Event>, ProviderError> {
+        if self.ending.word.is_none() {
+            return Err(vendor_error::closed_early());
+        }
+        self.done()
     }
 }
 
@@ -142,7 +156,8 @@ impl Stream {
             }
             // Of several answers, which only a caller of the vendor's dialect can ask for, the
             // contract has the first.
-            if parsed.take("index").is_some_and(|index| index.get() != "0") {
+            if let Some(index) = parsed.take("index").filter(|index| index.get() != "0") {
+                self.choice_aside(index.get(), parsed).map_err(within)?;
                 events.push(Event::Other(OtherPart {
                     kind: "choice".into(),
                     json: choice.get().to_owned(),
@@ -162,7 +177,8 @@ impl Stream {
 
     fn choice(&mut self, mut choice: Object) -> Result<Vec<Event>, Mismatch> {
         let mut events = Vec::new();
-        if let Some(delta) = choice.take("delta") {
+        // Some servers have the name that whole answers have.
+        if let Some(delta) = choice.take("delta").or_else(|| choice.take("message")) {
             let delta = Object::parse(delta.get());
             let told = delta.and_then(|delta| self.delta(delta, &mut events));
             told.map_err(|mismatch| mismatch.within("delta"))?;
@@ -177,63 +193,95 @@ impl Stream {
         Ok(events)
     }
 
+    /// Of a choice that isn't the first, only the calls are kept, should the first have none.
+    fn choice_aside(&mut self, index: &str, mut choice: Object) -> Result<(), Mismatch> {
+        let Some(delta) = choice.take("delta") else { return Ok(()) };
+        let Ok(mut delta) = Object::parse(delta.get()) else { return Ok(()) };
+        let answer_id = self.started.as_deref().unwrap_or_default();
+        for (fragment, place) in fragments(&mut delta)? {
+            let calls = self.aside.entry(index.to_owned()).or_default();
+            calls.add(fragment, answer_id, || 0).map_err(|mismatch| mismatch.within(place))?;
+        }
+        Ok(())
+    }
+
     fn delta(&mut self, mut delta: Object, events: &mut Vec<Event>) -> Result<(), Mismatch> {
         delta.take("role");
         if let Some(text) = answer::take_thoughts(&mut delta) {
-            events.push(self.thinking(text));
+            self.text(Kind::Thinking, &text, events);
         }
-        if let Some(content) = delta.take("content") {
-            let pieces = blocks::read(&content).map_err(|mismatch| mismatch.within("content"))?;
-            events.extend(pieces.into_iter().map(|piece| self.piece(piece)));
+        match delta.take("content") {
+            Some(text) if text.get().starts_with('"') => self.text(Kind::Text, &text, events),
+            Some(content) => {
+                let pieces =
+                    blocks::read(&content).map_err(|mismatch| mismatch.within("content"))?;
+                pieces.into_iter().for_each(|piece| self.piece(piece, events));
+            }
+            None => {}
         }
-        let refusal: Option<String> = delta.read("refusal", STRING)?;
-        if let Some(text) = refusal.filter(|text| !text.is_empty()) {
-            self.ending.declined = true;
-            let index = self.block(Kind::Refusal);
-            events.push(Event::Text(TextDelta { index, text }));
+        if let Some(text) = delta.get("refusal").filter(|text| text.get().starts_with('"')) {
+            self.ending.declined |= !is_nothing(text.get());
+            self.text(Kind::Refusal, text, events);
+            delta.take("refusal");
         }
-        let fragments: Option<Vec<Box<RawValue>>> = delta.read("tool_calls", LIST)?;
-        for (place, fragment) in fragments.iter().flatten().enumerate() {
-            let told = Object::parse(fragment.get()).and_then(|fragment| self.fragment(fragment));
-            events.extend(
-                told.map_err(|mismatch| mismatch.within(format_args!("tool_calls[{place}]")))?,
-            );
+        delta.read::<String>("refusal", STRING)?;
+        for (fragment, place) in fragments(&mut delta)? {
+            self.ending.calls = true;
+            self.fragment(fragment, events).map_err(|mismatch| mismatch.within(place))?;
         }
         self.message.add(delta);
         Ok(())
     }
 
     /// A piece of the content. One that has more to it than text is a block of its own.
-    fn piece(&mut self, piece: Part) -> Event {
+    fn piece(&mut self, piece: Part, events: &mut Vec<Event>) {
         match piece {
-            Part::Text(text) if text.extra.is_none() => {
-                Event::Text(TextDelta { index: self.block(Kind::Text), text: text.text })
+            Part::Text(Text { text, extra: None }) => {
+                self.text(Kind::Text, &json::raw(&text), events);
             }
-            Part::Thinking(Thinking { text, signature: None, extra: None }) => self.thinking(text),
-            part => Event::Part(PartDelta { index: self.new_block(), part }),
+            Part::Thinking(Thinking { text, signature: None, extra: None }) => {
+                self.text(Kind::Thinking, &json::raw(&text), events);
+            }
+            part => {
+                self.close(events);
+                events.push(Event::Part(PartDelta { index: self.new_block(), part }));
+            }
         }
     }
 
-    fn thinking(&mut self, text: String) -> Event {
-        Event::Thinking(ThinkingDelta { index: self.block(Kind::Thinking), text, signature: None })
-    }
-
-    fn fragment(&mut self, fragment: Object) -> Result<Option<Event>, Mismatch> {
-        self.ending.calls = true;
-        // The latest that fits: fragments without a mark belong to it.
-        let known = if unmarked(&fragment) {
-            self.calls.last_mut().filter(|call| call.takes(&fragment))
-        } else {
-            self.calls.iter_mut().rfind(|call| call.takes(&fragment))
+    /// More text of a kind, a JSON string.
+    fn text(&mut self, kind: Kind, piece: &RawValue, events: &mut Vec<Event>) {
+        if piece.get() == r#""""# {
+            return;
+        }
+        if self.open.is_some_and(|(open, _)| open != kind) {
+            self.close(events);
+        }
+        let text = self.pieces.add(piece).unwrap_or_default();
+        let index = match self.open {
+            Some((_, index)) => index,
+            None => {
+                let index = self.new_block();
+                self.open = Some((kind, index));
+                index
+            }
         };
-        if let Some(call) = known {
-            return call.add(fragment);
-        }
-        let block = self.new_block();
+        events.extend((!text.is_empty()).then(|| kind.event(index, text)));
+    }
+
+    fn fragment(&mut self, fragment: Object, events: &mut Vec<Event>) -> Result<(), Mismatch> {
         let answer_id = self.started.as_deref().unwrap_or_default();
-        let (call, event) = Call::start(block, self.calls.len(), answer_id, fragment)?;
-        self.calls.push(call);
-        Ok(event)
+        let (index, mut begins) = (self.next_index, false);
+        let event = self.calls.add(fragment, answer_id, || {
+            begins = true;
+            index
+        })?;
+        if begins {
+            self.close(events);
+            self.new_block();
+        }
+        events.extend(event);
+        Ok(())
     }
 
     /// The answer is whole, if the vendor said why it stopped.
@@ -242,9 +290,20 @@ impl Stream {
             let says = "The vendor ended the stream before it said why the answer ends.";
             return Err(ProviderError::new(ErrorKind::Interrupted, says));
         };
+        let mut events = Vec::new();
+        self.close(&mut events);
+        let calls = mem::take(&mut self.calls).into_vec();
+        if calls.is_empty() && reason == FinishReason::ToolUse {
+            let aside = mem::take(&mut self.aside).into_values().find(|calls| !calls.is_empty());
+            let aside = aside.ok_or_else(|| Broken(answer::NO_CALL.into()))?;
+            for part in calls::parts(aside.into_vec(), &reason) {
+                events.push(Event::Part(PartDelta { index: self.new_block(), part }));
+            }
+        }
         self.finished = true;
-        let mut events: Vec<Event> =
-            mem::take(&mut self.calls).into_iter().filter_map(Call::end).collect();
+        let last = calls.len().saturating_sub(1);
+        let ends = calls.into_iter().enumerate();
+        events.extend(ends.flat_map(|(place, call)| call.end(Cut::of(&reason, place == last))));
         let (message, choice) = (json::text(&self.message), json::text(&self.choice));
         let mut message = Object::parse(&message).unwrap_or_default();
         for part in answer::take_own(&mut message) {
@@ -260,22 +319,16 @@ impl Stream {
         Ok(events)
     }
 
-    /// The block that more of this kind goes to.
-    fn block(&mut self, kind: Kind) -> u32 {
-        match self.open {
-            Some((open, index)) if open == kind => index,
-            _ => {
-                let index = self.new_block();
-                self.open = Some((kind, index));
-                index
-            }
+    /// Ends the block that more text goes to.
+    fn close(&mut self, events: &mut Vec<Event>) {
+        if let (Some((kind, index)), Some(lost)) = (self.open.take(), self.pieces.end()) {
+            events.push(kind.event(index, lost));
         }
     }
 
     fn new_block(&mut self) -> u32 {
         let index = self.next_index;
         self.next_index = index.saturating_add(1);
-        self.open = None;
         index
     }
 
@@ -291,8 +344,23 @@ impl Stream {
     }
 }
 
-fn unmarked(fragment: &Object) -> bool {
-    fragment.get("index").is_none() && fragment.get("id").is_none()
+/// Takes the fragments of calls out of a piece of a message, each with its place in it. Servers that
+/// have both names for calls say the same in both.
+fn fragments(delta: &mut Object) -> Result<Vec<(Object<'static>, String)>, Mismatch> {
+    let fragments: Vec<Box<RawValue>> = delta.read("tool_calls", LIST)?.unwrap_or_default();
+    let function = delta.take("function_call");
+    if let Some(function) = function.filter(|_| fragments.is_empty()) {
+        Object::parse(function.get()).map_err(|mismatch| mismatch.within("function_call"))?;
+        return Ok(vec![(calls::of_function(function).into_owned(), "function_call".into())]);
+    }
+    let fragments = fragments.iter().enumerate().map(|(place, fragment)| {
+        let place = format!("tool_calls[{place}]");
+        match Object::parse(fragment.get()) {
+            Ok(fragment) => Ok((fragment.into_owned(), place)),
+            Err(mismatch) => Err(mismatch.within(place)),
+        }
+    });
+    fragments.collect()
 }
 
 fn in_chunk(mismatch: Mismatch) -> ProviderError {

@@ -3,28 +3,29 @@
 
 use arete_plugin::json::{self, Object};
 use arete_plugin::llm::Usage;
-use serde::de::DeserializeOwned;
 
 /// Reads one `usage` object.
 pub(crate) fn read(usage: &str) -> Usage {
     let mut usage = Object::parse(usage).unwrap_or_default();
-    let input_tokens: Option<u32> = take(&mut usage, "prompt_tokens");
-    let completion: Option<u32> = take(&mut usage, "completion_tokens");
+    let input_tokens = usage.take_count("prompt_tokens");
+    let completion = usage.take_count("completion_tokens");
 
     let (cache_read_tokens, cache_write_tokens) =
         details(&mut usage, "prompt_tokens_details", |details| {
-            (take(details, "cached_tokens"), take(details, "cache_write_tokens"))
+            (details.take_count("cached_tokens"), details.take_count("cache_write_tokens"))
         });
     // DeepSeek and Moonshot say it beside the other counts.
     let cache_read_tokens = cache_read_tokens
-        .or_else(|| take(&mut usage, "prompt_cache_hit_tokens"))
-        .or_else(|| take(&mut usage, "cached_tokens"));
-    let reasoning_tokens: Option<u32> =
-        details(&mut usage, "completion_tokens_details", |details| {
-            take(details, "reasoning_tokens")
-        });
+        .or_else(|| usage.take_count("prompt_cache_hit_tokens"))
+        .or_else(|| usage.take_count("cached_tokens"));
+    let reasoning_tokens = details(&mut usage, "completion_tokens_details", |details| {
+        details.take_count("reasoning_tokens")
+    });
 
-    let total: Option<u64> = take(&mut usage, "total_tokens");
+    let total = usage.get("total_tokens").and_then(json::count);
+    if total.is_some() {
+        usage.take("total_tokens");
+    }
     let output_tokens =
         completion.map(|output| with_reasoning(input_tokens, output, reasoning_tokens, total));
     if let Some(total) = total
@@ -82,13 +83,6 @@ fn details<T: Default>(usage: &mut Object, key: &str, read: impl FnOnce(&mut Obj
     read
 }
 
-/// Takes a count, unless it isn't one.
-fn take<T: DeserializeOwned>(counts: &mut Object, key: &str) -> Option<T> {
-    let count = serde_json::from_str(counts.get(key)?.get()).ok()?;
-    counts.take(key);
-    Some(count)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,11 +133,15 @@ mod tests {
     #[test]
     fn what_is_no_count_is_passed_on() {
         let usage = read(
-            r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#,
+            r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":-1.5}"#,
         );
         assert_eq!((usage.input_tokens, usage.output_tokens), (None, None));
-        let rest = r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":1.5}"#;
+        let rest = r#"{"prompt_tokens":-1,"completion_tokens":4294967296,"prompt_tokens_details":7,"total_tokens":-1.5}"#;
         assert_eq!(usage.extra.as_deref(), Some(rest));
+        let fractions =
+            read(r#"{"prompt_tokens":125.6,"completion_tokens":1.5,"total_tokens":128.0}"#);
+        assert_eq!((fractions.input_tokens, fractions.output_tokens), (Some(126), Some(2)));
+        assert_eq!(fractions.extra, None);
         assert_eq!(read("[]"), read("{}"));
         let absurd = read(
             r#"{"prompt_tokens":4294967295,"completion_tokens":4294967295,"total_tokens":8589934590}"#,

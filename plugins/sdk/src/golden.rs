@@ -18,10 +18,10 @@ pub mod question;
 mod show;
 mod sse;
 
+use crate::event_stream::DeltaReader;
 use crate::http::{Header, SseEvent};
 use crate::json::{self, COUNT, OBJECT, Object};
 use crate::llm::{Completion, Delta, Event, Finish, Part, ProviderError, Request};
-use crate::vendor_call::EventStream;
 
 pub use cases::{Case, cases};
 
@@ -34,7 +34,7 @@ pub trait Subject {
     /// The vendor's whole answer, given to a caller who speaks its dialect or not.
     fn answer(body: &str, native: bool) -> Result<Completion, ProviderError>;
     /// A new stream, given to a caller who speaks the vendor's dialect or not.
-    fn stream(native: bool) -> Box<dyn EventStream>;
+    fn stream(native: bool) -> DeltaReader;
     /// The vendor's refusal.
     fn refusal(status: u16, headers: &[Header], body: &str) -> ProviderError;
 }
@@ -168,36 +168,62 @@ pub fn native_events<S: Subject>() {
     }
 }
 
-/// A stream cut anywhere never finishes.
+/// A stream cut anywhere never finishes. One that ends anywhere as it should finishes only with the
+/// reason that the whole has.
 pub fn cut_anywhere<S: Subject>() {
     for case in cases(S::NAME, "streams", "sse") {
-        let ends = listen::<S>(&case.text, false).1.is_none();
+        let (whole, error) = listen::<S>(&case.text, false);
+        let reason = finish(&whole).map(|finish| finish.reason.clone());
         for cut in (0..case.text.len()).filter(|cut| case.text.is_char_boundary(*cut)) {
-            let (deltas, error) = listen::<S>(&case.text[..cut], false);
-            let finished = deltas.iter().any(|delta| matches!(delta.event, Event::Finish(_)));
-            assert_eq!(finished, error.is_none(), "{} cut at {cut}", case.name);
-            // The mark's own frame is whole once its blank line has begun.
-            assert!(
-                !finished || (ends && case.text.trim_end().len() < cut),
+            let mut stream = S::stream(false);
+            let (deltas, failed) = stream.take_all(&sse::events(&case.text[..cut]));
+            assert_eq!(
+                finish(&deltas).is_some(),
+                stream.is_finished(),
                 "{} cut at {cut}",
                 case.name
             );
+            // The mark's own frame is whole once its blank line has begun.
+            assert!(
+                !stream.is_finished() || (error.is_none() && case.text.trim_end().len() < cut),
+                "{} cut at {cut}",
+                case.name
+            );
+            if failed.is_none()
+                && let Ok(end) = stream.end()
+                && let Some(finish) = finish(&end)
+            {
+                assert!(stream.is_finished());
+                assert!(
+                    error.is_some() || Some(&finish.reason) == reason.as_ref(),
+                    "{} ended at {cut}",
+                    case.name
+                );
+            }
         }
     }
 }
 
-/// All deltas of a stream's text, and the error that ended them, if one did.
+/// All deltas of a stream's text, which ends as it should, and the error that ended them, if one
+/// did.
 pub fn listen<S: Subject>(text: &str, native: bool) -> (Vec<Delta>, Option<ProviderError>) {
     let mut stream = S::stream(native);
-    let mut deltas = Vec::new();
-    for event in sse::events(text) {
-        match stream.take(&event) {
-            Ok(more) => deltas.extend(more),
-            Err(error) => return (deltas, Some(error)),
+    let (mut deltas, failed) = stream.take_all(&sse::events(text));
+    let end = failed.map_or_else(|| stream.end(), Err);
+    match end {
+        Ok(end) => {
+            deltas.extend(end);
+            (deltas, None)
         }
+        Err(error) => (deltas, Some(error)),
     }
-    let end = (!stream.is_finished()).then(|| stream.end());
-    (deltas, end)
+}
+
+fn finish(deltas: &[Delta]) -> Option<&Finish> {
+    deltas.iter().find_map(|delta| match &delta.event {
+        Event::Finish(finish) => Some(finish),
+        _ => None,
+    })
 }
 
 /// An event without an id.

@@ -12,6 +12,8 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::surrogates::{PairJoiner, mended};
+
 /// The text of one JSON value, borrowed from where it was read or owned when it has to outlive
 /// that.
 pub type Raw<'a> = Cow<'a, RawValue>;
@@ -24,6 +26,9 @@ pub const LIST: &str = "a list";
 pub const OBJECT: &str = "an object";
 /// The name of a `u32` in messages.
 pub const COUNT: &str = "a whole number below 2^32";
+
+/// The largest whole number up to which floats hold all.
+const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Room for the fields that most objects have, so that it is taken once.
 const USUAL_FIELDS: usize = 8;
@@ -145,6 +150,24 @@ impl<'a> Object<'a> {
         read(&value, STRING).map(Cow::Owned).map_err(|mismatch| mismatch.within(key))
     }
 
+    /// Removes a field that has to be there and be the next piece of a text.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't a string.
+    pub fn require_piece(&mut self, key: &str, text: &mut PairJoiner) -> Result<String, Mismatch> {
+        let value = self.require(key, STRING)?;
+        text.add(&value).ok_or_else(|| Mismatch::expected(key, STRING, kind(value.get())))
+    }
+
+    /// Removes a count and reads it, if it makes sense: what a vendor counts stands beside its
+    /// answer and never costs it. A fraction is rounded; anything else that is no count stays where
+    /// it is, to be passed on with the rest.
+    pub fn take_count(&mut self, key: &str) -> Option<u32> {
+        let count = self.get(key).and_then(count).and_then(|count| u32::try_from(count).ok())?;
+        self.take(key);
+        Some(count)
+    }
+
     /// Puts a value where the field is, or at the end. Afterwards the field is there once: of two,
     /// some readers take the first and some the last.
     pub fn set(&mut self, key: &str, value: Raw<'a>) {
@@ -233,8 +256,9 @@ impl<'de> Visitor<'de> for Fields {
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
+    /// As bytes, because a name may have half of a surrogate pair in it too.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(KeyVisitor)
+        deserializer.deserialize_bytes(KeyVisitor)
     }
 }
 
@@ -247,12 +271,12 @@ impl<'de> Visitor<'de> for KeyVisitor {
         f.write_str(STRING)
     }
 
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Borrowed(key)))
+    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Key(String::from_utf8_lossy(key)))
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Owned(key.to_owned())))
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
+        Ok(Key(Cow::Owned(String::from_utf8_lossy(key).into_owned())))
     }
 }
 
@@ -292,12 +316,26 @@ pub fn raw(value: &impl Serialize) -> Raw<'static> {
     Cow::Owned(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
+/// Returns the text of a string; nothing if it is another value. Half of a surrogate pair that
+/// lacks the other half becomes U+FFFD.
+pub fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).or_else(|_| serde_json::from_str(&mended(value.get()))).ok()
+}
+
+/// Returns the whole number that a vendor's count stands for: rounded, if it is a number and not
+/// negative.
+pub fn count(value: &RawValue) -> Option<u64> {
+    let count: f64 = serde_json::from_str(value.get()).ok()?;
+    // Casts of floats saturate; what is above 2^53 isn't exact any more, and no count.
+    (0.0..=COUNT_MAX).contains(&count).then(|| count.round() as u64)
+}
+
 /// The values of an array.
 ///
 /// # Errors
 /// When it is another value.
 pub fn list(value: &RawValue) -> Result<Vec<&RawValue>, Mismatch> {
-    read(value, LIST)
+    serde_json::from_str(value.get()).map_err(|_| Mismatch::expected("", LIST, kind(value.get())))
 }
 
 /// Returns the text of a string, if it stands there letter by letter.
@@ -306,9 +344,11 @@ fn verbatim(value: &RawValue) -> Option<&str> {
     (!text.contains('\\')).then_some(text)
 }
 
-fn read<'a, T: Deserialize<'a>>(value: &'a RawValue, expected: &str) -> Result<T, Mismatch> {
-    serde_json::from_str(value.get())
-        .map_err(|_| Mismatch::expected("", expected, kind(value.get())))
+fn read<T: DeserializeOwned>(value: &RawValue, expected: &str) -> Result<T, Mismatch> {
+    let text = value.get();
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&mended(text)))
+        .map_err(|_| Mismatch::expected("", expected, kind(text)))
 }
 
 /// Returns the kind of a text, in words for people.
@@ -344,6 +384,42 @@ mod tests {
             assert_eq!(borrowed.require_text("k").ok().as_deref(), text, "{json}");
             assert_eq!(owned.require_text("k").ok().as_deref(), text, "{json}");
         }
+    }
+
+    #[test]
+    fn a_count_is_rounded_or_left_where_it_is() {
+        for (json, count) in [
+            ("7", Some(7)),
+            ("125.6", Some(126)),
+            ("1.5", Some(2)),
+            ("1e2", Some(100)),
+            ("0.2", Some(0)),
+            ("-0.0", Some(0)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967295.5", None),
+            ("4294967296", None),
+            ("1e400", None),
+            ("-1", None),
+            ("-0.4", None),
+            ("\"7\"", None),
+            ("true", None),
+            ("[7]", None),
+            ("null", None),
+        ] {
+            let text = format!(r#"{{"n":{json}}}"#);
+            let mut object = Object::parse(&text).unwrap();
+            assert_eq!(object.take_count("n"), count, "{json}");
+            assert_eq!(object.is_empty(), count.is_some(), "{json}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced_wherever_a_string_is_read() {
+        let text = r#"{"a":"x\ud83d","b":["\ude00"],"\udc00":1}"#;
+        let mut object = Object::parse(text).unwrap();
+        assert_eq!(object.require_text("a").unwrap(), "x\u{fffd}");
+        assert_eq!(object.require_as::<Vec<String>>("b", LIST).unwrap(), ["\u{fffd}"]);
+        assert!(object.keys().all(|key| key.contains('\u{fffd}')));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The parts that providers written in Rust share: the bindings to `arete:provider`, generated once
 //! here, and what every provider would otherwise write again: JSON that keeps its digits ([`json`],
-//! [`body`]), what requests and refusals have in common ([`request`], [`vendor_error`]), settings
-//! ([`settings`]), one exchange with the vendor ([`vendor_call`]), the words of panics
+//! [`body`]), texts cut between halves of a character ([`surrogates`]), what requests and refusals have in common ([`request`], [`vendor_error`]), calls that are cut off
+//! ([`tool_call`]), settings
+//! ([`settings`]), one exchange with the vendor ([`vendor_call`], [`event_stream`]), the words of panics
 //! ([`panics`]), and, with the feature `golden`, tests against files that people can read
 //! (`golden`).
 //!
@@ -31,14 +32,18 @@ pub mod bindings {
 }
 
 pub mod body;
+pub mod event_stream;
 #[cfg(any(test, feature = "golden"))]
 pub mod golden;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod heap;
 pub mod json;
+mod opening;
 pub mod panics;
 pub mod request;
 pub mod settings;
+pub mod surrogates;
+pub mod tool_call;
 pub mod vendor_call;
 pub mod vendor_error;
 

@@ -3,8 +3,11 @@
 
 use std::cell::RefCell;
 
-use crate::http::{self, Body, Header, HttpRequest, Reply, SseEvent};
-use crate::llm::{Delta, Event, NativeBody, ProviderError};
+use crate::event_stream::{self, DeltaReader};
+use crate::http::{self, Body, Header, HttpRequest, Reply};
+use crate::llm::{Completion, Delta, ProviderError};
+use crate::opening::{Known, Opening};
+use crate::vendor_error;
 use crate::{Deltas, GuestDeltas};
 
 /// An answer that the vendor has accepted to give.
@@ -12,22 +15,6 @@ pub struct VendorCall {
     reply: Reply,
     /// The header with the vendor's id of the request.
     request_id: &'static str,
-}
-
-/// A streamed answer as its events tell it. It does no I/O, so that tests can feed it the vendor's
-/// words.
-pub trait EventStream {
-    /// Takes one event. It may tell nothing, one thing or several.
-    ///
-    /// # Errors
-    /// What the event says of a failure, or in what it contradicts the vendor's API.
-    fn take(&mut self, event: &SseEvent) -> Result<Vec<Delta>, ProviderError>;
-
-    /// Returns true if the vendor's own mark of the end has come.
-    fn is_finished(&self) -> bool;
-
-    /// The error when the body ends without that mark.
-    fn end(&self) -> ProviderError;
 }
 
 impl VendorCall {
@@ -69,26 +56,55 @@ impl VendorCall {
             .map_err(|error| with_request_id(error, &self.reply, self.request_id))
     }
 
-    /// The answer bit by bit, as `stream` understands its events. An answer that isn't a stream is
-    /// an error; `not_a_stream` makes it of the content type and the body.
+    /// The answer bit by bit, as `reader` understands its events. Its content tells whether it is a
+    /// stream, and not its content type, which what stands between may have changed. `unframed`
+    /// reads the body of an answer that isn't one: the vendor's error, or a whole answer, or
+    /// nothing that it knows.
     ///
     /// # Errors
-    /// When the answer isn't a stream.
+    /// When the answer can't be read, or isn't one.
     pub fn stream(
         self,
-        stream: impl EventStream + 'static,
-        not_a_stream: impl FnOnce(&str, &str) -> ProviderError,
+        reader: DeltaReader,
+        unframed: impl FnOnce(&str) -> Option<Result<Completion, ProviderError>>,
     ) -> Result<Deltas, ProviderError> {
         let Self { reply, request_id } = self;
-        // Absent is tolerated: then the events tell whether it is a stream.
-        if let Some(content_type) =
-            reply.find_header("content-type").filter(|it| !is_event_stream(it))
-        {
-            let error = not_a_stream(&content_type, &reply.read_text().unwrap_or_default());
-            return Err(with_request_id(error, &reply, request_id));
+        let progress = begin(&reply, reader, unframed)
+            .map_err(|error| with_request_id(error, &reply, request_id))?;
+        Ok(Deltas::new(Listening { reply, request_id, progress: RefCell::new(progress) }))
+    }
+}
+
+/// Reads until it is known what kind of answer comes.
+fn begin(
+    reply: &Reply,
+    mut reader: DeltaReader,
+    unframed: impl FnOnce(&str) -> Option<Result<Completion, ProviderError>>,
+) -> Result<Progress, ProviderError> {
+    let content_type = reply.find_header("content-type");
+    let mut opening = Opening::new(content_type.as_deref());
+    let known = loop {
+        let Some(line) = reply.next_line()? else { break opening.end() };
+        match opening.add(&line) {
+            Known::Nothing => {}
+            known => break known,
         }
-        let progress = RefCell::new(Progress { stream: Box::new(stream), failed: None });
-        Ok(Deltas::new(Listening { reply, request_id, progress }))
+    };
+    match known {
+        Known::Nothing => Ok(Progress { reader: Some(reader), ..Progress::default() }),
+        Known::Events(events) => {
+            let (told, failed) = reader.take_all(&events);
+            Ok(Progress { reader: Some(reader), told, failed })
+        }
+        Known::Unframed(mut body) => {
+            // What can't be read any more can't be told either.
+            body += &reply.read_text().unwrap_or_default();
+            let Some(answer) = unframed(&body) else {
+                let content_type = content_type.as_deref().unwrap_or("no content type");
+                return Err(vendor_error::not_a_stream(content_type));
+            };
+            Ok(Progress { told: event_stream::replay(answer?), ..Progress::default() })
+        }
     }
 }
 
@@ -100,8 +116,12 @@ pub struct Listening {
 }
 
 /// The progress of a stream.
+#[derive(Default)]
 struct Progress {
-    stream: Box<dyn EventStream>,
+    /// Nothing if all that comes is in `told`.
+    reader: Option<DeltaReader>,
+    /// What is known and not told yet.
+    told: Vec<Delta>,
     /// The reason why nothing comes any more, to be told when what came before it has been.
     failed: Option<ProviderError>,
 }
@@ -115,39 +135,21 @@ impl GuestDeltas for Listening {
 impl Listening {
     /// Reads events until some of them tell something.
     fn listen(&self) -> Result<Vec<Delta>, ProviderError> {
-        let Progress { stream, failed } = &mut *self.progress.borrow_mut();
-        if let Some(error) = failed.take() {
-            return Err(error);
-        }
-        let mut told = Vec::new();
-        while told.is_empty() && !stream.is_finished() {
+        let Progress { reader, told, failed } = &mut *self.progress.borrow_mut();
+        let mut told = std::mem::take(told);
+        let Some(reader) = reader else { return Ok(told) };
+        while told.is_empty() && !reader.is_finished() {
+            if let Some(error) = failed.take() {
+                return Err(error);
+            }
             let events = self.reply.next_events()?;
             if events.is_empty() {
-                return Err(stream.end());
+                return reader.end();
             }
-            for event in &events {
-                match stream.take(event) {
-                    Ok(deltas) => told.extend(deltas),
-                    Err(error) if told.is_empty() => return Err(error),
-                    // First what was told before it.
-                    Err(error) => {
-                        *failed = Some(error);
-                        return Ok(told);
-                    }
-                }
-                if stream.is_finished() {
-                    break;
-                }
-            }
+            (told, *failed) = reader.take_all(&events);
         }
         Ok(told)
     }
-}
-
-/// What one event of the vendor's tells, for a caller who speaks its dialect or not. The first
-/// delta carries the vendor's own words, so that they are passed on once.
-pub fn deltas(events: Vec<Event>, mut native: Option<NativeBody>) -> Vec<Delta> {
-    events.into_iter().map(|event| Delta { event, native: native.take() }).collect()
 }
 
 /// The headers of a question in JSON.
@@ -155,11 +157,6 @@ pub fn headers(stream: bool) -> Vec<Header> {
     let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
     let accept = if stream { "text/event-stream" } else { "application/json" };
     vec![header("content-type", "application/json"), header("accept", accept)]
-}
-
-fn is_event_stream(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
 
 /// Every failure after the vendor's first word can be looked up by its support. The header is asked

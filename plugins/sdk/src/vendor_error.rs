@@ -34,11 +34,8 @@ impl From<Broken> for ProviderError {
 
 /// An answer with status 200 to a request for a stream that isn't one.
 pub fn not_a_stream(content_type: &str) -> ProviderError {
-    Broken(format!(
-        "a stream was asked for, which is `text/event-stream`, but `{}` came",
-        word(content_type)
-    ))
-    .into()
+    Broken(format!("a stream was asked for, but what came as `{}` is none", word(content_type)))
+        .into()
 }
 
 /// The body of a stream is at its end, and the vendor's own mark of the answer's end hasn't come.
@@ -110,7 +107,7 @@ pub fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
 /// Takes a string that says something. Of another type it stays where it is and is passed on with
 /// the rest.
 pub fn string(object: &mut Object, key: &str) -> Option<String> {
-    let text: String = object.get(key).and_then(|value| serde_json::from_str(value.get()).ok())?;
+    let text = object.get(key).and_then(json::string)?;
     object.take(key);
     (!text.trim().is_empty()).then_some(text)
 }

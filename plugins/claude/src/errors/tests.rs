@@ -48,19 +48,28 @@ fn the_status_decides_where_there_is_no_type() {
 }
 
 #[test]
-fn what_is_not_a_stream_is_named_and_not_repeated() {
-    let html = not_a_stream("text/html", "<p>secret</p>");
-    assert_eq!(html.kind, ErrorKind::BadResponse);
-    assert!(
-        html.message.contains("text/html") && !html.message.contains("secret"),
-        "{}",
-        html.message
-    );
-    let error = not_a_stream(
-        "application/json",
-        r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
-    );
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
+fn an_error_in_place_of_a_stream_is_told_once() {
+    let told = |body| unframed(Object::parse(body).unwrap());
+    for (body, kind, message) in [
+        (r#"{"error":{"message":"m"}}"#, ErrorKind::BadResponse, "m"),
+        (r#"{"error":"m"}"#, ErrorKind::BadResponse, "m"),
+        (
+            r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#,
+            ErrorKind::Credentials,
+            "invalid x-api-key",
+        ),
+    ] {
+        let error = told(body);
+        assert_eq!((error.kind, error.message.as_str()), (kind, message));
+    }
+}
+
+#[test]
+fn half_a_character_in_a_message_is_replaced() {
+    let error =
+        refusal(400, &[], r#"{"type":"error","error":{"type":"x\ude00","message":"no \ud83d"}}"#);
+    assert_eq!(error.message, "no \u{fffd}");
+    assert_eq!(error.code.as_deref(), Some("x\u{fffd}"));
 }
 
 proptest! {

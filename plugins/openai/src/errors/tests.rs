@@ -76,16 +76,29 @@ fn nothing_is_no_error() {
 }
 
 #[test]
-fn what_is_not_a_stream_is_named_and_not_repeated() {
-    let html = not_a_stream("text/html", "<p>secret</p>");
-    assert_eq!(html.kind, ErrorKind::BadResponse);
-    assert!(
-        html.message.contains("text/html") && !html.message.contains("secret"),
-        "{}",
-        html.message
-    );
-    let error = not_a_stream("application/json", r#"{"error":"m"}"#);
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::VendorFailed, "m"));
+fn an_error_in_place_of_a_stream_is_told_once() {
+    for (body, kind, message) in [
+        (r#"{"error":"m"}"#, ErrorKind::BadResponse, "m"),
+        (r#"[{"error":{"message":"m","code":429}}]"#, ErrorKind::RateLimited, "m"),
+        (
+            r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            ErrorKind::Credentials,
+            "Incorrect API key provided",
+        ),
+    ] {
+        let error = in_place_of_stream(body).unwrap();
+        assert_eq!((error.kind, error.message.as_str()), (kind, message));
+    }
+    for body in ["<p>secret</p>", "{}", "[]", r#"{"choices":[]}"#, r#"{"error":null}"#] {
+        assert_eq!(in_place_of_stream(body), None, "{body}");
+    }
+}
+
+#[test]
+fn half_a_character_in_a_message_is_replaced() {
+    let error = refusal(400, &[], r#"{"error":{"message":"no \ud83d here","code":"x\ude00"}}"#);
+    assert_eq!(error.message, "no \u{fffd} here");
+    assert_eq!(error.code.as_deref(), Some("x\u{fffd}"));
 }
 
 #[test]

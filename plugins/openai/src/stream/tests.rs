@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::golden::event as said;
 use proptest::prelude::*;
 
@@ -11,8 +12,12 @@ const TEXT: &str = r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"cont
 const STOP: &str =
     r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
-fn stream() -> Stream {
-    Stream::new("asked".into(), false)
+fn reader(native: bool) -> DeltaReader {
+    DeltaReader::new(Stream::new("asked".into()), native.then_some("openai-chat"))
+}
+
+fn stream() -> DeltaReader {
+    reader(false)
 }
 
 #[track_caller]
@@ -59,13 +64,161 @@ fn an_error_ends_a_stream_wherever_it_comes() {
             .take(&said("", r#"{"error":{"message":"m","type":"overloaded_error"}}"#))
             .unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Overloaded, "m"));
-        assert_eq!(stream.end().kind, ErrorKind::Interrupted);
+        assert_eq!(stream.end().unwrap_err().kind, ErrorKind::Interrupted);
+    }
+}
+
+/// The fragments of calls, each a chunk, up to the end: the calls' names and arguments.
+fn called(fragments: &[&str]) -> Result<Vec<(String, String)>, ErrorKind> {
+    let mut stream = stream();
+    let chunks = fragments
+        .iter()
+        .map(|fragment| format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{fragment}}}]}}"#));
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#.to_owned();
+    let mut calls: BTreeMap<u32, (String, String)> = BTreeMap::new();
+    for chunk in chunks.chain([end, DONE.to_owned()]) {
+        for delta in stream.take(&said("", &chunk)).map_err(|error| error.kind)? {
+            match delta.event {
+                Event::ToolUse(delta) => {
+                    let call = calls.entry(delta.index).or_default();
+                    call.0.extend(delta.name);
+                    call.1.push_str(&delta.input);
+                }
+                Event::Part(PartDelta { index, part: Part::ToolUse(call) }) => {
+                    calls.insert(index, (call.name, call.input));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(calls.into_values().collect())
+}
+
+#[test]
+fn fragments_become_calls_however_servers_mark_them() {
+    let bern = [("f".to_owned(), r#"{"city":"Bern"}"#.to_owned())];
+    let fragment = |marks: &str, function: &str| {
+        format!(r#"{{"tool_calls":[{{{marks}"function":{function}}}]}}"#)
+    };
+    let (begin, middle, end) =
+        (r#"{"name":"f"}"#, r#"{"arguments":"{\"ci"}"#, r#"{"arguments":"ty\":\"Bern\"}"}"#);
+    for marks in [
+        // As the vendor has it, every fragment with an id of its own, and without marks.
+        [r#""index":0,"id":"a1","#, r#""index":0,"#, r#""index":0,"#],
+        [r#""index":0,"id":"a1","#, r#""index":0,"id":"b2","#, r#""index":0,"id":"c3","#],
+        [r#""id":"a1","#, r#""id":"b2","#, r#""id":"c3","#],
+        [r#""index":0,"id":"a1","#, r#""id":"","#, r#""index":0,"id":"","#],
+        ["", "", ""],
+    ] {
+        let pieces = [begin, middle, end];
+        let fragments: Vec<String> =
+            marks.iter().zip(pieces).map(|(marks, piece)| fragment(marks, piece)).collect();
+        let fragments: Vec<&str> = fragments.iter().map(String::as_str).collect();
+        assert_eq!(called(&fragments).unwrap(), bern, "{marks:?}");
+    }
+    let of_2023 = [begin, middle, end].map(|piece| format!(r#"{{"function_call":{piece}}}"#));
+    assert_eq!(called(&of_2023.each_ref().map(String::as_str)).unwrap(), bern);
+    assert_eq!(called(&[r#"{"content":"Hm."}"#]), Err(ErrorKind::BadResponse));
+}
+
+#[test]
+fn calls_that_are_marked_alike_are_told_apart_by_their_names() {
+    let two = |marks: [&str; 2], names: [&str; 2]| {
+        let fragments = marks.iter().zip(names).zip([1, 2]).map(|((marks, name), n)| {
+            format!(r#"{{"tool_calls":[{{{marks}"function":{{"name":"{name}","arguments":"{{\"n\":{n}}}"}}}}]}}"#)
+        });
+        let fragments: Vec<String> = fragments.collect();
+        called(&fragments.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
+    };
+    for marks in [
+        [r#""index":0,"id":"a","#, r#""index":0,"id":"b","#],
+        [r#""index":0,"#, r#""index":0,"#],
+        [r#""index":0,"id":"x","#, r#""index":0,"id":"x","#],
+        ["", ""],
+    ] {
+        for names in [["f", "g"], ["f", "f"]] {
+            let expected = [
+                (names[0].to_owned(), r#"{"n":1}"#.to_owned()),
+                (names[1].to_owned(), r#"{"n":2}"#.to_owned()),
+            ];
+            assert_eq!(two(marks, names), expected, "{marks:?} {names:?}");
+        }
     }
 }
 
 #[test]
+fn calls_of_another_choice_are_taken_where_the_first_has_none() {
+    let mut stream = stream();
+    let mut parts = Vec::new();
+    for chunk in [
+        TEXT,
+        r#"{"id":"c","choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"n\":"}}]}}]}"#,
+        r#"{"id":"c","choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]}}]}"#,
+        r#"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"},{"index":1,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        DONE,
+    ] {
+        let deltas = stream.take(&said("", chunk)).unwrap();
+        parts.extend(deltas.into_iter().filter_map(|delta| match delta.event {
+            Event::Part(delta) => Some(delta),
+            _ => None,
+        }));
+    }
+    let [PartDelta { index: 1, part: Part::ToolUse(call) }] = &parts[..] else {
+        panic!("{parts:?}")
+    };
+    assert_eq!((call.name.as_str(), call.input.as_str()), ("f", r#"{"n":1}"#));
+    assert!(stream.is_finished());
+}
+
+#[test]
+fn halves_of_a_character_are_joined_or_replaced_and_never_an_error() {
+    for (field, open, close) in [
+        ("content", "", ""),
+        ("reasoning", "", ""),
+        ("refusal", "", ""),
+        ("tool_calls", r#"[{"index":0,"function":{"name":"f","arguments":"#, "}}]"),
+    ] {
+        let told = |pieces: &[&str]| {
+            let mut stream = stream();
+            let chunks = pieces.iter().map(|piece| {
+                format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{{"{field}":{open}{piece}{close}}}}}]}}"#)
+            });
+            let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#.to_owned();
+            let mut text = String::new();
+            for chunk in chunks.chain([end, DONE.to_owned()]) {
+                for delta in stream.take(&said("", &chunk)).unwrap() {
+                    match delta.event {
+                        Event::Text(delta) => text += &delta.text,
+                        Event::Thinking(delta) => text += &delta.text,
+                        Event::ToolUse(delta) => text += &delta.input,
+                        _ => {}
+                    }
+                }
+            }
+            text
+        };
+        assert_eq!(told(&[r#""hi \ud83d""#, r#""\ude00 there""#]), "hi 😀 there", "{field}");
+        assert_eq!(told(&[r#""hi \ud83d""#, r#""there""#]), "hi \u{fffd}there", "{field}");
+        assert_eq!(told(&[r#""hi""#, r#""\ude00 there""#]), "hi\u{fffd} there", "{field}");
+        assert_eq!(told(&[r#""hi \ud83d""#]), "hi \u{fffd}", "{field}");
+    }
+}
+
+#[test]
+fn the_end_of_the_body_ends_an_answer_that_said_why_it_stops() {
+    let ended = |chunks: &[&str]| {
+        let mut stream = stream();
+        chunks.iter().for_each(|chunk| drop(stream.take(&said("", chunk)).unwrap()));
+        stream.end().map(|deltas| deltas.len()).map_err(|error| error.kind)
+    };
+    assert_eq!(ended(&[TEXT, STOP]), Ok(1));
+    assert_eq!(ended(&[TEXT]), Err(ErrorKind::Interrupted));
+    assert_eq!(ended(&[]), Err(ErrorKind::Interrupted));
+}
+
+#[test]
 fn nothing_comes_after_the_end() {
-    let mut stream = Stream::new("asked".into(), true);
+    let mut stream = reader(true);
     [TEXT, STOP, DONE].iter().for_each(|chunk| drop(stream.take(&said("", chunk)).unwrap()));
     assert!(stream.is_finished());
     assert_eq!(stream.take(&said("", TEXT)).unwrap(), []);
@@ -136,7 +289,7 @@ proptest! {
 
     #[test]
     fn nothing_makes_it_panic(events in prop::collection::vec(("\\PC{0,12}", "\\PC{0,40}|\\{\"choices\":\\[\\{\"delta\":\\PC{0,30}\\}\\]\\}"), 0..8)) {
-        let mut stream = Stream::new("asked".into(), true);
+        let mut stream = reader(true);
         for (name, data) in events {
             if let Ok(deltas) = stream.take(&said(&name, &data)) {
                 prop_assert!(deltas.iter().all(|delta| !matches!(delta.event, Event::Finish(_))) || stream.is_finished());
@@ -146,7 +299,7 @@ proptest! {
 
     #[test]
     fn whatever_comes_the_order_of_the_contract_holds(chunks in prop::collection::vec(chunk(), 0..40), native: bool) {
-        let mut stream = Stream::new("asked".into(), native);
+        let mut stream = reader(native);
         let mut told = Vec::new();
         for chunk in &chunks {
             // What fails ends the stream.
