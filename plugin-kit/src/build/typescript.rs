@@ -99,7 +99,7 @@ fn check(job: &Job, entry: &Path) -> Result<(), Problem> {
         "compilerOptions": {
             "noEmit": true, "strict": true, "allowImportingTsExtensions": true, "skipLibCheck": true,
             "target": "ES2023", "module": "ESNext", "moduleResolution": "bundler",
-            "types": [], "lib": ["ES2023", "ESNext.Disposable"],
+            "types": [], "lib": ["ES2023", "ES2024.String", "ESNext.Disposable"],
         },
         "include": ["exports.ts", "types/**/*.d.ts"],
     });

@@ -4,7 +4,7 @@
 import type { Completion, FinishReason, Part, Usage } from 'arete:provider/llm@0.1.0';
 
 import { Failure, broken, errorOf, inBand } from './errors.ts';
-import { type Fields, count, isObject, list, parse, rest, text } from './json.ts';
+import { COUNT_MAX, type Fields, count, isObject, list, parse, parseObject, rest, text, write } from './json.ts';
 import * as parts from './parts.ts';
 
 /** The vendor's words for what its filters stop. */
@@ -35,14 +35,14 @@ export type Said = {
 
 /** The body of an answer with status 200. */
 export function read(body: string, model: string): Completion {
-  const said = take(body);
+  const said = take(parse(body));
   const found = said.parts.map((part, index) => parts.read(part, callId(said.id, index)));
   const reason = finishReason(said, found.some(isCall));
   if (reason === undefined) throw broken('it has neither a `finishReason` nor a `blockReason`');
   return {
     id: said.id ?? '',
     model: said.model ?? model,
-    parts: found,
+    parts: found.map((part, index) => withArguments(part, index === found.length - 1, reason)),
     finishReason: reason,
     usage: said.usage ?? {},
     extra: rest(said.extra),
@@ -50,14 +50,13 @@ export function read(body: string, model: string): Completion {
 }
 
 /** Takes apart an answer or an event. */
-export function take(body: string): Said {
-  const answer = parse(body);
+export function take(answer: unknown): Said {
   const error = errorOf(answer);
   if (error !== undefined) throw inBand(error);
   if (!isObject(answer)) throw broken('it should be a JSON object');
 
   const { candidates, promptFeedback, usageMetadata, modelVersion, responseId, ...more } = answer;
-  const [first, ...others] = list(candidates);
+  const [first, ...others] = callsFirst(list(candidates));
   if (first !== undefined && !isObject(first)) throw broken('`candidates[0]` should be an object');
   const { content, finishReason: reason, index, ...about } = first ?? {};
   const blocked = first === undefined && isObject(promptFeedback) && promptFeedback.blockReason !== undefined;
@@ -82,6 +81,33 @@ export function take(body: string): Said {
   };
 }
 
+/** A candidate that calls tools stands in for a first one that has no content. The others stay behind it. */
+function callsFirst(candidates: unknown[]): unknown[] {
+  const partsOf = (candidate: unknown) =>
+    isObject(candidate) && isObject(candidate.content) ? list(candidate.content.parts) : [];
+  if (candidates.length < 2 || partsOf(candidates[0]).length > 0) return candidates;
+  const calls = candidates.findIndex((it) => partsOf(it).some((part) => isObject(part) && isObject(part.functionCall)));
+  return calls < 0 ? candidates : [candidates[calls], ...candidates.filter((_, index) => index !== calls)];
+}
+
+/**
+ * A call with its arguments as the contract has them: a JSON object. Where the answer was cut off in them, the call is
+ * kept as `incomplete_tool_use` with what came. A stream leaves this to the host.
+ */
+function withArguments(part: Part, last: boolean, reason: FinishReason): Part {
+  if (part.tag !== 'tool-use') return part;
+  const { id, name, input, extra } = part.val;
+  const tokensRanOut = reason.tag === 'max-tokens' || reason.tag === 'context-window-exceeded';
+  const none = input.trim() === '';
+  if (none && !(last && tokensRanOut)) return { tag: 'tool-use', val: { id, name, input: '{}', extra } };
+  if (!none && parseObject(input) !== undefined) return part;
+  if (reason.tag === 'end-turn' || reason.tag === 'tool-use') {
+    throw broken('the arguments of a function call should be a JSON object');
+  }
+  const more = extra === undefined ? undefined : parseObject(extra);
+  return { tag: 'other', val: { kind: 'incomplete_tool_use', json: write({ id, name, input, extra: more }) } };
+}
+
 /** Why the model stopped; absent when the vendor hasn't said that it has. `called`: the answer has a call of a tool. */
 export function finishReason(said: Pick<Said, 'reason' | 'blocked'>, called: boolean): FinishReason | undefined {
   if (said.blocked) return { tag: 'refusal' };
@@ -102,23 +128,28 @@ export function callId(answer: string | undefined, index: number): string {
 
 /** The vendor counts what its own tools put into the question, and thoughts, beside the other tokens. */
 function usage(counts: Fields): Usage {
-  const sum = (...keys: string[]) => {
-    const known = keys.map((key) => count(counts[key])).filter((value) => value !== undefined);
-    return known.length > 0 ? Math.min(known.reduce((one, other) => one + other), 0xffff_ffff) : undefined;
+  const taken = ['totalTokenCount'];
+  const one = (key: string) => {
+    const known = count(counts[key]);
+    if (known !== undefined) taken.push(key);
+    return known;
   };
+  // A sum whose first summand makes no sense makes none either. One that the vendor leaves out is 0.
+  const sum = (key: string, more: number | undefined) => {
+    const base = one(key);
+    if (base === undefined && (counts[key] ?? null) !== null) return undefined;
+    if (base === undefined && more === undefined) return undefined;
+    const all = (base ?? 0) + (more ?? 0);
+    return all <= COUNT_MAX ? all : undefined;
+  };
+  const thoughts = one('thoughtsTokenCount');
   return {
-    inputTokens: sum('promptTokenCount', 'toolUsePromptTokenCount'),
-    outputTokens: sum('candidatesTokenCount', 'thoughtsTokenCount'),
-    cacheReadTokens: sum('cachedContentTokenCount'),
-    reasoningTokens: sum('thoughtsTokenCount'),
-    extra: rest(
-      counts,
-      'promptTokenCount',
-      'candidatesTokenCount',
-      'thoughtsTokenCount',
-      'cachedContentTokenCount',
-      'totalTokenCount',
-    ),
+    // What tools put in stays in `extra` too: it isn't told apart otherwise.
+    inputTokens: sum('promptTokenCount', count(counts.toolUsePromptTokenCount)),
+    outputTokens: sum('candidatesTokenCount', thoughts),
+    cacheReadTokens: one('cachedContentTokenCount'),
+    reasoningTokens: thoughts,
+    extra: rest(counts, ...taken),
   };
 }
 

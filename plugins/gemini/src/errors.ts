@@ -4,10 +4,13 @@
 import type { Header, HttpError } from 'arete:provider/http@0.1.0';
 import type { ErrorKind, ProviderError } from 'arete:provider/llm@0.1.0';
 
-import { type Fields, isObject, list, parse, text } from './json.ts';
+import { type Fields, isObject, list, number, parse, rest, text, wellFormed } from './json.ts';
 
 /** How much of the vendor's message is passed on, in characters: some hold the whole schema they complain about. */
 const MESSAGE_CHARACTERS_MAX = 1000;
+
+/** How much of the header `x-should-retry` is passed on, in characters. */
+const ADVICE_CHARACTERS_MAX = 100;
 
 /** The longest wait that the contract can tell, in milliseconds. */
 const WAIT_MAX = 0xffff_ffff;
@@ -36,9 +39,9 @@ export function refusal(status: number, headers: Header[], body: string): Failur
   return failure(said ?? {}, status, headers);
 }
 
-/** An error told after the vendor had begun to answer, where its status was 200. */
-export function inBand(said: Fields): Failure {
-  return failure(said, undefined, []);
+/** An error told where the status was 200. `otherwise` is its kind if the vendor names none. */
+export function inBand(said: Fields, otherwise?: ErrorKind): Failure {
+  return failure(said, undefined, [], otherwise);
 }
 
 /** The error in a body: `{"error": {…}}`, or a list with that in it, as the vendor answers to calls for a list. */
@@ -49,7 +52,7 @@ export function errorOf(body: unknown): Fields | undefined {
 
 /** Anything that was thrown, as the contract's error: nothing may leave as a JavaScript exception, which is a crash. */
 export function caught(thrown: unknown): ProviderError {
-  if (thrown instanceof Failure) return thrown.error;
+  if (thrown instanceof Failure) return wellFormed(thrown.error);
   const payload = isObject(thrown) && 'payload' in thrown ? thrown.payload : thrown;
   if (isObject(payload) && typeof payload.tag === 'string' && typeof payload.val === 'string') {
     return transport(payload as unknown as HttpError);
@@ -69,19 +72,23 @@ function transport({ tag, val }: HttpError): ProviderError {
 }
 
 /** From the vendor's `google.rpc.Status`: `{code, message, status, details}`. All of it may be missing. */
-function failure(said: Fields, answered: number | undefined, headers: Header[]): Failure {
+function failure(said: Fields, answered: number | undefined, headers: Header[], otherwise?: ErrorKind): Failure {
   // What is meant for the vendor's own people may repeat the key.
   const details = list(said.details).filter(isObject).filter((detail) => !isA(detail, 'DebugInfo'));
   const word = text(said.status);
-  const status = answered ?? (typeof said.code === 'number' ? said.code : undefined);
+  const status = answered ?? number(said.code);
   const message = text(said.message)?.trim();
   return new Failure({
-    kind: kindOf(word, details, message ?? '') ?? kindOfStatus(status),
+    kind: kindOf(word, details, message ?? '') ?? (status === undefined ? otherwise : undefined) ?? kindOfStatus(status),
     message: message ? clip(message) : unexplained(status),
     status: answered,
     code: word === undefined ? undefined : clip(word),
     retryAfterMs: retryDelay(details) ?? retryAfter(headers),
-    extra: details.length > 0 ? JSON.stringify({ details }) : undefined,
+    extra: rest({
+      details: details.length > 0 ? details : null,
+      // The host obeys it.
+      'x-should-retry': header(headers, 'x-should-retry')?.slice(0, ADVICE_CHARACTERS_MAX) ?? null,
+    }),
   });
 }
 
@@ -161,11 +168,14 @@ function retryDelay(details: Fields[]): number | undefined {
 
 /** The header, in seconds or as a date. A date is measured against the vendor's own clock, so none is needed here. */
 function retryAfter(headers: Header[]): number | undefined {
-  const find = (name: string) => headers.find((header) => header.name.toLowerCase() === name)?.value.trim();
-  const value = find('retry-after');
+  const value = header(headers, 'retry-after');
   if (value === undefined || /^[\d.]+$/.test(value)) return milliseconds(value);
-  const wait = Date.parse(value) - Date.parse(find('date') ?? '');
+  const wait = Date.parse(value) - Date.parse(header(headers, 'date') ?? '');
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), WAIT_MAX);
+}
+
+function header(headers: Header[], name: string): string | undefined {
+  return headers.find((it) => it.name.toLowerCase() === name)?.value.trim();
 }
 
 function milliseconds(seconds: string | undefined): number | undefined {

@@ -5,7 +5,7 @@
 import type { Image, Message, Part, ResultPart, ToolResult } from 'arete:provider/llm@0.1.0';
 
 import { invalid } from './errors.ts';
-import { type Fields, Raw, isObject, merge, parseObject, rest, text } from './json.ts';
+import { type Fields, Raw, isObject, merge, parseObject, rest, text, write as writeJson } from './json.ts';
 
 /**
  * A part of an answer. `id` is for a function call that the vendor gave none: then it tells calls apart by their order,
@@ -19,13 +19,14 @@ export function read(part: Fields, id: string): Part {
     return { tag: 'thinking', val: { text: said, signature: text(part.thoughtSignature), extra } };
   }
   if (said !== undefined) return { tag: 'text', val: { text: said, extra: rest(part, 'text') } };
-  return readImage(part) ?? { tag: 'other', val: { kind: kindOf(part), json: JSON.stringify(part) } };
+  return readImage(part) ?? { tag: 'other', val: { kind: kindOf(part), json: writeJson(part) } };
 }
 
 function readCall(part: Fields, call: Fields, id: string): Part {
   const { id: given, name, args, ...more } = call;
   const beyond = Object.keys(more).length > 0 ? { ...part, functionCall: more } : { ...part, functionCall: null };
-  const input = JSON.stringify(isObject(args) ? args : {});
+  // What stands before the vendor may give them as text. None at all are empty here: see `withArguments` in `answer`.
+  const input = args === undefined || args === null ? '' : (text(args) ?? writeJson(args));
   return { tag: 'tool-use', val: { id: text(given) || id, name: text(name) ?? '', input, extra: rest(beyond) } };
 }
 
@@ -40,6 +41,16 @@ function readImage(part: Fields): Part | undefined {
 
 function kindOf(part: Fields): string {
   return Object.keys(part).find((key) => !key.startsWith('thought')) ?? 'empty';
+}
+
+/** Text that the vendor refuses because it says nothing. One that carries a signature is of use to the vendor. */
+export function isEmpty(part: Part | ResultPart): boolean {
+  return part.tag === 'text' && part.val.text.trim() === '' && part.val.extra === undefined;
+}
+
+/** The list without what is empty, unless there is nothing else: then the vendor's own words say what is wrong. */
+export function withoutEmpty<T>(list: T[], empty: (it: T) => boolean): T[] {
+  return list.every(empty) ? list : list.filter((it) => !empty(it));
 }
 
 /** A part of a message, which stands at `at`. The vendor wants the name of a function with its result: see `names`. */
@@ -77,7 +88,7 @@ function writeResult(result: ToolResult, at: string, names: Map<string, string>)
   }
   const texts: string[] = [];
   const parts: (Fields | Raw)[] = [];
-  result.content.forEach((part, index) => {
+  withoutEmpty([...result.content.entries()], ([, part]) => isEmpty(part)).forEach(([index, part]) => {
     if (part.tag === 'text' && part.val.extra === undefined) texts.push(part.val.text);
     else parts.push(writeResultPart(part, `${at}.content[${index}]`));
   });

@@ -44,7 +44,7 @@ export function body(request: Request): string {
 
 /** All system messages, wherever they stand: the vendor keeps them apart. */
 function system(messages: Message[]): Fields | undefined {
-  const texts = messages.flatMap((message, index) => {
+  const all = messages.flatMap((message, index) => {
     if (message.role.tag !== 'system') return [];
     if (message.extra !== undefined) {
       const says = "can't be sent: the vendor knows no system messages, only one instruction";
@@ -55,9 +55,10 @@ function system(messages: Message[]): Fields | undefined {
       if (part.tag !== 'text') {
         throw invalid(at, 'is in a system message and should be text, which is all the vendor takes there');
       }
-      return parts.withExtra({ text: part.val.text }, part.val.extra, at);
+      return { empty: parts.isEmpty(part), text: parts.withExtra({ text: part.val.text }, part.val.extra, at) };
     });
   });
+  const texts = parts.withoutEmpty(all, (it) => it.empty).map((it) => it.text);
   return texts.length > 0 ? { parts: texts } : undefined;
 }
 
@@ -71,7 +72,9 @@ function contents(messages: Message[]): Fields[] {
     if (message.role.tag === 'system') return;
     const at = `messages[${index}]`;
     const role = roleOf(message.role);
-    const said = message.content.map((part, place) => parts.write(part, `${at}.content[${place}]`, names));
+    const places = parts.withoutEmpty([...message.content.entries()], ([, part]) => parts.isEmpty(part));
+    if (message.role.tag === 'assistant' && places.every(([, part]) => parts.isEmpty(part))) return;
+    const said = places.map(([place, part]) => parts.write(part, `${at}.content[${place}]`, names));
     const last = turns.at(-1);
     const own = message.extra !== undefined;
     if (last?.role === role && !last.own && !own) {

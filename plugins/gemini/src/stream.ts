@@ -3,8 +3,10 @@
 import type { Delta, Event, Part } from 'arete:provider/llm@0.1.0';
 
 import * as answer from './answer.ts';
-import { type Fields, rest } from './json.ts';
+import { type Fields, parseObject, rest } from './json.ts';
 import * as parts from './parts.ts';
+
+type Words = Extract<Part, { tag: 'text' | 'thinking' }>;
 
 /** A streamed answer, fed one event at a time. */
 export class Stream {
@@ -13,6 +15,8 @@ export class Stream {
   #started = false;
   /** The block that more text may be added to. */
   #open: 'text' | 'thinking' | undefined;
+  /** A high surrogate at the end of that block, held back until the low one that belongs to it has come. */
+  #half = '';
   /** The index of the latest block. */
   #index = -1;
   #called = false;
@@ -25,9 +29,9 @@ export class Stream {
     this.#model = model;
   }
 
-  /** Takes the data of one event. It may tell nothing, one thing or several. */
-  take(data: string): Delta[] {
-    const said = answer.take(data);
+  /** Takes one event. It may tell nothing, one thing or several. */
+  take(event: unknown): Delta[] {
+    const said = answer.take(event);
     const events: Event[] = [];
     this.#id ??= said.id;
     if (!this.#started) {
@@ -54,7 +58,8 @@ export class Stream {
   end(): Delta[] {
     const reason = answer.finishReason({ reason: this.#reason, blocked: this.#blocked }, this.#called);
     if (reason === undefined) throw answer.interrupted();
-    return [{ event: { tag: 'finish', val: { reason, extra: rest(this.#extra) } } }];
+    const finish: Event = { tag: 'finish', val: { reason, extra: rest(this.#extra) } };
+    return [...this.#otherHalf().events, finish].map((event) => ({ event }));
   }
 
   /**
@@ -62,39 +67,68 @@ export class Stream {
    * and told as a whole too: the vendor forbids joining it with others.
    */
   #part(part: Part): Event[] {
-    const index = () => (this.#index += 1);
-    const goOn = (kind: 'text' | 'thinking', whole: boolean) => {
-      const at = this.#open === kind && !whole ? this.#index : index();
-      this.#open = whole ? undefined : kind;
-      return at;
-    };
     switch (part.tag) {
-      case 'text': {
-        const { text, extra } = part.val;
-        if (text === '' && extra === undefined) return [];
-        const at = goOn('text', extra !== undefined);
-        const said: Event[] = text === '' ? [] : [{ tag: 'text', val: { index: at, text } }];
-        return [...said, ...whole(at, part, extra)];
-      }
-      case 'thinking': {
-        const { text, signature, extra } = part.val;
-        const at = goOn('thinking', signature !== undefined || extra !== undefined);
-        return [{ tag: 'thinking', val: { index: at, text, signature } }, ...whole(at, part, extra)];
-      }
+      case 'text':
+        return this.#words(part, part.val.extra !== undefined);
+      case 'thinking':
+        return this.#words(part, part.val.signature !== undefined || part.val.extra !== undefined);
       case 'tool-use': {
         const { id, name, input, extra } = part.val;
+        const { events } = this.#otherHalf();
         this.#called = true;
-        this.#open = undefined;
-        const at = index();
-        return [{ tag: 'tool-use', val: { index: at, id, name, input } }, ...whole(at, part, extra)];
+        const index = this.#block();
+        events.push({ tag: 'tool-use', val: { index, id, name, input } });
+        // Arguments that are no object can't be told as a whole. The host decides on them when it knows the reason.
+        const args = input.trim() === '' ? '{}' : input;
+        if (extra !== undefined && parseObject(args) !== undefined) {
+          events.push({ tag: 'part', val: { index, part: { tag: 'tool-use', val: { id, name, input: args, extra } } } });
+        }
+        return events;
       }
       default:
-        this.#open = undefined;
-        return [{ tag: 'part', val: { index: index(), part } }];
+        return [...this.#otherHalf().events, { tag: 'part', val: { index: this.#block(), part } }];
     }
   }
-}
 
-function whole(index: number, part: Part, extra: string | undefined): Event[] {
-  return extra === undefined ? [] : [{ tag: 'part', val: { index, part } }];
+  /** Text or thoughts. `alone`: they are a block of their own. */
+  #words(part: Words, alone: boolean): Event[] {
+    if (part.val.text === '' && !alone) return [];
+    const { events, text } = this.#otherHalf(part);
+    if (this.#open !== part.tag || alone) this.#block(alone ? undefined : part.tag);
+    this.#half = alone ? '' : (/[\ud800-\udbff]$/.exec(text)?.[0] ?? '');
+    const piece = text.slice(0, text.length - this.#half.length);
+    const signature = part.tag === 'thinking' ? part.val.signature : undefined;
+    if (piece !== '' || signature !== undefined) events.push(this.#piece(part.tag, piece, signature));
+    if (part.val.extra !== undefined) {
+      const whole = { ...part, val: { ...part.val, text } } as Words;
+      events.push({ tag: 'part', val: { index: this.#index, part: whole } });
+    }
+    return events;
+  }
+
+  /**
+   * The half that is held back, told with the other half if `next` begins with it, and what is left of `next` then. If
+   * something else follows, U+FFFD stands for it.
+   */
+  #otherHalf(next?: Words): { events: Event[]; text: string } {
+    const text = next?.val.text ?? '';
+    const [open, half] = [this.#open, this.#half];
+    if (open === undefined || half === '') return { events: [], text };
+    this.#half = '';
+    const fits = next?.tag === open && /^[\udc00-\udfff]/.test(text);
+    const character = fits ? half + text.charAt(0) : '\ufffd';
+    return { events: [this.#piece(open, character)], text: fits ? text.slice(1) : text };
+  }
+
+  #piece(tag: Words['tag'], text: string, signature?: string): Event {
+    if (tag === 'text') return { tag, val: { index: this.#index, text } };
+    return { tag, val: { index: this.#index, text, signature } };
+  }
+
+  /** Begins a block, and returns its index. */
+  #block(open?: Words['tag']): number {
+    this.#open = open;
+    this.#index += 1;
+    return this.#index;
+  }
 }

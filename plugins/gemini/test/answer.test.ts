@@ -46,8 +46,66 @@ test('input is all input, and output holds the thoughts', () => {
     inputTokens: 105, outputTokens: 18, cacheReadTokens: 60, reasoningTokens: 11,
     extra: '{"toolUsePromptTokenCount":5,"trafficType":"ON_DEMAND"}',
   });
-  const absurd = read({ finishReason: 'STOP' }, { usageMetadata: { promptTokenCount: -1 } });
-  assert.equal(absurd.usage.inputTokens, undefined);
+});
+
+test('counts are rounded, and what is no count stays in extra', () => {
+  for (const [counts, input, output, extra] of [
+    ['"promptTokenCount":125.6,"candidatesTokenCount":1e2', 126, 100, undefined],
+    ['"promptTokenCount":1.5,"candidatesTokenCount":1.4', 2, 1, undefined],
+    ['"promptTokenCount":-1', undefined, undefined, '{"promptTokenCount":-1}'],
+    ['"promptTokenCount":-1,"toolUsePromptTokenCount":2', undefined, undefined, undefined],
+    ['"promptTokenCount":4294967296', undefined, undefined, '{"promptTokenCount":4294967296}'],
+    ['"candidatesTokenCount":"7"', undefined, undefined, '{"candidatesTokenCount":"7"}'],
+    ['"candidatesTokenCount":7,"thoughtsTokenCount":-2.5', undefined, 7, '{"thoughtsTokenCount":-2.5}'],
+    ['"thoughtsTokenCount":9', undefined, 9, undefined],
+    ['"promptTokenCount":null,"candidatesTokenCount":true', undefined, undefined, '{"candidatesTokenCount":true}'],
+  ] as const) {
+    const { usage } = answer.read(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{${counts}}}`, 'm');
+    assert.deepEqual([usage.inputTokens, usage.outputTokens], [input, output], counts);
+    if (extra !== undefined) assert.equal(usage.extra, extra);
+  }
+});
+
+test('numbers keep their digits', () => {
+  const { parts, extra } = answer.read(
+    '{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"id": 2512292042121000001, "x": 1.10}},' +
+      '"n":1e400},{"new":[0.10]}]},"finishReason":"STOP","avgLogprobs":-0.10000000000000000001}]}',
+    'm',
+  );
+  assert.deepEqual(parts.map((part) => part.val), [
+    { id: 'call-0', name: 'f', input: '{"id":2512292042121000001,"x":1.10}', extra: '{"n":1e400}' },
+    { kind: 'new', json: '{"new":[0.10]}' },
+  ]);
+  assert.equal(extra, '{"avgLogprobs":-0.10000000000000000001}');
+});
+
+test('arguments may be text, and what was cut off is kept', () => {
+  const parts = (args: unknown, finishReason: string, ...more: object[]) => {
+    const call = { functionCall: { name: 'f', args } };
+    return read({ content: { parts: [call, ...more] }, finishReason }).parts.map((part) => part.val);
+  };
+  const call = (input: string) => [{ id: 'r-0', name: 'f', input, extra: undefined }];
+  const cut = (input: string) => [
+    { kind: 'incomplete_tool_use', json: JSON.stringify({ id: 'r-0', name: 'f', input }) },
+  ];
+  assert.deepEqual(parts('{"a": 1.0}', 'STOP'), call('{"a": 1.0}'));
+  assert.deepEqual(parts(' ', 'STOP'), call('{}'));
+  assert.deepEqual(parts(undefined, 'STOP'), call('{}'));
+  assert.deepEqual(parts('{"a', 'MAX_TOKENS'), cut('{"a'));
+  assert.deepEqual(parts('{"a', 'SAFETY'), cut('{"a'));
+  assert.deepEqual(parts(undefined, 'MAX_TOKENS'), cut(''));
+  assert.deepEqual(parts(undefined, 'MAX_TOKENS', { text: 'a' })[0], call('{}')[0]);
+  assert.deepEqual(parts({}, 'MAX_TOKENS'), call('{}'));
+  assert.equal(failure(() => parts('{"a', 'STOP')).kind.tag, 'bad-response');
+  assert.equal(failure(() => parts([1], 'STOP')).kind.tag, 'bad-response');
+});
+
+test('a call outside of a first candidate without content is found', () => {
+  const candidates = [
+    { finishReason: 'STOP' }, { finishReason: 'STOP', content: { parts: [{ functionCall: { name: 'f', args: {} } }] } },
+  ];
+  const { parts, finishReason } = answer.read(JSON.stringify({ candidates }), 'm');
+  assert.deepEqual([parts.map((part) => part.tag), finishReason.tag], [['tool-use'], 'tool-use']);
 });
 
 test('what an answer held can be sent back as it came', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { caught, refusal } from '../src/errors.ts';
+import { Failure, caught, refusal } from '../src/errors.ts';
 
 const RPC = 'type.googleapis.com/google.rpc.';
 
@@ -78,4 +78,16 @@ test('whatever is thrown leaves as an error of the contract', () => {
   for (const thrown of [new TypeError('x is undefined'), 'text', undefined, null, { tag: 1 }]) {
     assert.deepEqual(caught(thrown).kind, { tag: 'other', val: 'provider' });
   }
+});
+
+test('the advice of the vendor is carried on', () => {
+  const headers = { 'X-Should-Retry': 'false' };
+  assert.equal(refused(429, {}, headers).extra, '{"x-should-retry":"false"}');
+  const details = [{ reason: 'x' }];
+  assert.equal(refused(429, { details }, headers).extra, '{"details":[{"reason":"x"}],"x-should-retry":"false"}');
+});
+
+test('half a character in a message is U+FFFD', () => {
+  const { error } = refusal(400, [], '{"error":{"message":"no \\ud83d!"}}');
+  assert.equal(caught(new Failure(error)).message, 'no \ufffd!');
 });

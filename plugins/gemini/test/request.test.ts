@@ -106,3 +106,40 @@ test('what is absent may come as null', () => {
   const asked = request([message('user', 'hi')], { maxTokens: null, toolChoice: null, extra: null } as never);
   assert.equal(body(withoutNulls(asked)), '{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}');
 });
+
+test('texts that are empty are left out where something else is', () => {
+  const call: Part = { tag: 'tool-use', val: { id: 'r-0', name: 'f', input: '{}' } };
+  const signed: Part = { tag: 'text', val: { text: '', extra: '{"thoughtSignature":"s"}' } };
+  const empty: ResultPart = { tag: 'text', val: { text: ' ' } };
+  const full: ResultPart = { tag: 'text', val: { text: '2' } };
+  const result: Part = { tag: 'tool-result', val: { toolUseId: 'r-0', content: [empty, full], isError: false } };
+  const sent = JSON.parse(
+    body(request([
+      message('system', '', 'a'), message('user', ' ', 'b'), message('assistant', '', call, signed),
+      message('user', result), message('assistant', ' \n'), message('user', ''),
+    ])),
+  );
+  assert.deepEqual(sent.systemInstruction.parts, [{ text: 'a' }]);
+  assert.deepEqual(sent.contents, [
+    { role: 'user', parts: [{ text: 'b' }] },
+    {
+      role: 'model',
+      parts: [{ functionCall: { id: 'r-0', name: 'f', args: {} } }, { text: '', thoughtSignature: 's' }],
+    },
+    {
+      role: 'user',
+      parts: [{ functionResponse: { id: 'r-0', name: 'f', response: { output: '2' } } }, { text: '' }],
+    },
+  ]);
+});
+
+test('numbers that the caller typed keep their digits', () => {
+  const tool = { name: 'f', inputSchema: '{"properties":{"n":{"maximum":1e400}}}', extra: '{"x":1.10}' };
+  const input = '{"n": 12345678901234567890}';
+  const call: Part = { tag: 'tool-use', val: { id: 'r-0', name: 'f', input, extra: '{"y":0.0}' } };
+  const extra = '{"generationConfig":{"seed":123456789012345678901,"x":-0.10}}';
+  const sent = body(request([message('assistant', call)], { tools: [tool], maxTokens: 1, extra }));
+  for (const text of ['{"maximum":1e400}', '"x":1.10', input, '"y":0.0', '"seed":123456789012345678901,"x":-0.10']) {
+    assert.ok(sent.includes(text), text);
+  }
+});
