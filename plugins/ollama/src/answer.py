@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from wit_world.imports import llm
 
 from errors import broken, in_band, interrupted
-from jsontext import Json, Mismatch, Object, extra, write
+from jsontext import Json, Mismatch, Object, cleaned, extra, write
 
 _COUNTED = ("_count", "_duration")
 """How the names of what the vendor counts end. Durations are in nanoseconds."""
@@ -61,12 +61,12 @@ class Chunk:
     """What the contract has no place for."""
 
 
-def read(text: str) -> Chunk:
-    """Reads one object."""
+def read(text: str, otherwise: llm.ErrorKind | None = None) -> Chunk:
+    """Reads one object. `otherwise` is the kind of an error of which it says no more than the words."""
     try:
         fields = Object.parse(text)
         if fields.fields.get("error") is not None:
-            raise in_band(fields)
+            raise in_band(fields, otherwise)
         return _chunk(fields)
     except Mismatch as mismatch:
         raise broken(mismatch) from None
@@ -75,7 +75,7 @@ def read(text: str) -> Chunk:
 def complete(body: str, question: str, model: str) -> llm.Completion:
     """The body of a plain answer."""
     chunk = read(body)
-    if not chunk.done:
+    if not chunk.done and not chunk.reason:
         raise interrupted()
     ids = Ids.of(chunk, question)
     parts: list[llm.Part] = []
@@ -85,26 +85,29 @@ def complete(body: str, question: str, model: str) -> llm.Completion:
         parts.append(llm.Part_Text(llm.Text(chunk.text, None)))
     parts += chunk.images
     calls = [tool_use(call, index, ids) for index, call in enumerate(chunk.tool_calls)]
-    parts += [llm.Part_ToolUse(call) for call in calls]
-    return llm.Completion(
+    reason = finish_reason(chunk.reason, called=bool(calls))
+    parts += [_whole(call, reason, last=call is calls[-1]) for call in calls]
+    completion = llm.Completion(
         id=ids.answer,
         model=chunk.model or model,
         parts=parts,
-        finish_reason=finish_reason(chunk.reason, called=bool(calls)),
+        finish_reason=reason,
         usage=chunk.usage,
         native=None,
         extra=extra(chunk.rest),
     )
+    return cleaned(completion)
 
 
 def tool_use(call: Object, index: int, ids: Ids) -> llm.ToolUse:
-    """A tool call. `type` and `index` are left out where they say what is said already."""
+    """A tool call. `type` and `index` are left out where they say what is said already. The arguments may be no object
+    yet: where the answer was cut off in them, they are what came of their text."""
     try:
         function = call.object("function")
         name = function.text("name") if function else None
         if function is None or name is None:
             raise Mismatch(f"{call.at}.function.name", "should be a string, but is missing")
-        arguments = function.object("arguments")
+        arguments = function.take("arguments")
         if function.fields.get("index") == index:
             function.take("index")
         if call.fields.get("type") == "function":
@@ -115,7 +118,18 @@ def tool_use(call: Object, index: int, ids: Ids) -> llm.ToolUse:
     rest = call.rest()
     if function.rest():
         rest["function"] = function.rest()
-    return llm.ToolUse(id, name, write(arguments.fields if arguments else {}), extra(rest))
+    # What stands before the vendor may give them as text.
+    text = "" if arguments is None else arguments if isinstance(arguments, str) else write(arguments)
+    return llm.ToolUse(id, name, text, extra(rest))
+
+
+def is_object(text: str) -> bool:
+    """Whether this is the text of a JSON object."""
+    try:
+        Object.parse(text)
+    except Mismatch:
+        return False
+    return True
 
 
 def finish_reason(word: str | None, called: bool) -> llm.FinishReason:
@@ -126,9 +140,27 @@ def finish_reason(word: str | None, called: bool) -> llm.FinishReason:
         case None | "" | "stop":
             return llm.FinishReason_ToolUse() if called else llm.FinishReason_EndTurn()
         case "tool_calls":
+            if not called:
+                raise broken(Mismatch("done_reason", "is `tool_calls`, but there is no tool call"))
             return llm.FinishReason_ToolUse()
         case _:
             return llm.FinishReason_Other(word)
+
+
+def _whole(call: llm.ToolUse, reason: llm.FinishReason, last: bool) -> llm.Part:
+    """A call with arguments that are an object; or, if the answer was cut off in them, with what came of their text. In
+    a stream the host decides on this."""
+    given = bool(call.input.strip())
+    if not given and not (last and isinstance(reason, llm.FinishReason_MaxTokens)):
+        return llm.Part_ToolUse(llm.ToolUse(call.id, call.name, "{}", call.extra))
+    if given and is_object(call.input):
+        return llm.Part_ToolUse(call)
+    if isinstance(reason, llm.FinishReason_EndTurn | llm.FinishReason_ToolUse):
+        raise broken(Mismatch("message.tool_calls", "should have an object as arguments"))
+    came: dict[str, Json] = {"id": call.id, "name": call.name, "input": call.input}
+    if call.extra is not None:
+        came["extra"] = Object.parse(call.extra).fields
+    return llm.Part_Other(llm.OtherPart("incomplete_tool_use", write(came)))
 
 
 def _chunk(fields: Object) -> Chunk:

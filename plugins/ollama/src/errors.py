@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from wit_world.imports import llm
 
-from jsontext import COUNT_MAX, Json, Mismatch, Object, clean, extra
+from jsontext import COUNT_MAX, Json, Mismatch, Object, cleaned, extra
 
 MESSAGE_CHARACTERS_MAX = 1000
 """How much of the vendor's message is passed on. Enough for every message that explains something."""
@@ -18,13 +18,16 @@ MESSAGE_CHARACTERS_MAX = 1000
 WORD_CHARACTERS_MAX = 100
 """How much of a word that the vendor made up is passed on."""
 
+_ADVICE = "x-should-retry"
+"""The header in which a vendor says whether to try again."""
+
 
 class Failure(Exception):
     """A call that failed, on its way to the host."""
 
     def __init__(self, error: llm.ProviderError) -> None:
         super().__init__(error.message)
-        self.error = error
+        self.error = cleaned(error)
 
 
 def failure(
@@ -63,6 +66,13 @@ def interrupted() -> Failure:
     return failure(llm.ErrorKind_Interrupted(), says)
 
 
+def no_stream(content_type: str | None) -> Failure:
+    """A stream was asked for, and what came is neither that nor an error."""
+    came = f"`{_clip(content_type, WORD_CHARACTERS_MAX)}`" if content_type else "something else"
+    says = f"The vendor's answer isn't what its API promises: a stream was asked for, and {came} came."
+    return failure(llm.ErrorKind_BadResponse(), says)
+
+
 def refusal(status: int, header: Callable[[str], str | None], body: str) -> Failure:
     """An answer whose status isn't a success. A body that isn't the vendor's JSON is expected here: what stands between
     answers with pages of its own."""
@@ -71,6 +81,10 @@ def refusal(status: int, header: Callable[[str], str | None], body: str) -> Fail
     except Mismatch:
         fields = Object({})
     message, code = _said(fields)
+    advice = header(_ADVICE)
+    if advice is not None:
+        # The host obeys it.
+        fields.fields[_ADVICE] = advice[:WORD_CHARACTERS_MAX]
     return failure(
         _kind_of(status),
         message or _unexplained(status),
@@ -82,14 +96,15 @@ def refusal(status: int, header: Callable[[str], str | None], body: str) -> Fail
     )
 
 
-def in_band(fields: Object) -> Failure:
-    """An error told where an answer should be. Its status, where there is one, is in the text: that of HTTP was 200."""
+def in_band(fields: Object, otherwise: llm.ErrorKind | None = None) -> Failure:
+    """An error told where an answer should be. Its status, where there is one, is in the text: that of HTTP was 200.
+    `otherwise` is its kind where there is none."""
     message, code = _said(fields)
     told = fields.take("status")
     if not isinstance(told, int) or not 400 <= told <= 599:
         told = None
     return failure(
-        llm.ErrorKind_VendorFailed() if told is None else _kind_of(told),
+        otherwise or llm.ErrorKind_VendorFailed() if told is None else _kind_of(told),
         message or "The vendor reported an error without saying which.",
         code=code,
         extra=extra(fields.rest()),
@@ -166,5 +181,4 @@ def _seconds_between(now: str | None, then: str) -> float:
 
 
 def _clip(text: str, characters_max: int) -> str:
-    text = clean(text)
     return text if len(text) <= characters_max else text[:characters_max] + "…"

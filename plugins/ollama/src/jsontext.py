@@ -10,9 +10,11 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from json.encoder import encode_basestring
-from typing import TypeAlias, Union
+from typing import TypeAlias, TypeVar, Union, cast
+
+T = TypeVar("T")
 
 COUNT_MAX = 2**32 - 1
 
@@ -74,6 +76,19 @@ def clean(text: str) -> str:
     return text
 
 
+def cleaned(value: T) -> T:
+    """The same record of the contract with `clean` done to every text in it. No other text may leave: a component ends
+    where it is asked for half a surrogate pair."""
+    if isinstance(value, str):
+        return cast(T, clean(value))
+    if isinstance(value, list):
+        value[:] = [cleaned(item) for item in value]
+    elif is_dataclass(value):
+        for name, field in vars(value).items():
+            setattr(value, name, cleaned(field))
+    return value
+
+
 def kind(value: Json) -> str:
     """What a value is, in words for people."""
     match value:
@@ -116,10 +131,10 @@ class Object:
         return self.fields.pop(key, None)
 
     def text(self, key: str) -> str | None:
-        """Removes a string."""
+        """Removes a string. It may hold half of a surrogate pair: see `cleaned`."""
         value = self.take(key)
         if value is None or isinstance(value, str):
-            return value if value is None else clean(value)
+            return value
         raise _expected(self._place(key), "a string", value)
 
     def flag(self, key: str) -> bool | None:
@@ -130,12 +145,15 @@ class Object:
         raise _expected(self._place(key), "a boolean", value)
 
     def count(self, key: str) -> int | None:
-        """Removes a number that the contract can carry."""
-        value = self.take(key)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX):
-            return value
-        found = "another number" if kind(value) == "a number" else kind(value)
-        raise Mismatch(self._place(key), f"should be a whole number below 2^32, but is {found}")
+        """Removes a count, rounded. What is none stays: an answer isn't thrown away for what is counted beside it."""
+        value = self.fields.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | Number):
+            return None
+        number = float(value.digits if isinstance(value, Number) else value)
+        if not 0 <= number < COUNT_MAX + 0.5:
+            return None
+        self.take(key)
+        return math.floor(number + 0.5)
 
     def object(self, key: str) -> Object | None:
         """Removes an object, to be read in its turn."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from wit_world.imports import llm
 
 from errors import invalid, unsupported
 from jsontext import Json, Mismatch, Object
 from merge import merge
+
+P = TypeVar("P", bound="llm.Part | llm.ResultPart")
 
 _BETWEEN_TEXTS = "\n\n"
 """The vendor takes one string a message. What were separate pieces doesn't run together."""
@@ -51,9 +54,11 @@ def messages(conversation: Iterable[llm.Message]) -> list[Json]:
 
 def _message(message: llm.Message, at: str, tools: dict[str, str]) -> list[Json]:
     role = _role(message.role)
+    if isinstance(message.role, llm.Role_Assistant) and all(map(_is_empty, message.content)):
+        return []
     made: list[dict[str, Json]] = []
     growing: _Message | None = None
-    for index, part in enumerate(message.content):
+    for index, part in _without_empty(message.content):
         place = f"{at}.content[{index}]"
         if isinstance(part, llm.Part_ToolResult):
             if growing:
@@ -105,7 +110,7 @@ def _tool_result(result: llm.ToolResult, at: str, tools: dict[str, str]) -> dict
     if name is None:
         raise invalid(f"{at}.toolUseId", "should be the id of a tool call earlier in the conversation")
     message = _Message("tool")
-    for index, part in enumerate(result.content):
+    for index, part in _without_empty(result.content):
         place = f"{at}.content[{index}]"
         match part:
             case llm.ResultPart_Text(text):
@@ -121,6 +126,16 @@ def _tool_result(result: llm.ToolResult, at: str, tools: dict[str, str]) -> dict
     fields |= {"tool_name": name, "tool_call_id": result.tool_use_id}
     merge(fields, result.extra, f"{at}.extra")
     return fields
+
+
+def _without_empty(parts: list[P]) -> list[tuple[int, P]]:
+    """The parts and their places, without texts that say nothing, unless there is nothing else."""
+    told = [(index, part) for index, part in enumerate(parts) if not _is_empty(part)]
+    return told or list(enumerate(parts))
+
+
+def _is_empty(part: llm.Part | llm.ResultPart) -> bool:
+    return isinstance(part, llm.Part_Text | llm.ResultPart_Text) and not part.value.text.strip()
 
 
 def _text(text: llm.Text, at: str) -> str:

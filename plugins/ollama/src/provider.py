@@ -73,7 +73,7 @@ class Chat(exports.Chat):
     @contained
     def open_stream(self, request: llm.Request) -> Deltas:
         reply, question = ask(request, True)
-        return Deltas(stream.deltas(lines(reply), question, request.model))
+        return Deltas(listen(reply, question, request.model))
 
 
 class Deltas(exports.chat.Deltas):
@@ -111,11 +111,10 @@ def words(reply: http.Reply) -> str:
         return ""
 
 
-def lines(reply: http.Reply) -> Iterator[str]:
-    """The lines of a streamed answer."""
+def listen(reply: http.Reply, question: str, model: str) -> Iterator[list[llm.Delta]]:
+    """The deltas of a streamed answer. The connection is closed with them."""
     with reply:
-        while (line := reply.next_line()) is not None:
-            yield line
+        yield from stream.deltas(reply, question, model)
 
 
 def of_http(error: http.HttpError) -> Failure:

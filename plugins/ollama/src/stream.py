@@ -6,20 +6,37 @@ another block.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Protocol
 
 from wit_world.imports import llm
 
-from answer import Chunk, Ids, finish_reason, read, tool_use
-from errors import interrupted
-from jsontext import Json, extra
+from answer import Chunk, Ids, finish_reason, is_object, read, tool_use
+from errors import Failure, interrupted, no_stream
+from jsontext import Json, Mismatch, Object, cleaned, extra
+
+_TOLD = ("message", "done", "model", "created_at", "error")
+"""What the vendor's objects have at least one of."""
+
+
+class Body(Protocol):
+    """What is read of a reply."""
+
+    def next_line(self) -> str | None: ...
+    def read_text(self) -> str: ...
+    def find_header(self, name: str) -> str | None: ...
 
 
 class _Kind(Enum):
     THINKING = auto()
     TEXT = auto()
+
+
+_FIRST_HALF = re.compile("[\ud800-\udbff]$")
+_SECOND_HALF = re.compile("[\udc00-\udfff]")
 
 
 @dataclass
@@ -28,37 +45,76 @@ class _Answer:
 
     ids: Ids
     open: _Kind | None = None
+    half: str = ""
+    """A high surrogate at the end of the open block, held back until the low one that belongs to it has come."""
     blocks: int = 0
     calls: int = 0
+    reason: str | None = None
+    usage: llm.Usage | None = None
     rest: dict[str, Json] = field(default_factory=dict)
     """What the vendor said beyond the contract. Of lists (log probabilities) every line brings a piece."""
 
     def take(self, chunk: Chunk) -> Iterator[llm.Event]:
         """What one line tells."""
-        if chunk.thinking:
-            yield llm.Event_Thinking(llm.ThinkingDelta(self._growing(_Kind.THINKING), chunk.thinking, None))
-        if chunk.text:
-            yield llm.Event_Text(llm.TextDelta(self._growing(_Kind.TEXT), chunk.text))
+        yield from self._growing(_Kind.THINKING, chunk.thinking)
+        yield from self._growing(_Kind.TEXT, chunk.text)
         for image in chunk.images:
+            yield from self._half_is_all()
             yield llm.Event_Part(llm.PartDelta(self._whole(), image))
         for call in chunk.tool_calls:
-            tool = tool_use(call, self.calls, self.ids)
-            self.calls += 1
-            index = self._whole()
-            yield llm.Event_ToolUse(llm.ToolUseDelta(index, tool.id, tool.name, tool.input))
-            if tool.extra is not None:
-                yield llm.Event_Part(llm.PartDelta(index, llm.Part_ToolUse(tool)))
+            yield from self._half_is_all()
+            yield from self._call(tool_use(call, self.calls, self.ids))
         self._say(chunk.rest)
+        self.reason = chunk.reason or self.reason
+        self.usage = chunk.usage
         if chunk.done:
-            yield llm.Event_Usage(chunk.usage)
-            reason = finish_reason(chunk.reason, called=self.calls > 0)
-            yield llm.Event_Finish(llm.Finish(reason, extra(self.rest)))
+            yield from self.finish()
 
-    def _growing(self, kind: _Kind) -> int:
+    def finish(self) -> Iterator[llm.Event]:
+        """The end of the answer."""
+        yield from self._half_is_all()
+        if self.usage is not None:
+            yield llm.Event_Usage(self.usage)
+        reason = finish_reason(self.reason, called=self.calls > 0)
+        yield llm.Event_Finish(llm.Finish(reason, extra(self.rest)))
+
+    def _growing(self, kind: _Kind, text: str) -> Iterator[llm.Event]:
+        """More text of a kind. A high surrogate at its end waits for the low one, which the next line may have."""
+        if not text:
+            return
+        if self.half and self.open is kind and _SECOND_HALF.match(text):
+            text = (self.half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+            self.half = ""
+        yield from self._half_is_all()
         if self.open is not kind:
             self.open = kind
             self.blocks += 1
-        return self.blocks - 1
+        if _FIRST_HALF.search(text):
+            text, self.half = text[:-1], text[-1]
+        if text:
+            yield self._piece(kind, text)
+
+    def _half_is_all(self) -> Iterator[llm.Event]:
+        """The low surrogate hasn't come: U+FFFD stands for the high one."""
+        if self.half and self.open:
+            self.half = ""
+            yield self._piece(self.open, "\ufffd")
+
+    def _piece(self, kind: _Kind, text: str) -> llm.Event:
+        index = self.blocks - 1
+        if kind is _Kind.TEXT:
+            return llm.Event_Text(llm.TextDelta(index, text))
+        return llm.Event_Thinking(llm.ThinkingDelta(index, text, None))
+
+    def _call(self, tool: llm.ToolUse) -> Iterator[llm.Event]:
+        self.calls += 1
+        index = self._whole()
+        yield llm.Event_ToolUse(llm.ToolUseDelta(index, tool.id, tool.name, tool.input))
+        # Arguments that are no object can't be told as a whole. The host decides on them when it knows the reason.
+        arguments = tool.input if tool.input.strip() else "{}"
+        if tool.extra is not None and is_object(arguments):
+            part = llm.Part_ToolUse(llm.ToolUse(tool.id, tool.name, arguments, tool.extra))
+            yield llm.Event_Part(llm.PartDelta(index, part))
 
     def _whole(self) -> int:
         self.open = None
@@ -71,20 +127,50 @@ class _Answer:
             self.rest[key] = said + value if isinstance(said, list) and isinstance(value, list) else value
 
 
-def deltas(lines: Iterator[str], question: str, model: str) -> Iterator[list[llm.Delta]]:
+def deltas(body: Body, question: str, model: str) -> Iterator[list[llm.Delta]]:
     """The deltas of each line that tells something. `question` is the body that was sent, `model` the one it names."""
     answer: _Answer | None = None
-    for line in lines:
-        if not line.strip():
+    while (line := body.next_line()) is not None:
+        line = line.strip("\ufeff \t\r")
+        if not line:
             continue
-        chunk = read(line)
         events: list[llm.Event] = []
         if answer is None:
+            chunk = _first(line, body)
             answer = _Answer(Ids.of(chunk, question))
             events.append(llm.Event_Start(llm.Start(answer.ids.answer, chunk.model or model, None)))
-        events += answer.take(chunk)
+        else:
+            chunk = read(line)
+        try:
+            for event in answer.take(chunk):
+                events.append(event)
+        except Failure:
+            # What came before it is told first.
+            if events:
+                yield _deltas(events)
+            raise
         if events:
-            yield [llm.Delta(event, None) for event in events]
+            yield _deltas(events)
         if chunk.done:
             return
-    raise interrupted()
+    # A reason and a body that has ended properly are an end without the mark too.
+    if answer is None or answer.reason is None:
+        raise interrupted()
+    yield _deltas(list(answer.finish()))
+
+
+def _first(line: str, body: Body) -> Chunk:
+    """The first object. What stands before the vendor may answer with a whole body, which needn't be one line, where a
+    stream was asked for."""
+    text = line if is_object(line) else f"{line}\n{body.read_text()}"
+    try:
+        fields = Object.parse(text).fields
+    except Mismatch:
+        fields = {}
+    if not any(key in fields for key in _TOLD):
+        raise no_stream(body.find_header("content-type"))
+    return read(text, llm.ErrorKind_BadResponse())
+
+
+def _deltas(events: list[llm.Event]) -> list[llm.Delta]:
+    return cleaned([llm.Delta(event, None) for event in events])

@@ -107,6 +107,20 @@ class Messages(Case):
             ],
         )
 
+    def test_texts_that_are_empty_are_left_out_where_something_else_is(self) -> None:
+        empty = llm.ResultPart_Text(llm.Text("", None))
+        full = llm.ResultPart_Text(llm.Text("22", None))
+        conversation = [
+            user(text(""), text("a"), text(" ", '{"cache_control":{}}')),
+            assistant(text(""), call("1", "f")),
+            user(result("1", empty, full), text("\n")),
+            assistant(text(" ")),
+            user(text("")),
+        ]
+        sent_messages = sent(request(*conversation))["messages"]
+        said = [(message["role"], message["content"]) for message in sent_messages]
+        self.assertEqual(said, [("user", "a"), ("assistant", ""), ("tool", "22"), ("user", "")])
+
     def test_pictures_stand_beside_the_text(self) -> None:
         (sent_message,) = sent(request(user(PNG, text("What is this?"), PNG)))["messages"]
         images = ["iVBORw0KGgo=", "iVBORw0KGgo="]
