@@ -7,6 +7,7 @@
 //! values into these and back.
 
 mod address;
+mod advice;
 mod body;
 mod client;
 mod denial;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper_util::client::legacy;
 
+pub(crate) use self::advice::advice;
 use self::client::ConnectTimeout;
 use self::denial::{Denial, Denials};
 pub(crate) use self::error::SendError;

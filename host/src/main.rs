@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, Mistakes, Vars};
-use arete::plugin::{CompileArgs, compile_component};
+use arete::plugin::{CompileArgs, advise_on_grants, compile_component};
 use arete::{api, app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -73,9 +73,11 @@ async fn run(command: Command) -> ExitCode {
         });
     let done = match command {
         Command::CompileComponent(args) => return compile_component(&args),
-        Command::CheckConfig => config.map_err(Into::into).map(|_| {
+        Command::CheckConfig => config.map_err(Into::into).and_then(|config| {
+            let advice = advise_on_grants(&config.plugins)?;
             say("The settings are right.");
-            ExitCode::SUCCESS
+            advice.iter().for_each(|advice| say(&format!("  note  {advice}")));
+            Ok(ExitCode::SUCCESS)
         }),
         Command::Plugin(command) => cli::plugin(command, config).await,
         Command::Serve => match config {

@@ -137,6 +137,21 @@ async fn settings_can_be_checked_without_serving() {
 }
 
 #[tokio::test]
+async fn checking_tells_of_credentials_that_are_not_taken_out_of_answers() {
+    let check = |key: &str| {
+        let app = App::bare().set("ANTHROPIC_API_KEY", key).args(&["check-config"]);
+        async move { app.run().await.stderr }
+    };
+    let plain = check("not-needed").await;
+    assert!(
+        plain.contains("note  provider claude: its credential in the header x-api-key"),
+        "{plain}"
+    );
+    assert!(!plain.contains("not-needed"), "{plain}");
+    assert!(!check("sk-ant-0123456789-of-the-tests").await.contains("note"));
+}
+
+#[tokio::test]
 async fn help_and_version_are_told() {
     let help = App::bare().args(&["--help"]).run().await;
     assert_eq!(help.status.code(), Some(0));

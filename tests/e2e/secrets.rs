@@ -96,3 +96,16 @@ async fn a_key_that_the_vendor_repeats_reaches_neither_client_nor_log() {
     let logs = app.logs().text();
     assert!(!logs.contains(KEY), "{:?}", logs.lines().find(|line| line.contains(KEY)));
 }
+
+#[tokio::test]
+async fn a_placeholder_for_a_key_stays_in_answers_and_the_operator_is_told() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).set("ANTHROPIC_API_KEY", "lm-studio").start().await;
+    vendor.reply(Reply::json(200, claude::message("Install the lm-studio CLI")));
+    assert_eq!(app.chat(question("Hello")).await.ok()["content"], "Install the lm-studio CLI");
+    let logs = app.logs().text();
+    let warnings = logs.lines().filter(|line| line.contains("too much like words"));
+    let warnings: Vec<&str> = warnings.collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("\"claude\""), "{warnings:?}");
+    assert!(!warnings[0].contains("lm-studio"), "{warnings:?}");
+}

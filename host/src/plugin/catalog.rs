@@ -10,4 +10,4 @@ mod watch;
 
 pub use loader::Loader;
 pub use registry::{Change, Providers, Slot, SlotState};
-pub use report::{Report, examine};
+pub use report::{Report, advise_on_grants, examine};

@@ -31,7 +31,7 @@ pub use self::sse::EventStream;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The vendor's key in all tests that have no need to name it.
-pub const KEY: &str = "sk-ant-the-key-of-the-tests";
+pub const KEY: &str = "sk-ant-0123456789-of-the-tests";
 
 /// Waits, but not for ever.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

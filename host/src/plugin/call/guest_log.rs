@@ -39,7 +39,8 @@ pub(crate) struct GuestLog {
 struct Shared {
     lines_left: usize,
     bytes_left: usize,
-    /// The end of standard error, and of the lines that tell of errors.
+    /// The end of standard error, and of the lines that tell of errors. Secrets are taken out of it
+    /// when it is asked for: what it ends with is the reason of a trap, and isn't held back.
     tail: VecDeque<u8>,
     /// The number of the call of the instance.
     call: u64,
@@ -118,7 +119,19 @@ impl GuestLog {
     /// The end of what the guest wrote to standard error, and of its lines that tell of errors.
     pub(crate) fn tail(&self) -> String {
         let mut shared = self.shared();
-        String::from_utf8_lossy(shared.tail.make_contiguous()).trim().to_owned()
+        let cut = shared.tail.len() == self.tail_kept();
+        let tail = String::from_utf8_lossy(shared.tail.make_contiguous()).into_owned();
+        drop(shared);
+        let tail = self.secrets.redact(&tail);
+        // Where it was cut, it may begin with half a secret.
+        let unsafe_start = if cut { self.secrets.longest() } else { 0 };
+        let start = unsafe_start.max(tail.len().saturating_sub(TAIL_MAX));
+        tail.get(tail.ceil_char_boundary(start)..).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Returns the number of bytes that are kept to make the tail of.
+    fn tail_kept(&self) -> usize {
+        TAIL_MAX.saturating_add(self.secrets.longest())
     }
 
     /// The line, made fit for a log, if this call may still write it.
@@ -147,9 +160,10 @@ impl GuestLog {
     }
 
     fn keep_tail(&self, bytes: &[u8]) {
+        let most = self.tail_kept();
         let mut shared = self.shared();
-        shared.tail.extend(bytes.iter().skip(bytes.len().saturating_sub(TAIL_MAX)));
-        let excess = shared.tail.len().saturating_sub(TAIL_MAX);
+        shared.tail.extend(bytes.iter().skip(bytes.len().saturating_sub(most)));
+        let excess = shared.tail.len().saturating_sub(most);
         shared.tail.drain(..excess);
     }
 }
@@ -171,22 +185,23 @@ struct Lines {
 
 impl GuestStream {
     fn take(&mut self, bytes: &[u8]) {
+        let call = self.lines.log.shared().call;
+        if self.lines.call != call {
+            // The end of a line that another caller's call left without one has no place in this
+            // one's.
+            self.redactor = Redactor::new(self.lines.log.secrets.clone());
+            self.lines.line.clear();
+            self.lines.call = call;
+        }
+        if self.lines.name == "stderr" {
+            self.lines.log.keep_tail(bytes);
+        }
         self.redactor.feed(bytes, |bytes| self.lines.take(bytes));
     }
 }
 
 impl Lines {
     fn take(&mut self, bytes: &[u8]) {
-        let call = self.log.shared().call;
-        if self.call != call {
-            // The end of a line that another caller's call left without one has no place in this
-            // one's.
-            self.line.clear();
-            self.call = call;
-        }
-        if self.name == "stderr" {
-            self.log.keep_tail(bytes);
-        }
         for byte in bytes {
             if *byte == b'\n' || LINE_MAX <= self.line.len() {
                 self.flush_line();
@@ -354,9 +369,19 @@ mod tests {
         for piece in format!("vendor said: {KEY}\nsk-ant").as_bytes().chunks(5) {
             stream.take(piece);
         }
+        // The end of the line may become one, and is the reason of a trap all the same.
         assert_eq!(String::from_utf8_lossy(&stream.lines.line), "");
-        drop(stream);
         assert_eq!(log.tail(), "vendor said: [redacted]\nsk-ant");
+        stream.take(&vec![b'x'; TAIL_MAX + 3 * KEY.len()]);
+        stream.take(KEY.as_bytes());
+        stream.take(&vec![b'x'; TAIL_MAX + log.secrets.longest() - KEY.len() / 2]);
+        let tail = log.tail();
+        assert!(tail.len() <= TAIL_MAX && tail.chars().all(|letter| letter == 'x'), "{tail}");
+
+        log.renew(&Limits::default());
+        stream.take(b"anew\n");
+        drop(stream);
+        assert_eq!(log.tail(), "anew");
         let line = LogLine::new(&format!("its key is {KEY}"));
         assert_eq!(line.redacted(&log.secrets), "its key is [redacted]");
     }

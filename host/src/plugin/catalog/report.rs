@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use super::file::{self, Parsed, Surroundings};
-use super::provider_dir;
+use super::provider_dir::{self, ProviderDir};
 use crate::config::{Limit, PluginConfig};
 use crate::digest::Sha256Digest;
-use crate::egress::Tls;
+use crate::egress::{self, Tls};
 use crate::plugin::call::Provider;
 use crate::plugin::definition::{Definition, Source};
 use crate::plugin::load::{self, CodeCache, Compiler, ComponentShape};
@@ -70,6 +70,21 @@ pub async fn examine(
     report.advice = admission.advice;
     report.outcome = admission.outcome;
     Ok(report)
+}
+
+/// Returns notes on what the providers' files grant, each with its provider's name. Blocks: reads
+/// files.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn advise_on_grants(config: &PluginConfig) -> anyhow::Result<Vec<String>> {
+    let wanted = ProviderDir::new(config).scan()?;
+    let definitions = wanted.values().filter_map(|wanted| wanted.definition.as_ref().ok());
+    let advice = definitions.flat_map(|definition| {
+        let advice = definition.grants.iter().flat_map(egress::advice);
+        advice.map(move |advice| format!("provider {}: {advice}", definition.id))
+    });
+    Ok(advice.collect())
 }
 
 /// The component is the one that was named, whatever the file says: it may not be in its place yet.

@@ -17,7 +17,7 @@ use super::inspect::ComponentShape;
 use super::loaded_components::{CodeOrigin, Compiled, LoadedComponent};
 use crate::config::base_url;
 use crate::digest::Sha256Digest;
-use crate::egress::Tls;
+use crate::egress::{self, Tls};
 use crate::plugin::bounds::COMPONENT_BYTES_MAX;
 use crate::plugin::bundled;
 use crate::plugin::call::Provider;
@@ -179,5 +179,6 @@ fn advice(definition: &Definition, shape: &ComponentShape) -> Vec<String> {
             ));
         }
     }
+    advice.extend(definition.grants.iter().flat_map(egress::advice));
     advice
 }
