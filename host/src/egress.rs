@@ -10,6 +10,7 @@ mod address;
 mod advice;
 mod body;
 mod client;
+mod coding;
 mod denial;
 mod error;
 pub(crate) mod framing;

@@ -1,6 +1,9 @@
 //! The way out: a provider reaches what it was granted, by the very origin and the very kind of
 //! address, and an operator learns from the log what to write to allow more.
 
+use compression_codecs::core::Level;
+use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::{EncodeV2, GzipEncoder};
 use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::{Value, json};
 
@@ -67,4 +70,37 @@ async fn a_vendor_whose_head_is_too_large_is_told_by_the_limits_key() {
     let problem = app.chat(question("Hello")).await.problem(502, "provider-failed");
     assert!(problem["detail"].as_str().unwrap().contains("`headers`"), "{problem}");
     app.assert_well().await;
+}
+
+/// Encodes a body with gzip.
+fn gzipped(body: &str) -> Vec<u8> {
+    let mut encoder = GzipEncoder::new(Level::Default.into());
+    let mut buffer = vec![0; 1 << 16];
+    let mut output = WriteBuffer::new_initialized(&mut buffer);
+    encoder.encode(&mut PartialBuffer::new(body.as_bytes()), &mut output).unwrap();
+    assert!(encoder.finish(&mut output).unwrap());
+    output.written().to_vec()
+}
+
+#[tokio::test]
+async fn answers_that_are_encoded_all_the_same_are_read_and_others_are_refused_once() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "3").start().await;
+    let gzip = |body: &str, kind: &str| {
+        let reply = Reply::status(200).header("content-type", kind);
+        reply.header("content-encoding", "gzip").body(gzipped(body))
+    };
+    let whole = claude::message("Good morning").to_string();
+    vendor.reply(gzip(&whole, "application/json"));
+    assert_eq!(app.chat(question("Hello")).await.ok()["content"], "Good morning");
+    vendor.reply(gzip(&claude::stream(&["Good ", "evening"]), "text/event-stream").cut_every(7));
+    let (text, _) = app.stream(question("Hello again")).await.finish().await;
+    assert_eq!(text, "Good evening");
+
+    let before = vendor.count();
+    vendor
+        .always(Reply::json(200, claude::message("Hello")).header("content-encoding", "compress"));
+    let problem = app.chat(question("Another")).await.problem(502, "provider-failed");
+    assert!(problem["detail"].as_str().unwrap().contains("encoded as \"compress\""), "{problem}");
+    assert_eq!(vendor.count() - before, 1);
 }

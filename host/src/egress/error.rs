@@ -27,6 +27,9 @@ pub(crate) enum SendError {
     /// Text was asked for and the bytes aren't UTF-8.
     #[error("{0}")]
     NotText(String),
+    /// The reply is encoded in a way that can't be undone.
+    #[error("{0}")]
+    Encoded(String),
     /// A call sent more requests than it may.
     #[error("{0}")]
     TooMany(String),

@@ -1,13 +1,16 @@
-//! A vendor's answer as the guest reads it: bounded in size, in time between pieces, and free of
-//! the host's secrets.
+//! A vendor's answer as the guest reads it: decoded, bounded in size, in time between pieces, and
+//! free of the host's secrets.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::{Buf, Bytes};
 use http::response::Parts;
-use http::{Response, header};
-use hyper::body::Incoming;
+use http::{HeaderName, HeaderValue, Response, header};
+use hyper::body::{Body as _, Incoming};
 
 use super::body::Body;
+use super::coding::{Coding, Decoder, UnknownCoding};
 use super::error::{SendError, causes};
 use super::framing::{Event, Framer, TooLarge};
 use super::limits::exceeded;
@@ -19,6 +22,8 @@ use crate::meter::Meter;
 
 /// The most events that are handed over at once.
 const EVENTS_MAX: usize = 256;
+/// Steps of decoding, of 16 KiB each, after which others get their turn: some hundred microseconds.
+const STEPS_AT_ONCE: usize = 16;
 
 /// An answer, its body still arriving. Dropping it closes the connection if the body isn't at its
 /// end.
@@ -26,14 +31,21 @@ const EVENTS_MAX: usize = 256;
 pub struct Reply {
     head: Parts,
     body: Body,
+    /// Undoes the body's encoding, if it has one.
+    decoder: Option<Decoder>,
+    /// Pieces of the body that are yet to be decoded.
+    encoded: VecDeque<Bytes>,
+    /// Steps of decoding since others had their turn.
+    steps: usize,
     /// Between the vendor's bytes and all that the guest reads.
     redactor: Redactor,
     framer: Framer,
     egress: Arc<Egress>,
     /// The reason why there are no more events, returned when the next is asked for.
     failed: Option<SendError>,
-    /// Bytes of the body that have come.
+    /// Bytes of the body that have come, and those that they were decoded to.
     received: usize,
+    decoded: usize,
     meter: Meter,
 }
 
@@ -63,17 +75,35 @@ impl Reply {
             );
             return Err(SendError::TooLarge(exceeded(what, Limit::HeaderBytes)));
         }
+        let decoder = match Coding::of(headers) {
+            _ if response.body().is_end_stream() => None,
+            Ok(coding) => coding.map(Decoder::new),
+            Err(UnknownCoding(name)) => {
+                let name = egress.secrets.redact(&name);
+                return Err(SendError::Encoded(format!(
+                    "the vendor's answer is encoded as {name:?} although it was asked not to be, and only gzip, deflate, \
+                     br and zstd can be decoded"
+                )));
+            }
+        };
         let redactor = Redactor::new(egress.secrets.clone());
         let framer = Framer::new(limits.event_bytes);
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        // RFC 9110, 6.6.1: who takes an answer without a date says when it came. A guest may have
+        // no clock to hold other dates of the answer against.
+        head.headers.entry(header::DATE).or_insert_with(now);
         Ok(Self {
             head,
             body: Body::new(body),
+            decoder,
+            encoded: VecDeque::new(),
+            steps: 0,
             redactor,
             framer,
             egress,
             failed: None,
             received: 0,
+            decoded: 0,
             meter,
         })
     }
@@ -83,7 +113,7 @@ impl Reply {
     }
 
     pub(crate) fn headers(&self) -> Vec<Header> {
-        let visible = self.head.headers.iter().filter(|(name, _)| **name != header::SET_COOKIE);
+        let visible = self.head.headers.iter().filter(|(name, _)| self.shows(name));
         visible
             .map(|(name, value)| Header {
                 name: name.to_string(),
@@ -93,11 +123,17 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let headers = &self.head.headers;
-        headers
-            .get(name)
-            .filter(|_| !name.eq_ignore_ascii_case("set-cookie"))
-            .map(|value| self.egress.secrets.redact_header(value.as_bytes()))
+        let name = HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| self.shows(name))?;
+        let value = self.head.headers.get(name)?;
+        Some(self.egress.secrets.redact_header(value.as_bytes()))
+    }
+
+    /// Returns true if the guest sees this header. Of a body that was decoded it sees neither the
+    /// encoding nor the length before.
+    fn shows(&self, name: &HeaderName) -> bool {
+        let decoded = self.decoder.is_some()
+            && matches!(*name, header::CONTENT_ENCODING | header::CONTENT_LENGTH);
+        *name != header::SET_COOKIE && !decoded
     }
 
     /// The rest of the body, all at once.
@@ -184,6 +220,9 @@ impl Reply {
 
     /// Waits for the next piece of the body, or for its end.
     async fn receive(&mut self) -> Result<(), SendError> {
+        if !self.encoded.is_empty() || self.decoder.as_ref().is_some_and(Decoder::has_more) {
+            return self.decode().await;
+        }
         let limits = &self.egress.limits;
         let waiting = self.meter.waiting();
         let more = tokio::time::timeout(limits.idle, self.body.more()).await;
@@ -191,19 +230,16 @@ impl Reply {
         match more {
             Ok(Ok(pieces)) => {
                 if pieces.is_empty() {
-                    self.redactor.end(|bytes| self.framer.feed(bytes));
-                    self.framer.end();
+                    return self.end();
                 }
                 for piece in pieces {
                     self.received = self.received.saturating_add(piece.len());
-                    if limits.response_bytes < self.received {
-                        let what = format!(
-                            "the vendor's answer is larger than {} bytes",
-                            limits.response_bytes
-                        );
-                        return Err(SendError::TooLarge(exceeded(what, Limit::ResponseBytes)));
+                    self.check_size(self.received)?;
+                    if self.decoder.is_some() {
+                        self.encoded.push_back(piece);
+                    } else {
+                        self.redactor.feed(&piece, |bytes| self.framer.feed(bytes));
                     }
-                    self.redactor.feed(&piece, |bytes| self.framer.feed(bytes));
                 }
                 Ok(())
             }
@@ -219,9 +255,71 @@ impl Reply {
         }
     }
 
+    /// Decodes a step further. What comes of it is read before the next step, so a small piece that
+    /// decodes to much takes no memory for it.
+    async fn decode(&mut self) -> Result<(), SendError> {
+        if self.steps == STEPS_AT_ONCE {
+            tokio::task::yield_now().await;
+            self.steps = 0;
+        }
+        self.steps += 1;
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let input = self.encoded.front().map_or(&[][..], |piece| piece);
+        let mut decoded = 0;
+        let taken = decoder.step(input, |bytes| {
+            decoded = bytes.len();
+            self.redactor.feed(bytes, |bytes| self.framer.feed(bytes));
+        });
+        let taken = taken.map_err(|error| {
+            let name = decoder.coding.name();
+            SendError::Encoded(format!(
+                "the vendor's answer says that it is {name}, and isn't: {error}"
+            ))
+        })?;
+        if let Some(piece) = self.encoded.front_mut() {
+            piece.advance(taken);
+            if piece.is_empty() {
+                self.encoded.pop_front();
+            }
+        }
+        self.decoded = self.decoded.saturating_add(decoded);
+        self.check_size(self.decoded)
+    }
+
+    /// No more of the body will come.
+    fn end(&mut self) -> Result<(), SendError> {
+        if let Some(decoder) = &mut self.decoder
+            && !decoder.finish()
+        {
+            let name = decoder.coding.name();
+            return Err(SendError::Interrupted(format!(
+                "the vendor's answer broke off: it is {name}, and its end is missing"
+            )));
+        }
+        self.redactor.end(|bytes| self.framer.feed(bytes));
+        self.framer.end();
+        Ok(())
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), SendError> {
+        let limit = self.egress.limits.response_bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        let what = format!("the vendor's answer is larger than {limit} bytes");
+        Err(SendError::TooLarge(exceeded(what, Limit::ResponseBytes)))
+    }
+
     fn frame_too_large(&self, what: &str) -> SendError {
         let limit = self.egress.limits.event_bytes;
         let what = format!("one {what} of the vendor's answer is larger than {limit} bytes");
         SendError::TooLarge(exceeded(what, Limit::EventBytes))
     }
+}
+
+/// Returns the time, as HTTP writes it.
+fn now() -> HeaderValue {
+    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    // Letters, digits, commas, colons and spaces, all of which a header may hold.
+    HeaderValue::try_from(now).unwrap_or(HeaderValue::from_static(""))
 }

@@ -172,7 +172,7 @@ pub(super) fn guest_headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("arete/", env!("CARGO_PKG_VERSION"))),
     );
-    // A compressed answer couldn't be searched for secrets.
+    // A vendor that compresses nothing costs nothing to read.
     map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for Header { name, value } in headers {
         let invalid =

@@ -209,6 +209,119 @@ async fn a_key_that_comes_back_is_taken_out_of_every_piece() {
     assert_eq!(reply.text().await.unwrap(), "[redacted] sk-ant-gra");
 }
 
+/// Encodes these pieces, and replies with each of them as a piece of its own.
+fn encoded_reply(name: &str, pieces: &[&str]) -> (mock_vendor::Reply, Vec<usize>) {
+    let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+    let encoded = coding::tests::encoded(name, &pieces);
+    let cuts = encoded.iter().scan(0, |at, piece| {
+        *at += piece.len();
+        Some(*at)
+    });
+    let cuts: Vec<usize> = cuts.collect();
+    let name = if name == "zlib" { "deflate" } else { name };
+    let reply = mock_vendor::Reply::status(200).header("content-encoding", name);
+    (reply.body(encoded.concat()).cut_at(&cuts), cuts)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_encoded_all_the_same_is_decoded_and_then_redacted() {
+    let vendor = MockVendor::start().await;
+    let said = format!("a {KEY} b");
+    for name in ["gzip", "zlib", "deflate", "br", "zstd"] {
+        let (reply, _) = encoded_reply(name, &[&said]);
+        vendor.reply(reply.header("x-other", "1"));
+        let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+        assert_eq!(reply.header("Content-Encoding"), None);
+        let names: Vec<String> = reply.headers().into_iter().map(|header| header.name).collect();
+        assert!(!names.iter().any(|name| name.starts_with("content-")), "{names:?}");
+        assert!(names.iter().any(|name| name == "x-other"), "{names:?}");
+        assert_eq!(reply.text().await.unwrap(), "a [redacted] b", "{name}");
+    }
+    vendor.reply(
+        mock_vendor::Reply::status(200).body("plain").header("content-encoding", "identity"),
+    );
+    let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    assert_eq!(reply.header("content-length").as_deref(), Some("5"));
+    assert_eq!(reply.text().await.unwrap(), "plain");
+    vendor.reply(mock_vendor::Reply::status(204).header("content-encoding", "gzip"));
+    assert_eq!(within(&vendor, EgressLimits::default()).await.unwrap().text().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn an_encoded_stream_is_seen_event_by_event() {
+    let vendor = MockVendor::start().await;
+    for name in ["gzip", "zlib", "deflate", "br", "zstd"] {
+        let (reply, cuts) = encoded_reply(name, &["data: 1\n\n", "data: 2\n\n"]);
+        let gate = mock_vendor::Gate::new();
+        vendor.reply(reply.wait_at(cuts[0], &gate));
+        let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+        assert_eq!(reply.next_event().await.unwrap().unwrap().data, "1", "{name}");
+        gate.open();
+        assert_eq!(reply.next_event().await.unwrap().unwrap().data, "2", "{name}");
+        assert_eq!(reply.next_event().await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_answer_that_decodes_to_a_large_one_meets_the_limit_for_answers() {
+    let vendor = MockVendor::start().await;
+    let limits = EgressLimits { response_bytes: 1 << 20, ..EgressLimits::default() };
+    let large = "0".repeat(8 << 20);
+    for name in ["gzip", "zlib", "br", "zstd"] {
+        vendor.reply(encoded_reply(name, &[&large]).0);
+        assert_beyond(
+            within(&vendor, limits).await.unwrap().bytes().await,
+            "1048576 bytes",
+            "response-bytes",
+        );
+        // Of what isn't read, no more is decoded.
+        vendor.reply(encoded_reply(name, &[&large]).0);
+        let mut reply = within(&vendor, limits).await.unwrap();
+        assert_eq!(reply.read(10).await.unwrap().len(), 10, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_that_cannot_be_undone_is_refused_by_name() {
+    let vendor = MockVendor::start().await;
+    let encoded = |name: &str| {
+        vendor.reply(mock_vendor::Reply::status(200).body("{}").header("content-encoding", name));
+        within(&vendor, EgressLimits::default())
+    };
+    for name in ["compress", "gzip, br"] {
+        let Err(SendError::Encoded(text)) = encoded(name).await else { panic!("{name}") };
+        assert!(text.contains(&format!("encoded as {name:?}")), "{text}");
+    }
+    let Err(SendError::Encoded(text)) = encoded("gzip").await.unwrap().text().await else {
+        panic!("read")
+    };
+    assert!(text.contains("says that it is gzip, and isn't"), "{text}");
+
+    let (whole, cuts) = encoded_reply("gzip", &["some content"]);
+    vendor.reply(whole.close_mid_body(cuts[1] - 1).until_close());
+    let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    let Err(SendError::Interrupted(text)) = reply.text().await else { panic!("read") };
+    assert!(text.contains("it is gzip, and its end is missing"), "{text}");
+}
+
+#[tokio::test]
+async fn an_answer_without_a_date_has_the_time_it_came() {
+    let vendor = MockVendor::start().await;
+    let dated = "Tue, 01 Jan 2030 00:00:00 GMT";
+    vendor.reply(mock_vendor::Reply::status(200).header("date", dated));
+    let reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    assert_eq!(reply.header("date").as_deref(), Some(dated));
+
+    vendor.reply(mock_vendor::Reply::status(200));
+    let earliest = jiff::Timestamp::now().as_second();
+    let reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    let date = reply.header("Date").unwrap();
+    assert!(reply.headers().iter().any(|header| header.name == "date" && header.value == date));
+    let came = jiff::fmt::rfc2822::parse(&date).unwrap().timestamp().as_second();
+    assert!((earliest..=jiff::Timestamp::now().as_second()).contains(&came), "{date}");
+    assert!(date.ends_with(" GMT") && date.len() == 29, "{date}");
+}
+
 /// Fails unless the error names this limit and key.
 #[track_caller]
 fn assert_beyond<T>(result: Result<T, SendError>, limit: &str, key: &str) {
