@@ -11,10 +11,12 @@ mod advice;
 mod body;
 mod client;
 mod coding;
+mod connection;
 mod denial;
 mod error;
 pub(crate) mod framing;
 mod grant;
+mod interim;
 mod limits;
 mod provider_egress;
 mod reply;
@@ -36,7 +38,7 @@ pub(crate) use self::error::SendError;
 use self::error::{cause, causes};
 pub use self::grant::Grant;
 use self::grant::ReadyGrant;
-
+use self::interim::{INTERIM_MAX, Interim};
 pub(crate) use self::limits::EgressLimits;
 use self::limits::exceeded;
 pub(crate) use self::provider_egress::{Egress, Tls};
@@ -86,12 +88,22 @@ impl CallEgress {
         (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) =
             (method, target.uri.clone(), headers);
 
+        let interim = Interim::count(&mut outgoing);
         let waiting = self.meter.waiting();
-        let answer = tokio::time::timeout(limits.first_byte, egress.client.send(outgoing)).await;
+        let answer = tokio::time::timeout(limits.first_byte, async {
+            tokio::select! {
+                answer = egress.client.send(outgoing) => Some(answer),
+                () = interim.too_many() => None,
+            }
+        });
+        let answer = answer.await;
         drop(waiting);
         match answer {
-            Ok(Ok(response)) => Reply::new(response, egress, self.meter.clone()),
-            Ok(Err(error)) => Err(match cause::<Refused>(&error) {
+            Ok(Some(Ok(response))) => Reply::new(response, egress, self.meter.clone()),
+            Ok(None) => Err(SendError::TooLarge(format!(
+                "the vendor sent more than {INTERIM_MAX} interim answers (1xx) and no other"
+            ))),
+            Ok(Some(Err(error))) => Err(match cause::<Refused>(&error) {
                 Some(refused) => {
                     self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused))
                 }

@@ -16,9 +16,12 @@ use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tower::ServiceExt;
+use tower::util::MapResponse;
 use tower_service::Service;
 
 use super::EgressLimits;
+use super::connection::VendorConnection;
 use super::resolve::Resolver;
 
 /// The time for which an unused connection is kept. Less than the minute after which servers and
@@ -40,6 +43,7 @@ impl Client {
         tcp.set_nodelay(true);
         let tls =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
+        let tcp: Tcp = tcp.map_response(VendorConnection::new);
         let connector = Connector { inner: tls.wrap_connector(tcp), timeout: limits.connect };
         // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the
         // limit is refused by the limit's name; what is beyond this, by HTTP/2 itself.
@@ -72,11 +76,12 @@ pub(super) struct ConnectTimeout;
 /// Connects within a time, in which the name is resolved and TLS agreed on.
 #[derive(Clone)]
 struct Connector {
-    inner: HttpsConnector<HttpConnector<Resolver>>,
+    inner: HttpsConnector<Tcp>,
     timeout: Duration,
 }
 
-type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Tcp = MapResponse<HttpConnector<Resolver>, fn(TokioIo<TcpStream>) -> VendorConnection>;
+type Connection = MaybeHttpsStream<VendorConnection>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for Connector {

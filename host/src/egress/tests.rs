@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use http::HeaderName;
 use mock_vendor::MockVendor;
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use url::Url;
 
 use super::*;
@@ -465,6 +468,73 @@ async fn what_went_wrong_is_said_after_what_came_before_it() {
     };
     assert_eq!(events.len(), 2);
     assert!(matches!(error, SendError::Interrupted(_)), "{error:?}");
+}
+
+/// A vendor that answers as soon as the head of a request has come, and closes without reading the
+/// body. Returns its URL and the number of connections it has had.
+async fn hasty_vendor(answer: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut head = Vec::new();
+            while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+                assert_ne!(connection.read_buf(&mut head).await.unwrap(), 0);
+            }
+            connection.write_all(answer.as_bytes()).await.unwrap();
+            // What wasn't read makes this a reset.
+            drop(connection);
+        }
+    });
+    (url, connections)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_came_before_the_request_was_sent_is_the_answer() {
+    let large = bytes::Bytes::from(vec![b'x'; 8 << 20]);
+    let body = "{\"error\":\"too large\"}";
+    for (head, framing) in [
+        ("HTTP/1.1 413 Payload Too Large", format!("content-length: {}\r\n", body.len())),
+        ("HTTP/1.1 413 Payload Too Large", "connection: close\r\n".to_owned()),
+        ("HTTP/1.1 413 No", format!("connection: close\r\ncontent-length: {}\r\n", body.len())),
+    ] {
+        let (url, connections) = hasty_vendor(format!("{head}\r\n{framing}\r\n{body}")).await;
+        let egress = egress(grant(&url));
+        for round in 1..=50 {
+            let request = Request { method: "POST".into(), body: large.clone(), ..get(&url) };
+            let mut reply = outbound(&egress).send(request).await.unwrap();
+            assert_eq!(reply.status(), 413, "{framing}");
+            assert_eq!(reply.text().await.unwrap(), body, "{framing}");
+            assert_eq!(connections.load(Ordering::Relaxed), round, "{framing}");
+        }
+    }
+    // Without an answer it is no answer, and nothing is sent again.
+    let (url, connections) = hasty_vendor(String::new()).await;
+    let request = Request { method: "POST".into(), body: large, ..get(&url) };
+    let error = outbound(&egress(grant(&url))).send(request).await.err().unwrap();
+    assert!(matches!(error, SendError::Connection(_)), "{error:?}");
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn interim_answers_are_passed_over_and_counted() {
+    const HINT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    let vendor = MockVendor::start().await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    vendor.reply(mock_vendor::Reply::raw(format!("{}{answer}", HINT.repeat(32))));
+    let mut reply = within(&vendor, EgressLimits::default()).await.unwrap();
+    assert_eq!((reply.status(), &*reply.text().await.unwrap()), (200, "{}"));
+
+    vendor.reply(mock_vendor::Reply::raw(HINT).endless(HINT.repeat(100)));
+    let Err(SendError::TooLarge(text)) = within(&vendor, EgressLimits::default()).await else {
+        panic!("an answer")
+    };
+    assert!(text.contains("more than 32 interim answers"), "{text}");
+    vendor.wait_for_disconnect().await;
 }
 
 #[tokio::test]
