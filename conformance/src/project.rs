@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use arete_vars::template::{self, Piece};
 use toml::{Table, Value};
 use url::Url;
 
@@ -34,13 +35,17 @@ impl Project {
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut file: Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        let base_urls: Vec<bool> = grants(&mut file).map(|grant| names_base_url(grant)).collect();
         for (_, value) in file.iter_mut() {
             fill_in(value)?;
         }
+        for (grant, _) in grants(&mut file).zip(base_urls).filter(|(_, base_url)| *base_url) {
+            spell_out_base(grant);
+        }
         // A file that is turned off until its operator has a key ships, too.
         file.remove("enabled");
-        let grants = file.get("outbound").and_then(Value::as_array).into_iter().flatten();
-        let origins = grants.filter_map(|grant| origin(grant.get("origin")?.as_str()?)).collect();
+        let origins =
+            grants(&mut file).filter_map(|grant| origin(grant.get("origin")?.as_str()?)).collect();
         Ok(Self { file, origins })
     }
 
@@ -73,8 +78,8 @@ impl Project {
         file
     }
 
-    /// One grant, of the vendor's origin, with the headers of all. What isn't a grant stays for the
-    /// host to refuse.
+    /// One grant, of the vendor's origin, with the headers and endpoints of all. What isn't a grant
+    /// stays for the host to refuse.
     fn grant(&self, given: Vec<Value>, vendor: &str) -> Vec<Value> {
         let mut grants: Vec<Value> = Vec::new();
         for mut value in given {
@@ -85,9 +90,11 @@ impl Project {
             // The vendor is on this machine.
             grant.insert("private".to_owned(), true.into());
             let headers = grant.get("headers").cloned();
+            let endpoints = ENDPOINTS.map(|key| (key, grant.get(key).cloned()));
             match grants.first_mut().and_then(Value::as_table_mut) {
                 None => grants.push(value),
                 Some(first) => {
+                    endpoints.into_iter().for_each(|(key, more)| join(first, key, more));
                     let all = first
                         .entry("headers")
                         .or_insert_with(|| Table::new().into())
@@ -114,6 +121,45 @@ impl Project {
     }
 }
 
+/// The keys of a grant that name endpoints; one that isn't there grants all of them.
+const ENDPOINTS: [&str; 2] = ["paths", "methods"];
+
+/// Adds the endpoints of another grant to these.
+fn join(first: &mut Table, key: &str, more: Option<Value>) {
+    match (first.get_mut(key), more) {
+        (Some(Value::Array(all)), Some(Value::Array(more))) => all.extend(more),
+        // All of one of the two, and so of both.
+        (Some(Value::Array(_)), None) => drop(first.remove(key)),
+        _ => {}
+    }
+}
+
+/// The tables under `[[outbound]]`.
+fn grants(file: &mut Table) -> impl Iterator<Item = &mut Table> {
+    let grants = file.get_mut("outbound").and_then(Value::as_array_mut);
+    grants.into_iter().flatten().filter_map(Value::as_table_mut)
+}
+
+/// Returns true if a grant's origin is one variable, which may hold a base URL with a path.
+fn names_base_url(grant: &Table) -> bool {
+    let origin = grant.get("origin").and_then(Value::as_str).unwrap_or_default();
+    matches!(template::pieces(origin).as_deref(), Ok([Piece::Variable { .. }]))
+}
+
+/// Writes the path of a base URL before each of its grant's paths, as the host does: the variable is
+/// filled in, and a literal origin has no path.
+fn spell_out_base(grant: &mut Table) {
+    let url = grant.get("origin").and_then(Value::as_str).and_then(|text| Url::parse(text).ok());
+    let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else { return };
+    let base = url.path().trim_end_matches('/');
+    for path in grant.get_mut("paths").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Value::String(path) = path {
+            path.insert_str(0, base);
+        }
+    }
+    grant.insert("origin".to_owned(), url.origin().ascii_serialization().into());
+}
+
 /// The origin of a URL of HTTP.
 fn origin(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
@@ -133,26 +179,12 @@ fn fill_in(value: &mut Value) -> Result<(), String> {
 }
 
 fn filled(text: &str) -> Result<String, String> {
-    let (mut filled, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once('$') {
-        filled.push_str(before);
-        rest = match after.strip_prefix('{') {
-            Some(variable) => {
-                let (variable, rest) = variable
-                    .split_once('}')
-                    .ok_or_else(|| format!("{text:?} has a ${{ without its }}"))?;
-                filled
-                    .push_str(variable.split_once(":-").map_or(CREDENTIAL, |(_, default)| default));
-                rest
-            }
-            None => {
-                filled.push('$');
-                after.strip_prefix('$').unwrap_or(after)
-            }
-        };
-    }
-    filled.push_str(rest);
-    Ok(filled)
+    let pieces = template::pieces(text).map_err(|error| format!("{text:?} {error}"))?;
+    let filled = |piece| match piece {
+        Piece::Text(text) => text,
+        Piece::Variable { default, .. } => default.unwrap_or(CREDENTIAL),
+    };
+    Ok(pieces.into_iter().map(filled).collect())
 }
 
 /// Texts as a provider file has them, where `$$` is `$`.
@@ -214,6 +246,26 @@ mod tests {
             "#;
         assert_eq!(table, toml::from_str::<Table>(expected).unwrap());
         assert_eq!(toml::from_str::<Table>(&toml::to_string(&table).unwrap()).unwrap(), table);
+    }
+
+    #[test]
+    fn endpoints_of_all_grants_are_those_of_the_vendor() {
+        let outbound = |text: &str| {
+            let table = table(text, &[]);
+            let grants = table["outbound"].as_array().unwrap().clone();
+            assert_eq!(grants.len(), 1);
+            grants[0].as_table().unwrap().clone()
+        };
+        let both = outbound(
+            "[[outbound]]\norigin = \"${URL:-https://a.example/v1/}\"\npaths = [\"/chat\"]\nmethods = [\"POST\"]\n\
+             [[outbound]]\norigin = \"https://b.example\"\npaths = [\"/files\"]",
+        );
+        assert_eq!(both["origin"].as_str(), Some(VENDOR));
+        assert_eq!(both["paths"], Value::from(vec!["/v1/chat", "/files"]));
+        assert!(!both.contains_key("methods"), "the second grant has all methods");
+        let literal = outbound("[[outbound]]\norigin = \"https://a.example/v1\"");
+        let refused = format!("{VENDOR}/v1");
+        assert_eq!(literal["origin"].as_str(), Some(&*refused), "the host refuses it by its line");
     }
 
     #[test]

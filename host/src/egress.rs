@@ -13,6 +13,7 @@ mod client;
 mod coding;
 mod connection;
 mod denial;
+mod endpoints;
 mod error;
 pub(crate) mod framing;
 mod grant;
@@ -28,12 +29,14 @@ mod target;
 use std::io;
 use std::sync::Arc;
 
+use http::Method;
 use http_body_util::Full;
 use hyper_util::client::legacy;
 
 pub(crate) use self::advice::advice;
 use self::client::ConnectTimeout;
 use self::denial::{Denial, Denials};
+pub use self::endpoints::{Endpoints, PathPattern, PatternError};
 pub(crate) use self::error::SendError;
 use self::error::{cause, causes};
 pub use self::grant::Grant;
@@ -79,6 +82,7 @@ impl CallEgress {
         let target = egress.targets.find(&request.url, limits, &egress.granted)?;
         let grant = self.granted(&target)?;
         let method = request::method(&request.method)?;
+        self.check_endpoint(grant, &target, &method)?;
         let mut headers = request::guest_headers(request.headers, &egress.secret_headers, limits)?;
         request::check_body(&request.body, limits)?;
         self.count()?;
@@ -122,6 +126,22 @@ impl CallEgress {
             Some(_) => Denial::Describing,
             None => Denial::NotGranted,
         };
+        Err(self.denials.deny(&self.egress.provider, &target.url, denial))
+    }
+
+    /// Checks that the grant is for this path and method too.
+    fn check_endpoint(
+        &mut self,
+        grant: &ReadyGrant,
+        target: &Target,
+        method: &Method,
+    ) -> Result<(), SendError> {
+        let allowed = grant.endpoints.allow_method(method);
+        if allowed && target.fault.is_none() {
+            return Ok(());
+        }
+        let path = grant.endpoints.below_base(target.url.path()).unwrap_or(target.url.path());
+        let denial = Denial::Endpoint { method, path, allowed, fault: target.fault };
         Err(self.denials.deny(&self.egress.provider, &target.url, denial))
     }
 

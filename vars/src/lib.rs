@@ -12,6 +12,8 @@
     )
 )]
 
+pub mod template;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};

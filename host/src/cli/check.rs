@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::terminal::{EX_USAGE, say};
 use crate::config::PluginConfig;
+use crate::egress::Grant;
 use crate::plugin::{Parts, Report, examine};
 
 /// Checks a component.
@@ -65,8 +66,7 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
         let model = info.default_model.as_deref().unwrap_or("none");
         writeln!(text, "  models      {} (default {model})", info.models.join(", "))?;
         let grants = &provider.definition.grants;
-        let origins: Vec<String> =
-            grants.iter().map(|grant| grant.origin.ascii_serialization()).collect();
+        let origins: Vec<String> = grants.iter().map(reach).collect();
         writeln!(
             text,
             "  may reach   {}",
@@ -82,5 +82,14 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
     match &report.outcome {
         Ok(_) => writeln!(text, "The server would take it."),
         Err(reason) => writeln!(text, "The server would not take it: {reason:#}"),
+    }
+}
+
+/// Returns an origin with the endpoints that are granted there.
+fn reach(grant: &Grant) -> String {
+    let origin = grant.origin.ascii_serialization();
+    match grant.endpoints.to_string() {
+        all if all.is_empty() => origin,
+        endpoints => format!("{origin} ({endpoints})"),
     }
 }

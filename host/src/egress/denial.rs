@@ -3,23 +3,38 @@
 
 use std::fmt::Write;
 
+use http::Method;
 use tracing::warn;
 use url::Url;
 
 use super::address::{self, Class};
+use super::endpoints::PathFault;
 use super::error::SendError;
 use super::resolve::Refused;
 
 /// Denials that one call may write to the log. A guest may ask without end.
 const LINES_MAX: u32 = 3;
+/// Bytes of a path that are shown.
+const PATH_SHOWN_MAX: usize = 200;
 
 /// A reason why a request isn't allowed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Denial {
+pub(super) enum Denial<'a> {
     /// The provider only describes itself.
     Describing,
     /// No grant is for this origin.
     NotGranted,
+    /// The grant for this origin is for other endpoints.
+    Endpoint {
+        /// The request's method.
+        method: &'a Method,
+        /// Its path as `paths` would name it.
+        path: &'a str,
+        /// True if the method is granted.
+        allowed: bool,
+        /// The reason why the path isn't, if it isn't.
+        fault: Option<PathFault>,
+    },
     /// The granted name leads where its grant doesn't reach.
     Refused(Refused),
 }
@@ -30,7 +45,7 @@ pub(super) struct Denials(u32);
 
 impl Denials {
     /// Logs a denial and says it to the guest.
-    pub(super) fn deny(&mut self, provider: &str, url: &Url, denial: Denial) -> SendError {
+    pub(super) fn deny(&mut self, provider: &str, url: &Url, denial: Denial<'_>) -> SendError {
         let origin = url.origin().ascii_serialization();
         self.0 = self.0.saturating_add(1);
         if self.0 <= LINES_MAX {
@@ -46,7 +61,7 @@ impl Denials {
     }
 }
 
-impl Denial {
+impl Denial<'_> {
     /// Without the address that was found: where inside names lead is the operator's business.
     fn for_guest(self, provider: &str, origin: &str) -> String {
         match self {
@@ -59,6 +74,7 @@ impl Denial {
                 quoted(origin),
                 file(provider)
             ),
+            Self::Endpoint { .. } => self.endpoint(provider, origin),
             Self::Refused(Refused { class, .. }) => format!(
                 "provider {provider} may not be connected to {origin}: the name leads to {}, and the grant doesn't \
                  reach that far",
@@ -83,6 +99,9 @@ impl Denial {
                 let _ = write!(line, ". To allow it, add to {file}:\n{}", toml(&origin, false));
                 line
             }
+            Self::Endpoint { .. } => {
+                format!("Refused a provider's request: {}", self.endpoint(provider, &origin))
+            }
             Self::Refused(Refused { address, class: Class::Inside }) => format!(
                 "Refused to connect a provider: the granted name leads to {address}, {}. If it should, every grant \
                  for this host in {file} has to say so:\n{}",
@@ -95,6 +114,47 @@ impl Denial {
                 class.name()
             ),
         }
+    }
+
+    /// The sentence for an endpoint that isn't granted: it names method and path, and the words to
+    /// add.
+    fn endpoint(self, provider: &str, origin: &str) -> String {
+        let Self::Endpoint { method, path, allowed, fault } = self else { return String::new() };
+        let path = shortened(path);
+        let refused = format!("provider {provider} may not send {method} {path} to {origin}");
+        let path = match fault {
+            Some(PathFault::Ambiguous) => {
+                return format!(
+                    "{refused}: the path can be read in two ways (an empty segment, an encoded slash, backslash, dot or \
+                     control character), and where a grant has paths, no such path is let through"
+                );
+            }
+            Some(PathFault::BesideBase) => {
+                return format!(
+                    "{refused}: the grant's paths are below that of its base URL, and this one isn't. An origin without a \
+                     path, in {}, can have paths anywhere",
+                    file(provider)
+                );
+            }
+            Some(PathFault::Other) => Some(format!("{} to paths", quoted(&path))),
+            None => None,
+        };
+        let method = (!allowed).then(|| format!("{} to methods", quoted(method.as_str())));
+        let missing: Vec<String> = path.into_iter().chain(method).collect();
+        format!(
+            "{refused}: its grant for that origin names others. The operator may add {}, under [[outbound]] in {}",
+            missing.join(" and "),
+            file(provider)
+        )
+    }
+}
+
+/// A guest's path, as much as a sentence can hold. It's ASCII and has no control characters, as all
+/// paths of parsed URLs.
+fn shortened(path: &str) -> String {
+    match path.get(..PATH_SHOWN_MAX) {
+        Some(start) if start.len() < path.len() => format!("{start}…"),
+        _ => path.to_owned(),
     }
 }
 
@@ -133,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    fn operator(url: &str, denial: Denial) -> String {
+    fn operator(url: &str, denial: Denial<'_>) -> String {
         denial.for_operator("openai", &Url::parse(url).unwrap())
     }
 
@@ -173,6 +233,30 @@ mod tests {
             text.contains("an address inside this network") && !text.contains("10.0.0.7"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_endpoint_is_denied_by_method_and_path_and_told_what_to_add() {
+        let text = |allowed, fault| {
+            let denial =
+                Denial::Endpoint { method: &Method::PUT, path: "/v1/files", allowed, fault };
+            denial.for_guest("openai", "https://api.openai.com")
+        };
+        let refused = "provider openai may not send PUT /v1/files to https://api.openai.com: ";
+        for (allowed, fault, says) in [
+            (true, Some(PathFault::Other), "may add \"/v1/files\" to paths, under [[outbound]] in"),
+            (false, None, "may add \"PUT\" to methods, under [[outbound]] in openai.toml"),
+            (false, Some(PathFault::Other), "\"/v1/files\" to paths and \"PUT\" to methods"),
+            (true, Some(PathFault::Ambiguous), "can be read in two ways"),
+            (true, Some(PathFault::BesideBase), "below that of its base URL"),
+        ] {
+            let text = text(allowed, fault);
+            assert!(text.starts_with(refused) && text.contains(says), "{text}");
+        }
+        let long = format!("/{}", "a".repeat(10_000));
+        let fault = Some(PathFault::Other);
+        let denial = Denial::Endpoint { method: &Method::GET, path: &long, allowed: true, fault };
+        assert!(denial.for_guest("a", "https://a.example").len() < 1_000);
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! Grants: the origins that an operator lets a provider reach, and the headers that the host adds
-//! there.
+//! Grants: the origins that an operator lets a provider reach, the endpoints there, and the headers
+//! that the host adds.
 
 use anyhow::Context;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use url::Origin;
+use url::{Host, Origin};
+
+use super::address::{self, Class, Reach};
+use super::endpoints::Endpoints;
 
 /// An origin that a provider may reach, and the headers that the host adds to its requests there.
 #[derive(Debug, Clone)]
@@ -17,11 +20,29 @@ pub struct Grant {
     /// Names that are inside by their form, such as `localhost` and `gpu.lan`, and addresses
     /// need no such word.
     pub private: bool,
+    /// The paths and methods that it may ask there.
+    pub endpoints: Endpoints,
+}
+
+impl Grant {
+    /// Returns true if its headers leave the operator's network unencrypted, as far as the origin
+    /// tells.
+    pub(crate) fn sends_in_clear(&self) -> bool {
+        let Origin::Tuple(scheme, host, _) = &self.origin else { return false };
+        let outside = match host {
+            Host::Domain(name) => Reach::of(name, self.private) == Reach::Public,
+            Host::Ipv4(_) | Host::Ipv6(_) => {
+                address::literal(host).map(Class::of) == Some(Class::Public)
+            }
+        };
+        scheme == "http" && !self.headers.is_empty() && outside
+    }
 }
 
 /// A grant, ready for use.
 pub(super) struct ReadyGrant {
     pub(super) origin: Origin,
+    pub(super) endpoints: Endpoints,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -36,7 +57,11 @@ impl ReadyGrant {
             value.set_sensitive(true);
             Ok((name.clone(), value))
         });
-        Ok(Self { origin: grant.origin.clone(), headers: headers.collect::<anyhow::Result<_>>()? })
+        Ok(Self {
+            origin: grant.origin.clone(),
+            endpoints: grant.endpoints.clone(),
+            headers: headers.collect::<anyhow::Result<_>>()?,
+        })
     }
 
     /// Adds what the operator granted.

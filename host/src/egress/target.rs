@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use http::Uri;
 use url::Url;
 
+use super::endpoints::PathFault;
 use super::error::SendError;
 use super::grant::ReadyGrant;
 use super::limits::EgressLimits;
@@ -26,6 +27,8 @@ pub(super) struct Target {
     pub(super) uri: Uri,
     /// The grant for this very origin, if there is one.
     pub(super) granted: Option<Arc<ReadyGrant>>,
+    /// The reason why that grant isn't for this path, if it isn't.
+    pub(super) fault: Option<PathFault>,
 }
 
 /// The targets that were asked last, the newest first.
@@ -52,7 +55,8 @@ impl Targets {
             uri.map_err(|error| SendError::Invalid(format!("the URL can't be sent: {error}")))?;
         let origin = url.origin();
         let granted = grants.iter().find(|granted| granted.origin == origin).cloned();
-        let target = Arc::new(Target { text: text.to_owned(), url, uri, granted });
+        let fault = granted.as_ref().and_then(|grant| grant.endpoints.check_path(url.path()).err());
+        let target = Arc::new(Target { text: text.to_owned(), url, uri, granted, fault });
         if target.granted.is_some() && text.len() <= LENGTH_MAX {
             // Two at once may each forget what the other found: it is found again.
             let others = self.0.load();

@@ -24,7 +24,12 @@ fn loopback(_: &str) -> io::Result<Vec<IpAddr>> {
 
 fn grant(origin: &str) -> Grant {
     let key = (HeaderName::from_static("x-api-key"), SecretString::from(KEY));
-    Grant { origin: Url::parse(origin).unwrap().origin(), headers: vec![key], private: false }
+    Grant {
+        origin: Url::parse(origin).unwrap().origin(),
+        headers: vec![key],
+        private: false,
+        endpoints: Endpoints::default(),
+    }
 }
 
 fn egress_of(grant: Grant, limits: EgressLimits, lookup: resolve::Lookup) -> Arc<Egress> {
@@ -545,4 +550,19 @@ async fn an_answer_that_nobody_reads_on_closes_its_connection() {
     assert!(!reply.next_events().await.unwrap().is_empty());
     drop(reply);
     vendor.wait_for_disconnect().await;
+}
+
+#[test]
+fn headers_that_leave_the_network_unencrypted_are_known_by_their_grant() {
+    for origin in ["http://api.example.com", "http://1.1.1.1:8080"] {
+        assert!(grant(origin).sends_in_clear(), "{origin}");
+        let bare = Grant { headers: vec![], ..grant(origin) };
+        assert!(
+            !bare.sends_in_clear() && !grant(&origin.replace("http:", "https:")).sends_in_clear()
+        );
+    }
+    for origin in ["http://localhost", "http://gpu.lan:8000", "http://10.0.0.7", "http://[::1]:9"] {
+        assert!(!grant(origin).sends_in_clear(), "{origin}");
+    }
+    assert!(!Grant { private: true, ..grant("http://api.example.com") }.sends_in_clear());
 }

@@ -98,7 +98,7 @@ impl Definition {
         });
         hash.add(pin.map(|pin| pin.0).unwrap_or_default());
         self.hash_config(&mut hash);
-        for Grant { origin: _, headers, private } in &**grants {
+        for Grant { origin: _, headers, private, endpoints: _ } in &**grants {
             hash.add([u8::from(*private)]);
             for (name, value) in headers {
                 hash.add(name.as_str());
@@ -117,7 +117,10 @@ impl Definition {
             hash.add(value);
         }
         hash.add("");
-        self.grants.iter().for_each(|grant| hash.add(grant.origin.ascii_serialization()));
+        for grant in &*self.grants {
+            hash.add(grant.origin.ascii_serialization());
+            grant.endpoints.hash(hash);
+        }
         hash.add("");
     }
 }
@@ -132,12 +135,14 @@ mod tests {
 
     use super::*;
     use crate::config::Limit;
+    use crate::egress::{Endpoints, PathPattern};
 
     fn grant(origin: &str, key: &str) -> Grant {
         Grant {
             origin: Url::parse(origin).unwrap().origin(),
             headers: vec![(HeaderName::from_static("x-api-key"), SecretString::from(key))],
             private: false,
+            endpoints: Endpoints::default(),
         }
     }
 
@@ -151,7 +156,7 @@ mod tests {
 
     /// The same definition, changed in one field each: what changes the completions, and what
     /// doesn't.
-    fn changed() -> [(&'static str, bool, Definition); 9] {
+    fn changed() -> [(&'static str, bool, Definition); 11] {
         let a = definition;
         let mut limits = Limits::default();
         limits.set(Limit::Timeout, 1_000);
@@ -161,6 +166,10 @@ mod tests {
         let config = BTreeMap::from([("model".to_owned(), "n".to_owned())]);
         let mut private = grant("https://api.example.com", "sk-1");
         private.private = true;
+        let mut paths = grant("https://api.example.com", "sk-1");
+        paths.endpoints.paths = Some(vec![PathPattern::parse("/v1").unwrap()]);
+        let mut methods = grant("https://api.example.com", "sk-1");
+        methods.endpoints.methods = Some(vec![http::Method::POST]);
         [
             ("id", false, Definition { id: "b".into(), ..a() }),
             ("component", false, Definition { component: Source::Bundled("echo"), ..a() }),
@@ -177,6 +186,8 @@ mod tests {
                 Definition { grants: Arc::from([grant("https://api.example.com", "sk-2")]), ..a() },
             ),
             ("private", false, Definition { grants: Arc::from([private]), ..a() }),
+            ("paths", true, Definition { grants: Arc::from([paths]), ..a() }),
+            ("methods", true, Definition { grants: Arc::from([methods]), ..a() }),
             ("missing", false, Definition { missing: Some(missing), ..a() }),
             ("limits", false, Definition { limits, ..a() }),
         ]

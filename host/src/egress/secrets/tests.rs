@@ -18,7 +18,7 @@ fn grant(headers: &[(&'static str, &str)]) -> Grant {
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)));
     let origin = Url::parse("https://api.example.com").unwrap().origin();
-    Grant { origin, headers: headers.collect(), private: false }
+    Grant { origin, headers: headers.collect(), private: false, endpoints: Default::default() }
 }
 
 fn secrets(headers: &[(&'static str, &str)]) -> Arc<Secrets> {

@@ -4,6 +4,7 @@
 //! Everything that is wrong with a file is told at once, with lines. No message shows a header's
 //! value.
 
+mod endpoints;
 mod expand;
 mod reader;
 
@@ -14,9 +15,11 @@ use http::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 
+use self::endpoints::endpoints;
+use self::expand::Expanded;
 pub(super) use self::reader::Problems;
 use self::reader::Reader;
-use crate::config::{Limit, Limits, Vars, base_url};
+use crate::config::{Limit, Limits, Vars};
 use crate::digest::Sha256Digest;
 use crate::egress::{self, Grant};
 use crate::plugin::bundled;
@@ -24,11 +27,11 @@ use crate::plugin::definition::{Definition, MissingSettings, Source};
 
 /// The largest file. A real one has some hundred bytes.
 pub(super) const BYTES_MAX: usize = 64 << 10;
-/// Origins of one provider, and headers of one origin.
+/// Origins of one provider; headers, paths and methods of one origin.
 const ENTRIES_MAX: usize = 32;
 
 const KEYS: [&str; 6] = ["enabled", "component", "sha256", "config", "outbound", "limits"];
-const OUTBOUND_KEYS: [&str; 3] = ["origin", "headers", "private"];
+const OUTBOUND_KEYS: [&str; 5] = ["origin", "paths", "methods", "headers", "private"];
 
 /// The context in which a provider's file is read.
 pub(super) struct Surroundings<'a> {
@@ -176,19 +179,21 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
         else {
             continue;
         };
-        match base_url(&origin.text).map(|url| url.origin()) {
-            Ok(origin) if origin.ascii_serialization().contains('*') => {
+        match endpoints(reader, table, (value, &origin)) {
+            Some((origin, _)) if origin.ascii_serialization().contains('*') => {
                 reader.complain(
                     value,
                     "outbound.origin must name one host: there are no wildcards".to_owned(),
                 );
             }
-            Ok(origin) if grants.iter().any(|grant| grant.origin == origin) => {
+            Some((origin, _)) if grants.iter().any(|grant| grant.origin == origin) => {
                 reader
                     .complain(value, format!("{} is granted twice", origin.ascii_serialization()));
             }
-            Ok(origin) => grants.push(Grant { origin, headers, private }),
-            Err(problem) => reader.complain(value, format!("outbound.origin {problem}")),
+            Some((origin, endpoints)) => {
+                grants.push(Grant { origin, headers, private, endpoints });
+            }
+            None => {}
         }
     }
     grants

@@ -166,6 +166,13 @@ fn advice(definition: &Definition, shape: &ComponentShape) -> Vec<String> {
              \"https://…\""
         ));
     }
+    for grant in definition.grants.iter().filter(|grant| grant.sends_in_clear()) {
+        let origin = grant.origin.ascii_serialization();
+        advice.push(format!(
+            "its headers go to {origin} unencrypted, and everybody on the way can read them; use https://, or set private = \
+             true in {id}.toml if the name is one of your own network"
+        ));
+    }
     for (key, value) in &definition.config {
         let Ok(url) = base_url(value) else { continue };
         let origin = url.origin();

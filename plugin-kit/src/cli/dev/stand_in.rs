@@ -24,6 +24,7 @@ use self::cassettes::{Cassettes, Played};
 use super::PROVIDER;
 use super::server::Settings;
 use arete_vars::Vars;
+use arete_vars::template::{self, Piece};
 
 /// The text that stands where a key would.
 const CREDENTIAL: &str = "test-credential";
@@ -112,12 +113,9 @@ impl Needs {
     }
 
     fn collect_text(&mut self, text: &str, vars: &Vars) {
-        for inner in
-            text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(inner, _)| inner)
-        {
-            let (name, default) = inner
-                .split_once(":-")
-                .map_or((inner, None), |(name, default)| (name, Some(default)));
+        // A text that can't be read is the server's to refuse.
+        for piece in template::pieces(text).unwrap_or_default() {
+            let Piece::Variable { name, default } = piece else { continue };
             match (vars.get(name), default) {
                 (None, None) if !self.keys.iter().any(|key| key == name) => {
                     self.keys.push(name.to_owned())

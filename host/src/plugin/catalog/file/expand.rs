@@ -1,5 +1,7 @@
 //! `${NAME}` and `${NAME:-default}` in a provider's file.
 
+use arete_vars::template::{self, Piece, TemplateError};
+
 use crate::config::Vars;
 
 /// A text with its variables filled in.
@@ -10,55 +12,28 @@ pub(super) struct Expanded {
     pub(super) missing: Vec<String>,
     /// All variables that are named.
     pub(super) names: Vec<String>,
-}
-
-/// A text whose variables can't be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ExpandError {
-    /// A brace isn't closed.
-    #[error("has a ${{ without its }}")]
-    Unclosed,
-    /// No variable can have that name.
-    #[error("must name a variable as ${{NAME}} or ${{NAME:-default}}")]
-    BadName,
+    /// True if the text is one variable and nothing else.
+    pub(super) whole: bool,
 }
 
 /// Fills in a text's variables. `$$` is a dollar sign; so is one that no brace follows.
-pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, ExpandError> {
-    let mut expanded =
-        Expanded { text: String::with_capacity(text.len()), missing: vec![], names: vec![] };
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        expanded.text.push_str(before);
-        rest = if let Some(inner) = after.strip_prefix('{') {
-            let Some((inner, rest)) = inner.split_once('}') else {
-                return Err(ExpandError::Unclosed);
-            };
-            let (name, default) = match inner.split_once(":-") {
-                Some((name, default)) => (name, Some(default)),
-                None => (inner, None),
-            };
-            if !is_name(name) {
-                return Err(ExpandError::BadName);
+pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, TemplateError> {
+    let pieces = template::pieces(text)?;
+    let whole = matches!(pieces.as_slice(), [Piece::Variable { .. }]);
+    let mut expanded = Expanded { text: String::new(), missing: vec![], names: vec![], whole };
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => expanded.text.push_str(text),
+            Piece::Variable { name, default } => {
+                match vars.get(name).or(default) {
+                    Some(value) => expanded.text.push_str(value),
+                    None => expanded.missing.push(name.to_owned()),
+                }
+                expanded.names.push(name.to_owned());
             }
-            match vars.get(name).or(default) {
-                Some(value) => expanded.text.push_str(value),
-                None => expanded.missing.push(name.to_owned()),
-            }
-            expanded.names.push(name.to_owned());
-            rest
-        } else {
-            expanded.text.push('$');
-            after.strip_prefix('$').unwrap_or(after)
-        };
+        }
     }
-    expanded.text.push_str(rest);
     Ok(expanded)
-}
-
-fn is_name(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -85,6 +60,13 @@ mod tests {
         assert_eq!(expanded.missing, ["A", "B"]);
         assert_eq!(expanded.names, ["A", "KEY", "B"]);
         assert_eq!(expanded.text, " k ");
+    }
+
+    #[test]
+    fn a_text_that_is_one_variable_is_told() {
+        let whole = |text| expand(text, &Vars::default()).unwrap().whole;
+        assert!(whole("${A}") && whole("${A:-https://b/c}"));
+        assert!(!whole("${A}/b") && !whole("${A}${B}") && !whole("a") && !whole(""));
     }
 
     #[test]

@@ -154,6 +154,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The entries of a list of texts.
+    pub(super) fn list<'t, 'i>(
+        &mut self,
+        value: &'t Spanned<'i>,
+        place: &str,
+        example: &str,
+    ) -> &'t [Spanned<'i>] {
+        if let DeValue::Array(array) = value.get_ref() {
+            return entries(array);
+        }
+        self.complain(value, format!("{place} must be a list, such as {example}"));
+        &[]
+    }
+
     /// Variables that have no value.
     pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(String::as_str)

@@ -62,6 +62,24 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
+fn paths_are_below_the_path_of_a_base_url_and_methods_are_named() {
+    let endpoints = |origin: &str| {
+        let text = format!(
+            "[[outbound]]\norigin = {origin:?}\npaths = [\"/v1/messages\", \"/${{X:-model}}/*\"]\nmethods = [\"POST\"]"
+        );
+        let grants = definition(&text).grants;
+        (grants[0].origin.ascii_serialization(), grants[0].endpoints.to_string())
+    };
+    let (origin, paths) = endpoints("https://a.example");
+    assert_eq!((&*origin, &*paths), ("https://a.example", "POST /v1/messages, /model/*"));
+    let (origin, paths) = endpoints("${URL:-https://a.example/anthropic//}");
+    let below = "POST /anthropic/v1/messages, /anthropic/model/*";
+    assert_eq!((&*origin, &*paths), ("https://a.example", below));
+    let all = definition("[[outbound]]\norigin = \"${URL:-https://a.example/v1}\"");
+    assert_eq!(all.grants[0].endpoints.to_string(), "", "a base URL alone grants its whole origin");
+}
+
+#[test]
 fn an_empty_file_grants_nothing() {
     let definition = definition("");
     assert_eq!(definition.component, Source::File("plugins.d/groq.wasm".into()));
@@ -112,9 +130,40 @@ fn every_mistake_is_told_with_its_line() {
         ("[[outbound]]\norigin = \"https://u:p@a\"", "must not hold a user name or password"),
         ("[[outbound]]\norigin = \"https://*.a.example\"", "line 2: outbound.origin "),
         (
-            "[[outbound]]\norigin = \"https://a\"\n[[outbound]]\norigin = \"https://a/v1\"",
+            "[[outbound]]\norigin = \"https://a\"\n[[outbound]]\norigin = \"https://a/\"",
             "line 4: https://a is granted twice",
         ),
+        (
+            "[[outbound]]\norigin = \"https://a/v1/\"",
+            "line 2: outbound.origin is a scheme, a host and perhaps a port, and has no path; to grant only what is \
+             below that path, write origin = \"https://a\" and paths = [\"/v1/*\"]",
+        ),
+        ("[[outbound]]\norigin = \"${URL:-https://a}/v1\"", "and has no path"),
+        ("[[outbound]]\norigin = \"https://${REGION:-a/b}.example\"", "and has no path"),
+        (
+            "[[outbound]]\norigin = \"${URL:-https://a/b%2f}\"\npaths = [\"/v1\"]",
+            "line 2: outbound.origin has a path that can be read in two ways",
+        ),
+        (
+            "[[outbound]]\norigin = \"https://a\"\npaths = \"/v1\"",
+            "line 3: outbound.paths must be a list, such as paths = [\"/v1/messages\"]",
+        ),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = []", "which would let nothing through"),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = [1]", "outbound.paths must be text"),
+        (
+            "[[outbound]]\norigin = \"https://a\"\npaths = [\"/a\",\n\"v1\"]",
+            "line 4: outbound.paths: \"v1\" must begin with /",
+        ),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = [\"/a?b\"]", "a query or a fragment"),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = [\"/a b\"]", "as it goes out: \"/a%20b\""),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = [\"/a//b\"]", "must have no //"),
+        ("[[outbound]]\norigin = \"https://a\"\npaths = [\"/*a*\"]", "one * between two slashes"),
+        (
+            "[[outbound]]\norigin = \"https://a\"\nmethods = [\"post\"]",
+            "outbound.methods: \"post\" must be a method that a provider may use, in capitals",
+        ),
+        ("[[outbound]]\norigin = \"https://a\"\nmethods = [\"CONNECT\"]", "a provider may use"),
+        ("[[outbound]]\norigin = \"https://a\"\nmethods = [\"\"]", "a provider may use"),
         (
             "[[outbound]]\norigin = \"https://a\"\nheaders = { host = \"b\" }",
             "the connection's own",

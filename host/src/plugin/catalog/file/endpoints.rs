@@ -1,0 +1,100 @@
+//! `origin`, `paths` and `methods` of an `[[outbound]]`.
+
+use http::Method;
+use toml::de::DeTable;
+use url::{Origin, Url};
+
+use super::reader::{Reader, Spanned};
+use super::{ENTRIES_MAX, Expanded};
+use crate::config::base_url;
+use crate::egress::{Endpoints, PathPattern};
+
+/// Reads the origin and the endpoints there.
+pub(super) fn endpoints(
+    reader: &mut Reader<'_>,
+    table: &DeTable<'_>,
+    origin: (&Spanned<'_>, &Expanded),
+) -> Option<(Origin, Endpoints)> {
+    let paths = list(reader, table, "paths", |text| {
+        PathPattern::parse(text).map_err(|error| error.to_string())
+    });
+    let methods = list(reader, table, "methods", method);
+    let (value, expanded) = origin;
+    let url = match base_url(&expanded.text) {
+        Ok(url) => url,
+        Err(problem) => {
+            reader.complain(value, format!("outbound.origin {problem}"));
+            return None;
+        }
+    };
+    let origin = url.origin();
+    let base = url.path().trim_end_matches('/');
+    // A variable is a base URL as a rule, which may have a path, and stands in [config] too.
+    if !base.is_empty() && !expanded.whole {
+        reader.complain(value, path_in_origin(&url));
+        return None;
+    }
+    if paths.is_some() && !base.is_empty() && PathPattern::parse(base).is_err() {
+        let problem =
+            "outbound.origin has a path that can be read in two ways, so no paths can be below it";
+        reader.complain(value, problem.to_owned());
+        return None;
+    }
+    Some((origin, Endpoints { base: base.to_owned(), paths, methods }))
+}
+
+/// The sentence for an origin that is written with a path.
+fn path_in_origin(url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    let path = url.path().trim_end_matches('/');
+    format!(
+        "outbound.origin is a scheme, a host and perhaps a port, and has no path; to grant only what is below that \
+         path, write origin = {origin:?} and paths = [{:?}]",
+        format!("{path}/*")
+    )
+}
+
+/// Reads a list of texts; a list that is there has an entry.
+fn list<T>(
+    reader: &mut Reader<'_>,
+    table: &DeTable<'_>,
+    key: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Option<Vec<T>> {
+    let value = table.get(key)?;
+    let place = format!("outbound.{key}");
+    let example = match key {
+        "paths" => "paths = [\"/v1/messages\"]",
+        _ => "methods = [\"POST\"]",
+    };
+    let entries = reader.list(value, &place, example);
+    if entries.is_empty() && value.get_ref().is_array() {
+        reader.complain(
+            value,
+            format!(
+                "{place} is empty, which would let nothing through; without it, all are granted"
+            ),
+        );
+    }
+    if let Some(extra) = entries.get(ENTRIES_MAX) {
+        reader.complain(extra, format!("{place} has at most {ENTRIES_MAX} entries"));
+    }
+    let mut list = Vec::new();
+    for entry in entries.iter().take(ENTRIES_MAX) {
+        let Some(text) = reader.text(entry, &place) else { continue };
+        match read(&text) {
+            Ok(item) => list.push(item),
+            Err(problem) => reader.complain(entry, format!("{place}: {text:?} {problem}")),
+        }
+    }
+    Some(list)
+}
+
+/// Methods are told apart by case, and all that vendors use are upper case.
+fn method(text: &str) -> Result<Method, String> {
+    let upper = !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+    let allowed = upper && text.len() <= 32 && !matches!(text, "CONNECT" | "TRACE");
+    Method::from_bytes(text.as_bytes()).ok().filter(|_| allowed).ok_or_else(|| {
+        "must be a method that a provider may use, in capitals, such as \"POST\"".into()
+    })
+}
