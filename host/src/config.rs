@@ -138,6 +138,9 @@ pub struct PluginConfig {
     /// The time for which a start waits for providers that are being loaded. `LLM_START_WAIT`,
     /// default 10 s.
     pub start_wait: Duration,
+    /// A file of certificates in PEM: authorities that vendors' certificates may be signed by,
+    /// beside the system's. `LLM_CA_FILE`, default none.
+    pub ca_file: Option<PathBuf>,
     /// The limits of one call, where the provider's file doesn't say otherwise.
     pub limits: Limits,
     /// The values that `${NAME}` stands for in a provider's file.
@@ -288,6 +291,7 @@ impl PluginConfig {
             code_cache_bytes: vars.count("LLM_CODE_CACHE_MAX_BYTES", GIB, 0..=1024 * GIB, mistakes),
             compile: CompileConfig::parse(vars, mistakes),
             start_wait: vars.duration("LLM_START_WAIT", 10 * SECOND, SECOND / 10..=HOUR, mistakes),
+            ca_file: vars.get("LLM_CA_FILE").map(PathBuf::from),
             limits: Limits::parse(vars, mistakes),
             vars: vars.clone(),
         }

@@ -23,8 +23,10 @@ mod provider_egress;
 mod reply;
 mod request;
 mod resolve;
+mod roots;
 mod secrets;
 mod target;
+mod tls_failure;
 
 use std::io;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 use http::Method;
 use http_body_util::Full;
 use hyper_util::client::legacy;
+use url::Url;
 
 pub(crate) use self::advice::advice;
 use self::client::ConnectTimeout;
@@ -111,7 +114,7 @@ impl CallEgress {
                 Some(refused) => {
                     self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused))
                 }
-                None => unsent(&error, &egress),
+                None => unsent(&error, &egress, &target.url),
             }),
             Err(_) => {
                 let what = format!("the vendor sent no answer within {:?}", limits.first_byte);
@@ -157,9 +160,9 @@ impl CallEgress {
     }
 }
 
-/// Returns the failure of a request that got no reply. The URL is left out: a base URL may hold a
-/// private path.
-fn unsent(error: &legacy::Error, egress: &Egress) -> SendError {
+/// Returns the failure of a request that got no reply. The URL's path is left out: a base URL may
+/// hold a private one.
+fn unsent(error: &legacy::Error, egress: &Egress, url: &Url) -> SendError {
     let limits = &egress.limits;
     // Whoever made the error may have quoted what it met.
     let causes = egress.secrets.redact(&causes(error)).into_owned();
@@ -175,6 +178,8 @@ fn unsent(error: &legacy::Error, egress: &Egress) -> SendError {
             limits.headers
         );
         SendError::TooLarge(exceeded(what, Limit::Headers))
+    } else if let Some(sentence) = tls_failure::sentence(error, &egress.provider, url) {
+        SendError::Connection(egress.secrets.redact(&sentence).into_owned())
     } else {
         SendError::Connection(format!("the vendor could not be reached: {causes}"))
     }

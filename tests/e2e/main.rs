@@ -40,5 +40,6 @@ mod retry;
 mod secrets;
 mod stop;
 mod stream;
+mod tls;
 mod users;
 mod vendor;

@@ -3,8 +3,10 @@
 //! of trust: no connection, no TLS session and no resolved name tells one provider, or its vendor,
 //! of another's calls.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use http::HeaderName;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -17,6 +19,7 @@ use super::address::Reach;
 use super::client::Client;
 use super::grant::{Grant, ReadyGrant};
 use super::resolve::{self, Resolver};
+use super::roots;
 use super::secrets::{self, Secrets};
 use super::target::Targets;
 
@@ -32,9 +35,24 @@ impl Tls {
     ///
     /// # Errors
     /// When there are none.
-    pub(crate) fn load() -> Result<Self, rustls::Error> {
+    #[cfg(test)]
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        Self::with_ca_file(None)
+    }
+
+    /// Reads the system's roots, and those of a file beside them. Blocks.
+    ///
+    /// # Errors
+    /// When there are none, or the file has none.
+    pub(crate) fn with_ca_file(ca_file: Option<&Path>) -> anyhow::Result<Self> {
+        let own = match ca_file {
+            Some(path) => roots::read(path)
+                .with_context(|| format!("LLM_CA_FILE {} can't be used", path.display()))?,
+            None => vec![],
+        };
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Verifier::new(provider.clone())?;
+        let verifier = Verifier::new_with_extra_roots(own, provider.clone())
+            .context("reading the system's roots of trust for TLS")?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()

@@ -15,6 +15,7 @@ mod code;
 pub mod logs;
 pub mod raw;
 pub mod sse;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -75,7 +75,7 @@ impl Loader {
         let mut loader = Self {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
-            tls: Arc::new(Tls::load().context("reading the system's roots of trust for TLS")?),
+            tls: Arc::new(Tls::with_ca_file(config.ca_file.as_deref())?),
             config: config.clone(),
             folder: Some(ProviderDir::new(config)),
             tried: BTreeMap::new(),

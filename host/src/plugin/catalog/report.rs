@@ -45,7 +45,7 @@ pub async fn examine(
 ) -> anyhow::Result<Report> {
     let code = CodeCache::none(Compiler::new(&config.compile));
     let runtime = Runtime::new(config, code).context("starting the WebAssembly engine")?;
-    let tls = Tls::load().context("reading the system's roots of trust for TLS")?;
+    let tls = Tls::with_ca_file(config.ca_file.as_deref())?;
     let mut report = Report {
         read: None,
         shape: None,
