@@ -1,6 +1,7 @@
 //! Settings: every mistake at once and before the port opens, with what would be right and never
 //! with a secret.
 
+use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::json;
 
 use crate::support::builder::Run;
@@ -181,4 +182,24 @@ async fn a_port_that_is_taken_is_named() {
     let run = App::with_echo().set("PORT", address.port().to_string()).run().await;
     assert_eq!(run.status.code(), Some(1));
     assert!(run.stderr.contains(&address.to_string()), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_key_in_dotenv_reaches_the_vendor_as_it_is_written_or_is_refused_by_its_line() {
+    let vendor = MockVendor::start().await;
+    let key = "sk-ant-a1b2$c3d4$e5f6";
+    let dotenv = format!(
+        "\u{feff}# Windows' editor wrote this\r\nANTHROPIC_API_KEY={key}\r\nANTHROPIC_BASE_URL={}\r\nPORT=0\r\n",
+        vendor.url()
+    );
+    let app = App::bare().file(".env", dotenv).start().await;
+    vendor.reply(Reply::json(200, claude::message("Hi")));
+    assert_eq!(app.chat(question("Hello")).await.ok()["content"], "Hi");
+    assert_eq!(vendor.next_request().await.header("x-api-key"), Some(key));
+
+    let twice = "LLM_DEFAULT_PROVIDER=echo\nc3d4=a\nANTHROPIC_API_KEY=sk-ant-a1b2$c3d4\n";
+    let run = refused(App::bare().file(".env", twice)).await;
+    let says = ".env line 3: ANTHROPIC_API_KEY has a $ with the name of another setting";
+    assert!(run.stderr.contains(says) && run.stderr.contains("single quotes"), "{}", run.stderr);
+    assert!(!run.stderr.contains("a1b2"), "{}", run.stderr);
 }

@@ -12,10 +12,13 @@
     )
 )]
 
+mod dotenv;
 pub mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +63,7 @@ impl Vars {
     /// A sentence, without the file's contents, when `.env` can't be read.
     pub fn read_again(&self) -> Result<Self, Unreadable> {
         let Some(path) = &self.path else { return Ok(self.clone()) };
-        Ok(Self { file: Arc::new(read(path)?), ..self.clone() })
+        Ok(Self { file: Arc::new(read(path, &self.process)?), ..self.clone() })
     }
 
     /// Returns the same settings with another value for one of them, which wins over the
@@ -90,29 +93,28 @@ impl fmt::Display for Unreadable {
     }
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
-    let wrong = |problem: String| Err(Unreadable(problem));
-    let lines = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-        Err(dotenvy::Error::Io(error)) => return wrong(format!(".env can't be read: {error}")),
-        Err(_) => return wrong(".env can't be read".into()),
+/// The largest file in bytes. A real one has some thousand.
+const BYTES_MAX: u64 = 1 << 20;
+
+fn read(
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Unreadable> {
+    let unreadable = |error: std::io::Error| Unreadable(format!(".env can't be read: {error}"));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(unreadable(error)),
     };
-    let mut vars = BTreeMap::new();
-    for line in lines {
-        match line {
-            Ok((name, value)) => vars.insert(name, value),
-            // The error of a bad line quotes the line, which may hold a key.
-            Err(_) => {
-                let read = vars.len();
-                return wrong(format!(
-                    ".env has a line that isn't NAME=value (after the first {read} settings); quote values that \
-                     hold spaces"
-                ));
-            }
-        };
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if BYTES_MAX < bytes.len() as u64 {
+        return Err(Unreadable(format!(".env is larger than {} MiB", BYTES_MAX >> 20)));
     }
-    Ok(vars)
+    // Windows' tools like to write UTF-16.
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Unreadable(".env isn't UTF-8; save it with that encoding".into()))?;
+    dotenv::parse(&text, environment).map_err(|error| Unreadable(error.to_string()))
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Vars {
@@ -155,9 +157,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "A=1\nsk-secret value without a name\n").unwrap();
         let message = Vars::of_file(file.path()).err().unwrap().to_string();
-        assert!(
-            message.starts_with(".env has a line") && !message.contains("sk-secret"),
-            "{message}"
-        );
+        assert_eq!(message, ".env line 2: it isn't NAME=value");
+        std::fs::write(&file, b"\xff\xfeA\0=\0b\0").unwrap();
+        let message = Vars::of_file(file.path()).err().unwrap().to_string();
+        assert_eq!(message, ".env isn't UTF-8; save it with that encoding");
     }
 }
