@@ -348,3 +348,25 @@ async fn each_mistake_in_a_query_is_named_and_all_at_once() {
         assert_eq!(fields(&refused), wrong, "{query}");
     }
 }
+
+#[tokio::test]
+async fn an_address_has_one_form_and_nothing_that_cannot_be_seen() {
+    let app = App::with_echo().start().await;
+    for slip in [
+        "bob\u{200b}@example.org",
+        "bob@\u{feff}example.org",
+        "\u{202a}bob@example.org",
+        "bo\u{ad}b@example.org",
+        "a@b@example.com",
+    ] {
+        let problem = create(&app, slip).await.problem(400, "invalid-request");
+        assert_eq!(fields(&problem), ["email"], "{slip:?}: {problem}");
+    }
+    let bob = create(&app, "bob@xn--bcher-kva.example").await;
+    assert_eq!((bob.status, &bob.json()["email"]), (201, &json!("bob@bücher.example")));
+    for same in ["Bob@BÜCHER.example", "bob@bu\u{308}cher.example", "bob@XN--BCHER-KVA.example"] {
+        create(&app, same).await.problem(409, "conflict");
+    }
+    let found = app.get("/api/users?email=bob%40xn--bcher-kva.example").await.ok();
+    assert_eq!(found["data"][0]["email"], "bob@bücher.example");
+}

@@ -4,6 +4,8 @@
 //! equality of two emails, and the errors of a store. The form on disk is up to the engine
 //! (`store/redb/users.rs`).
 
+mod email;
+mod invalid;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -12,10 +14,10 @@ mod user;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+pub use self::email::{Email, email_key, email_keys};
+pub use self::invalid::Invalid;
 pub use self::page::{Cursor, ListQuery, Page, PageLimit};
-pub use self::user::{
-    Email, Invalid, Name, NewUser, Role, User, UserChanges, email_key, etag_version,
-};
+pub use self::user::{Name, NewUser, Role, User, UserChanges, etag_version};
 
 /// A store of users. Held as `Arc<dyn UserStore>`.
 ///

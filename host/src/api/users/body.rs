@@ -11,11 +11,13 @@ use crate::store::users::{Email, Name, NewUser, Role, UserChanges};
 #[schema(as = NewUser)]
 #[allow(dead_code, reason = "describes the body in the OpenAPI document")]
 pub(crate) struct CreateBody {
-    /// The email address, unique among users without regard to case, kept as written.
+    /// The email address, unique among users without regard to case. Kept as written, in Unicode's
+    /// normal form C and with an international domain in letters. It holds no characters that
+    /// can't be seen.
     #[schema(
         max_length = 254,
         example = "ada@example.com",
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$"
+        pattern = "^(?:\"[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]+\"|[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+)@[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+$"
     )]
     email: String,
     /// The name to show, not only white space.
@@ -30,10 +32,12 @@ pub(crate) struct CreateBody {
 #[schema(as = UserChanges)]
 #[allow(dead_code, reason = "describes the body in the OpenAPI document")]
 pub(crate) struct UpdateBody {
-    /// The email address, unique among users without regard to case, kept as written.
+    /// The email address, unique among users without regard to case. Kept as written, in Unicode's
+    /// normal form C and with an international domain in letters. It holds no characters that
+    /// can't be seen.
     #[schema(
         value_type = String, required = false, max_length = 254, example = "ada@example.com",
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$"
+        pattern = "^(?:\"[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]+\"|[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+)@[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+$"
     )]
     email: Option<String>,
     /// The name to show, not only white space.
@@ -86,6 +90,9 @@ impl FromJson for UserChanges {
 
 #[cfg(test)]
 mod tests {
+    use regex::Regex;
+    use utoipa::PartialSchema;
+
     use super::*;
     use crate::http::problem::Problem;
 
@@ -102,14 +109,44 @@ mod tests {
         mistakes(UserChanges::from_json(json.as_bytes()))
     }
 
+    /// The document for callers says by a pattern what is taken.
+    #[test]
+    fn the_pattern_of_an_email_is_the_rule() {
+        let pattern = |schema| {
+            let schema = serde_json::to_value(schema).unwrap();
+            schema["properties"]["email"]["pattern"].as_str().unwrap().to_owned()
+        };
+        let create = pattern(<CreateBody as PartialSchema>::schema());
+        assert_eq!(create, pattern(<UpdateBody as PartialSchema>::schema()));
+        let pattern = Regex::new(&create).unwrap();
+        let is_email = |text: &str| Email::try_from(text.to_owned()).is_ok();
+        for c in '\0'..=char::MAX {
+            let text = format!("a{c}@b");
+            assert_eq!(pattern.is_match(&text), is_email(&text), "{c:?}");
+        }
+        for text in
+            ["\"a@b\"@c", "a@b@c", "\"a@b@c", "a@", "@b", "a@\"@\"", "\"\"@b", "\"@b", "\"@\"@b"]
+        {
+            assert_eq!(pattern.is_match(text), is_email(text), "{text}");
+        }
+    }
+
     const BAD_EMAIL: &str = "email must be an email address, such as ada@example.com";
+    const UNSEEN: &str = "email must be an email address, such as ada@example.com, without spaces and without \
+                          characters that can't be seen";
     const BAD_NAME: &str = "name must be 1 to 200 characters long, and not only white space";
 
     #[test]
     fn each_mistake_in_a_new_user_names_its_field() {
         for (json, said) in [
             (r#"{"email": "ada", "name": "A"}"#, BAD_EMAIL),
-            (r#"{"email": "a b@c", "name": "A"}"#, BAD_EMAIL),
+            (r#"{"email": "a b@c", "name": "A"}"#, UNSEEN),
+            (r#"{"email": "bob\u200b@c", "name": "A"}"#, UNSEEN),
+            (r#"{"email": "bob@\ufeffc", "name": "A"}"#, UNSEEN),
+            (
+                r#"{"email": "a@b@c", "name": "A"}"#,
+                "email must be one email address, such as ada@example.com, with one @",
+            ),
             (r#"{"email": 5, "name": "A"}"#, "email is the number `5`, must be a string"),
             (r#"{"email": null, "name": "A"}"#, "email is required"),
             (r#"{"name": "A"}"#, "email is required"),

@@ -30,6 +30,7 @@ use self::tables::{EMAILS, Failure, Record, USERS};
 use self::writer::{Write, Writer};
 use crate::store::users::{
     Cursor, ListQuery, NewUser, Page, StoreError, User, UserChanges, UserStore, email_key,
+    email_keys,
 };
 
 /// Reads that run at once. Each takes microseconds on a cached page and a blocking thread while it
@@ -116,7 +117,7 @@ impl UserStore for RedbUsers {
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
         Box::pin(self.read(move |txn| match &query.email {
-            Some(email) => find(txn, &email_key(email), query.cursor),
+            Some(email) => find(txn, &email_keys(email), query.cursor),
             None => page(txn, query.cursor, query.limit.get()),
         }))
     }
@@ -150,16 +151,20 @@ fn page(txn: &ReadTransaction, cursor: Option<Cursor>, limit: usize) -> Result<P
     Ok(Page { data, next_cursor })
 }
 
-/// The one user an email can lead to, as a page; an empty one if that user is before the cursor.
-fn find(txn: &ReadTransaction, key: &str, cursor: Option<Cursor>) -> Result<Page, Failure> {
-    let mut data = Vec::new();
-    if let Some(id) = txn.open_table(EMAILS)?.get(key)?.map(|id| Uuid::from_u128(id.value()))
-        && cursor.is_none_or(|cursor| cursor.id() < id)
-    {
-        let users = txn.open_table(USERS)?;
-        let record = users.get(id.as_u128())?.ok_or_else(|| disagree(key))?;
-        data.push(Record::decode(id, record.value())?.into_user(id));
+/// The user an email leads to, as a page; an empty one if that user is before the cursor. There is
+/// one, but where two were stored in two forms of an email, before it had one.
+fn find(txn: &ReadTransaction, keys: &[String], cursor: Option<Cursor>) -> Result<Page, Failure> {
+    let (users, emails) = (txn.open_table(USERS)?, txn.open_table(EMAILS)?);
+    let mut data: Vec<User> = Vec::new();
+    for key in keys {
+        if let Some(id) = emails.get(&**key)?.map(|id| Uuid::from_u128(id.value()))
+            && cursor.is_none_or(|cursor| cursor.id() < id)
+        {
+            let record = users.get(id.as_u128())?.ok_or_else(|| disagree(key))?;
+            data.push(Record::decode(id, record.value())?.into_user(id));
+        }
     }
+    data.sort_by_key(|user| user.id);
     Ok(Page { data, next_cursor: None })
 }
 

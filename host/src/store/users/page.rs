@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::user::{Invalid, User};
+use super::invalid::Invalid;
+use super::user::User;
 
 /// A selection of users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

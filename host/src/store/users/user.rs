@@ -1,10 +1,13 @@
-//! A user, and the rules for its fields that every engine has to follow alike: what an email or a
-//! name is, and when two emails are the same one.
+//! A user, and the rules for its fields that every engine has to follow alike. Those for emails are in
+//! `email.rs`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::email::Email;
+use super::invalid::Invalid;
 
 /// A user as it is kept. Its JSON is what the API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -12,7 +15,8 @@ use uuid::Uuid;
 pub struct User {
     /// UUIDv7, given by the store: ids ascend in the order of creation.
     pub id: Uuid,
-    /// As the client wrote it. Unique among users without regard to case.
+    /// As the client wrote it, in the form that [`Email`] gives it. Unique among users without
+    /// regard to case.
     #[schema(max_length = 254, example = "ada@example.com")]
     pub email: String,
     /// The name of the user.
@@ -87,54 +91,6 @@ pub struct UserChanges {
     pub role: Option<Role>,
 }
 
-/// An email address that may be stored: at most [`Email::MAX_CHARS`] characters, something before
-/// and after its last `@`, no white space or control characters.
-///
-/// Only sending a message tells whether an address exists, so this stops slips, not strange
-/// addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Email(String);
-
-impl Email {
-    /// The longest address that SMTP can carry (RFC 5321).
-    pub const MAX_CHARS: usize = 254;
-
-    /// The address as the client wrote it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Email {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Email, Invalid> {
-        let (local, domain) = text.rsplit_once('@').unwrap_or_default();
-        if local.is_empty()
-            || domain.is_empty()
-            || text.contains(|c: char| c.is_whitespace() || c.is_control())
-        {
-            return Err(Invalid("must be an email address, such as ada@example.com"));
-        }
-        if Email::MAX_CHARS < text.chars().count() {
-            return Err(Invalid("must be at most 254 characters long"));
-        }
-        Ok(Email(text))
-    }
-}
-
-/// Returns the key of an email, which is equal for two emails exactly when they differ in case
-/// alone. Stored, so it must not change.
-///
-/// The whole address is lowercased. Standards let a mail host tell `Ada@` from `ada@`; none that
-/// people use does, and two accounts for one mailbox harm more than a refusal. Each character is
-/// lowercased by itself: `str::to_lowercase` writes a Greek sigma according to its neighbours,
-/// which would tell an address from its own capitals.
-pub fn email_key(email: &str) -> String {
-    email.chars().flat_map(char::to_lowercase).collect()
-}
-
 /// A user's name: 1 to [`Name::MAX_CHARS`] characters, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -160,11 +116,6 @@ impl TryFrom<String> for Name {
         Ok(Name(text))
     }
 }
-
-/// A mistake in a field that a client sent. Its text reads well after the name of the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Invalid(pub(super) &'static str);
 
 /// `2026-01-02T03:04:05.678Z`: always three digits, so that times sort as text and clients can rely
 /// on the shape.

@@ -142,6 +142,42 @@ async fn a_stale_version_changes_nothing() {
 }
 
 #[tokio::test]
+async fn users_whose_emails_were_stored_in_other_forms_stay_readable_and_unique() {
+    let dir = TempDir::new().unwrap();
+    let users = open(&dir);
+    let old = |text| NewUser { email: Email::of_old(text), ..new("a@b") };
+    let ace = users.create(old("Bob@XN--bcher-kva.example")).await.unwrap();
+    let apart = users.create(old("e\u{301}va@example.org")).await.unwrap();
+    let hidden = users.create(old("eve\u{200b}@example.org")).await.unwrap();
+    let twice = users.create(old("a@b@example.com")).await.unwrap();
+    for (user, asked) in [
+        (&ace, ["bob@bücher.example", "bob@xn--bcher-kva.example", "BOB@BÜCHER.example"]),
+        (&apart, ["éva@example.org", "ÉVA@example.org", "e\u{301}va@example.org"]),
+        (&hidden, ["eve\u{200b}@example.org"; 3]),
+        (&twice, ["A@b@example.com"; 3]),
+    ] {
+        for asked in asked {
+            assert_eq!(
+                with_email(&users, asked).await,
+                [users.get(user.id).await.unwrap()],
+                "{asked}"
+            );
+        }
+    }
+    for taken in ["bob@bücher.example", "éva@example.org"] {
+        assert_eq!(users.create(new(taken)).await, Err(StoreError::EmailTaken), "{taken}");
+    }
+    let email = Some(email("bob@bücher.example"));
+    let changes = UserChanges { email, ..UserChanges::default() };
+    let changed = users.update(ace.id, changes, None).await.unwrap();
+    assert_eq!(changed.email, "bob@bücher.example", "its own email in one form");
+    users.update(hidden.id, renamed("Eve"), None).await.unwrap();
+    users.delete(twice.id, None).await.unwrap();
+    assert_eq!(all(&users, 50).await.len(), 3);
+    users.check().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_deleted_user_is_gone_and_its_email_free() {
     let dir = TempDir::new().unwrap();
     let users = open(&dir);

@@ -17,7 +17,7 @@ use uuid::{ContextV7, Uuid};
 
 use super::file::{OpenError, UsersFile, begin};
 use super::tables::{EMAILS, Failure, Record, USERS};
-use crate::store::users::{NewUser, StoreError, User, UserChanges, email_key};
+use crate::store::users::{NewUser, StoreError, User, UserChanges, email_key, email_keys};
 
 /// Writes that may wait. They hold 2 KB each at most; a disk that is this far behind needs quiet.
 const WAITING_MAX: usize = 4096;
@@ -174,9 +174,7 @@ impl<'txn> Tables<'txn> {
 
     fn create(&mut self, new: &NewUser) -> Result<User, Failure> {
         let key = email_key(new.email.as_str());
-        if self.emails.get(&*key)?.is_some() {
-            return Err(StoreError::EmailTaken.into());
-        }
+        self.check_free(new.email.as_str(), None)?;
         let now = self.minting.now();
         let id = self.minting.id(now);
         let record = Record {
@@ -208,8 +206,8 @@ impl<'txn> Tables<'txn> {
         }
 
         let (old_key, new_key) = (email_key(&record.email), email_key(email));
-        if old_key != new_key && self.emails.get(&*new_key)?.is_some() {
-            return Err(StoreError::EmailTaken.into());
+        if old_key != new_key {
+            self.check_free(email, Some(id))?;
         }
         (record.email, record.name, record.role) = (email.to_owned(), name.to_owned(), role);
         record.updated_at = self.minting.now().max(record.updated_at);
@@ -228,6 +226,17 @@ impl<'txn> Tables<'txn> {
         self.emails.remove(&*email_key(&record.email))?;
         self.users.remove(id.as_u128())?;
         Ok(record.into_user(id))
+    }
+
+    /// Checks that no other user has this email, in whatever form it was stored.
+    fn check_free(&self, email: &str, but: Option<Uuid>) -> Result<(), Failure> {
+        for key in email_keys(email) {
+            let owner = self.emails.get(&*key)?.map(|id| Uuid::from_u128(id.value()));
+            if owner.is_some() && owner != but {
+                return Err(StoreError::EmailTaken.into());
+            }
+        }
+        Ok(())
     }
 
     fn find(&self, id: Uuid, expected: Option<u64>) -> Result<Record, Failure> {
