@@ -62,6 +62,22 @@ async fn the_same_question_is_asked_once_also_over_a_restart() {
 }
 
 #[tokio::test]
+async fn size_and_bytes_count_the_same_answers_at_any_moment() {
+    let vendor = MockVendor::start().await;
+    numbered(&vendor);
+    let app = App::with_vendor(&vendor).start().await;
+    for number in 1..=4 {
+        app.chat(question(&number.to_string())).await.ok();
+        let stats = app.get("/api/llm/cache/stats").await.ok();
+        let (size, bytes) = (stats["size"].as_u64().unwrap(), stats["bytes"].as_u64().unwrap());
+        // Written or on their way there: an answer has more than a hundred bytes.
+        assert!(size == number && 100 * number < bytes, "{stats}");
+    }
+    app.request(Method::DELETE, "/api/llm/cache").send().await.unwrap();
+    until_stats(&app, |stats| stats["size"] == 0 && stats["bytes"] == 0).await;
+}
+
+#[tokio::test]
 async fn any_field_that_is_changed_is_another_question() {
     let vendor = MockVendor::start().await;
     numbered(&vendor);

@@ -29,7 +29,8 @@ pub(crate) struct CacheStats {
     misses: u64,
     /// The number of requests that shared an equal request under way.
     coalesced: u64,
-    /// The bytes that the answers take on disk, or in memory without a disk.
+    /// The bytes that these answers take: on disk, or in memory until they are written and without a
+    /// disk.
     bytes: u64,
 }
 

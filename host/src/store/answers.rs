@@ -59,7 +59,7 @@ pub struct StoreStats {
 pub struct Usage {
     /// The number of entries, expired or not.
     pub entries: u64,
-    /// The bytes that they take in the store.
+    /// The bytes that they take in the store, or in memory until they are written.
     pub bytes: u64,
 }
 

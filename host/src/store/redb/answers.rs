@@ -129,14 +129,21 @@ struct Shared {
 
 impl Shared {
     fn new(engine: Box<dyn Engine>, clock: Clock) -> Self {
-        Self {
+        let shared = Self {
             clock,
             queue: Queue::default(),
             writing: Mutex::new(()),
             health: Health::open(engine),
             generation: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-        }
+        };
+        shared.queue.note_disk(shared.on_disk());
+        shared
+    }
+
+    /// Returns what the disk holds; nothing while it can't be used.
+    fn on_disk(&self) -> Usage {
+        self.health.usage().unwrap_or_default()
     }
 
     fn generation(&self) -> Generation {
@@ -190,7 +197,7 @@ impl Shared {
         if !writes.is_empty() && self.health.with(|file| file.write(&writes)).is_none() {
             self.dropped.fetch_add(writes.len() as u64, Ordering::Relaxed);
         }
-        self.queue.done();
+        self.queue.done(self.on_disk());
     }
 
     /// Removes expired entries, and tries the disk again if it had failed.
@@ -199,6 +206,7 @@ impl Shared {
         {
             let _writing = lock(&self.writing);
             self.health.recover();
+            self.queue.note_disk(self.on_disk());
         }
         self.load_index();
         loop {
@@ -206,6 +214,7 @@ impl Shared {
             self.write();
             let _writing = lock(&self.writing);
             let removed = self.health.with(|file| file.sweep(now_ms)).unwrap_or(0);
+            self.queue.note_disk(self.on_disk());
             if removed < SWEEP_MAX {
                 return;
             }
@@ -216,7 +225,7 @@ impl Shared {
         let _writing = lock(&self.writing);
         let cleared = self.health.clear();
         drop(self.queue.take());
-        self.queue.done();
+        self.queue.done(self.on_disk());
         // Last: entries that were put until here are of the generation that ends.
         self.generation.fetch_add(1, Ordering::AcqRel);
         cleared
@@ -230,10 +239,8 @@ impl Shared {
     }
 
     fn stats(&self) -> StoreStats {
-        let queued = self.queue.len() as u64;
-        let usage = self.health.usage();
         StoreStats {
-            usage: usage.map(|Usage { entries, bytes }| Usage { entries: entries + queued, bytes }),
+            usage: self.health.file().is_some().then(|| self.queue.usage()),
             dropped: self.dropped.load(Ordering::Relaxed),
             warnings: self.health.warnings(),
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::store::answers::{Entry, EntryKey, Generation};
+use crate::store::answers::{Entry, EntryKey, Generation, Usage};
 use crate::sync::lock;
 
 /// The largest number of entries that wait.
@@ -29,9 +29,13 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Queued>,
+    /// The entries among them.
+    entries: usize,
     bytes: usize,
     /// Taken, and not yet done with.
-    taken: usize,
+    taken: Usage,
+    /// What the disk held when it was last changed.
+    on_disk: Usage,
     closed: bool,
 }
 
@@ -70,6 +74,7 @@ impl Queue {
             return false;
         }
         state.bytes += weight(&queued);
+        state.entries += usize::from(queued.entry.is_some());
         state.waiting.push_back(queued);
         if state.waiting.len() == 1 || state.is_batch() {
             self.changed.notify_all();
@@ -80,20 +85,31 @@ impl Queue {
     /// Takes all changes that wait. They count until [`Self::done`].
     pub(super) fn take(&self) -> Vec<Queued> {
         let mut state = self.lock();
-        state.bytes = 0;
-        state.taken = state.waiting.len();
+        let (entries, bytes) = (state.entries as u64, state.bytes as u64);
+        state.taken = Usage { entries, bytes };
+        (state.entries, state.bytes) = (0, 0);
         std::mem::take(&mut state.waiting).into()
     }
 
-    /// Notes that the changes taken are on disk, or lost.
-    pub(super) fn done(&self) {
-        self.lock().taken = 0;
+    /// Notes that the changes taken are on disk, or lost, and what the disk holds now.
+    pub(super) fn done(&self, on_disk: Usage) {
+        let mut state = self.lock();
+        (state.taken, state.on_disk) = (Usage::default(), on_disk);
     }
 
-    /// Returns the number of changes on their way.
-    pub(super) fn len(&self) -> usize {
-        let state = self.lock();
-        state.waiting.len() + state.taken
+    /// Notes what the disk holds, where nothing was taken.
+    pub(super) fn note_disk(&self, on_disk: Usage) {
+        self.lock().on_disk = on_disk;
+    }
+
+    /// Returns the entries on disk and on their way there, each counted once: an entry counts with
+    /// its bytes in memory until it is written.
+    pub(super) fn usage(&self) -> Usage {
+        let State { entries, bytes, taken, on_disk, .. } = &*self.lock();
+        Usage {
+            entries: on_disk.entries + taken.entries + *entries as u64,
+            bytes: on_disk.bytes + taken.bytes + *bytes as u64,
+        }
     }
 
     /// Takes no more.
