@@ -88,6 +88,28 @@ async fn a_component_dropped_in_is_a_provider_until_it_is_taken_away() {
 }
 
 #[tokio::test]
+async fn a_component_overwritten_in_place_is_taken_although_its_size_and_time_are_the_same() {
+    let app = empty().start().await;
+    let mut folder = Folder::of(&app).await;
+    let path = folder.path.join("parrot.wasm");
+    let time = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    let mut versions = Vec::new();
+    // As `cp -p` and rsync leave it.
+    for name in ["a", "b", "c"] {
+        folder.write("parrot.wasm", variant(arete_artifacts::COUNTER, name));
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        loop {
+            let version = folder.until("parrot", "ready").await["sha256"].clone();
+            if !versions.contains(&version) {
+                versions.push(version);
+                break;
+            }
+        }
+    }
+    assert_eq!(versions.len(), 3);
+}
+
+#[tokio::test]
 async fn a_new_version_takes_over_while_a_stream_ends_on_the_one_it_began_with() {
     let vendor = MockVendor::start().await;
     let file = |component: &str| {

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::provider_dir::{FileError, ProviderDir, SETTLED_AFTER, Wanted};
 use super::registry::{Providers, SlotState};
-use super::watch::Watch;
+use super::watch::{Touched, Watch};
 use crate::config::PluginConfig;
 use crate::digest::Sha256Digest;
 use crate::egress::Tls;
@@ -84,7 +84,7 @@ impl Loader {
             trouble: None,
         };
         // What is there at the start is taken as it is.
-        loader.look(true).await?;
+        loader.look(true, Touched::All).await?;
         if tokio::time::timeout(config.start_wait, loader.settle()).await.is_err() {
             let all = loader.providers.all();
             let loading = all.iter().filter(|(_, slot)| matches!(slot.state, SlotState::Loading));
@@ -136,7 +136,8 @@ impl Loader {
                 () = &mut stopped => return,
                 Some(admitted) = self.admissions.join_next() => self.on_admitted(admitted),
                 () = &mut changed => {
-                    let seen_all = self.look(false).await.unwrap_or_else(|error| {
+                    let touched = watch.as_ref().map(Watch::touched).unwrap_or_default();
+                    let seen_all = self.look(false, touched).await.unwrap_or_else(|error| {
                         // What is loaded stays: a folder that can't be read isn't an empty one.
                         self.complain(format!("{error:#}"));
                         true
@@ -156,9 +157,10 @@ impl Loader {
 
     /// Compares what is wanted with what was tried, and begins what is new; gives whether it has
     /// seen all. What may not be whole yet is left for the next look, unless it is wanted at
-    /// once.
-    async fn look(&mut self, at_once: bool) -> anyhow::Result<bool> {
+    /// once. Touched files are read, however they look.
+    async fn look(&mut self, at_once: bool, touched: Touched) -> anyhow::Result<bool> {
         let Some(mut folder) = self.folder.take() else { return Ok(true) };
+        folder.forget(&touched);
         let looked = tokio::task::spawn_blocking(move || (folder.scan(), folder)).await;
         let (wanted, folder) = looked.context("looking at the providers' folder")?;
         self.folder = Some(folder);

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::file::{self, Parsed, Problems, Surroundings};
+use super::watch::Touched;
 use crate::config::{Limits, PluginConfig, Vars};
 use crate::digest::Sha256Digest;
 use crate::plugin::bounds::COMPONENT_BYTES_MAX;
@@ -45,7 +46,7 @@ pub(super) struct Wanted {
 }
 
 /// Looks at the folder, again and again; remembers of each component what it was, so that only what
-/// has changed is read.
+/// has changed, or was heard of, is read.
 pub(super) struct ProviderDir {
     path: Option<PathBuf>,
     limits: Limits,
@@ -64,6 +65,9 @@ struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
     inode: u64,
+    /// The time of the last change, as seconds and nanoseconds. No program can set it, while `cp -p`
+    /// and rsync set the time of modification.
+    changed: (i64, i64),
 }
 
 impl ProviderDir {
@@ -75,6 +79,11 @@ impl ProviderDir {
             components: BTreeMap::new(),
             told: BTreeSet::new(),
         }
+    }
+
+    /// Forgets what these files were: the next look reads them.
+    pub(super) fn forget(&mut self, touched: &Touched) {
+        self.components.retain(|path, _| !touched.has(path.file_name()));
     }
 
     /// All providers that are wanted now. Blocks: reads files.
@@ -228,10 +237,13 @@ impl Stamp {
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let (inode, changed) = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
+        };
         #[cfg(not(unix))]
-        let inode = 0;
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode })
+        let (inode, changed) = (0, (0, 0));
+        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode, changed })
     }
 
     /// A time in the future is a clock that is wrong, and nothing to wait for.
