@@ -4,6 +4,7 @@
 //! Parsing is a function from strings to [`Config`]. All settings are read before any mistake is
 //! reported, so that an operator sees every one at once. No message shows a secret's text.
 
+mod base_url;
 mod limits;
 mod mistakes;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use http::HeaderValue;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::limits::{Limit, Limits};
+pub(crate) use self::base_url::base_url;
+pub use self::limits::{Limit, LimitError, Limits};
 pub use self::mistakes::Mistakes;
 use self::units::{GIB, HOUR, KIB, MIB, SECOND};
 use self::vars::ReadSetting as _;
@@ -320,7 +322,7 @@ fn check_anthropic(vars: &Vars, mistakes: &mut Mistakes) {
             .add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
     }
     if let Some(Err(problem)) = vars.get("ANTHROPIC_BASE_URL").map(base_url) {
-        mistakes.add("ANTHROPIC_BASE_URL", problem);
+        mistakes.add("ANTHROPIC_BASE_URL", problem.to_string());
     }
 }
 
@@ -352,23 +354,6 @@ fn size(
     mistakes: &mut Mistakes,
 ) -> usize {
     usize::try_from(vars.count(name, default, range, mistakes)).unwrap_or(usize::MAX)
-}
-
-/// A URL that a vendor's API can be reached at. The message never shows the URL, which may hold a
-/// password.
-pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text)
-        .map_err(|error| format!("must be a URL such as https://api.anthropic.com: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("must begin with http:// or https://".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".into());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not hold a query or fragment".into());
-    }
-    Ok(url)
 }
 
 /// Keys shorter than this can be guessed.

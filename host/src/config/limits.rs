@@ -277,7 +277,7 @@ impl Limit {
     ///
     /// # Errors
     /// What it must be.
-    pub fn read(self, text: &str) -> Result<u64, String> {
+    pub fn read(self, text: &str) -> Result<u64, LimitError> {
         let Rule { unit, range, .. } = self.rule();
         let (value, example) = match unit {
             Unit::Bytes => (parse_size(text), "a size such as 65536, \"64 KiB\" or \"16 MiB\""),
@@ -287,16 +287,36 @@ impl Limit {
             ),
             Unit::Number => (text.trim().parse().ok(), "a whole number"),
         };
-        let value = value.ok_or_else(|| format!("must be {example}, not {text:?}"))?;
+        let value = value.ok_or_else(|| LimitError::NotOne { example, text: text.to_owned() })?;
         if range.contains(&value) {
             return Ok(value);
         }
-        Err(format!(
-            "must be from {} to {}, not {text}",
-            self.show(*range.start()),
-            self.show(*range.end())
-        ))
+        let (least, most) = (self.show(*range.start()), self.show(*range.end()));
+        Err(LimitError::OutOfRange { least, most, text: text.to_owned() })
     }
+}
+
+/// A text that can't be the value of a limit. It says what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// It isn't written in the limit's unit.
+    #[error("must be {example}, not {text:?}")]
+    NotOne {
+        /// Values as they are written.
+        example: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// It's beyond a bound.
+    #[error("must be from {least} to {most}, not {text}")]
+    OutOfRange {
+        /// The least value, with its unit.
+        least: String,
+        /// The greatest.
+        most: String,
+        /// The text.
+        text: String,
+    },
 }
 
 /// The limits of one call, and of the calls at once.
@@ -315,7 +335,7 @@ impl Limits {
         for limit in Limit::ALL {
             match vars.get(limit.setting()).map(|text| limit.read(text)) {
                 Some(Ok(value)) => limits.set(limit, value),
-                Some(Err(problem)) => mistakes.add(limit.setting(), problem),
+                Some(Err(problem)) => mistakes.add(limit.setting(), problem.to_string()),
                 None => {}
             }
         }
@@ -482,7 +502,7 @@ mod tests {
             (Limit::Calls, "1.5", "a whole number"),
             (Limit::Calls, "0", "from 1 to 16384"),
         ] {
-            let problem = limit.read(text).unwrap_err();
+            let problem = limit.read(text).unwrap_err().to_string();
             assert!(problem.contains(part), "{problem}");
         }
     }
