@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod body;
+mod framing;
 pub mod front;
 mod head;
 pub(crate) mod json;

@@ -287,35 +287,34 @@ impl Limit {
             ),
             Unit::Number => (text.trim().parse().ok(), "a whole number"),
         };
-        let value = value.ok_or_else(|| LimitError::NotOne { example, text: text.to_owned() })?;
+        let value = value.ok_or(LimitError::NotOne { example })?;
         if range.contains(&value) {
             return Ok(value);
         }
-        let (least, most) = (self.show(*range.start()), self.show(*range.end()));
-        Err(LimitError::OutOfRange { least, most, text: text.to_owned() })
+        Err(LimitError::OutOfRange {
+            least: self.show(*range.start()),
+            most: self.show(*range.end()),
+        })
     }
 }
 
-/// A text that can't be the value of a limit. It says what it must be.
+/// A text that can't be the value of a limit. It says what it must be, and doesn't show the text,
+/// which may be the value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// It isn't written in the limit's unit.
-    #[error("must be {example}, not {text:?}")]
+    #[error("must be {example}")]
     NotOne {
         /// Values as they are written.
         example: &'static str,
-        /// The text.
-        text: String,
     },
     /// It's beyond a bound.
-    #[error("must be from {least} to {most}, not {text}")]
+    #[error("must be from {least} to {most}")]
     OutOfRange {
         /// The least value, with its unit.
         least: String,
         /// The greatest.
         most: String,
-        /// The text.
-        text: String,
     },
 }
 
@@ -333,10 +332,10 @@ impl Limits {
     pub(super) fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
         let mut limits = Self::default();
         for limit in Limit::ALL {
-            match vars.get(limit.setting()).map(|text| limit.read(text)) {
-                Some(Ok(value)) => limits.set(limit, value),
-                Some(Err(problem)) => mistakes.add(limit.setting(), problem.to_string()),
-                None => {}
+            let Some(text) = vars.get(limit.setting()) else { continue };
+            match limit.read(text) {
+                Ok(value) => limits.set(limit, value),
+                Err(rule) => mistakes.add(limit.setting(), format!("{rule}, not {text:?}")),
             }
         }
         limits

@@ -1,6 +1,8 @@
 //! A guest's request, and which parts of it are sent: a URL, a method and headers that are the
 //! guest's to choose.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
@@ -57,11 +59,11 @@ pub(super) fn target(text: &str, limits: &EgressLimits) -> Result<Url, SendError
 }
 
 /// The method of a request, if it asks a vendor for something. `CONNECT` would make a tunnel,
-/// through which a guest could say what it likes; `TRACE` asks for the request to be repeated, with
-/// the headers that the host attached.
+/// through which a guest could say what it likes; `TRACE`, and `TRACK` in the servers of one maker,
+/// ask for the request to be repeated, with the headers that the host attached.
 pub(super) fn method(text: &str) -> Result<Method, SendError> {
     if METHOD_MAX < text.len()
-        || ["CONNECT", "TRACE"].iter().any(|method| text.eq_ignore_ascii_case(method))
+        || ["CONNECT", "TRACE", "TRACK"].iter().any(|method| text.eq_ignore_ascii_case(method))
     {
         let start: String = text.chars().take(METHOD_MAX).collect();
         return Err(SendError::Invalid(format!("{start:?} is no method that a provider may use")));
@@ -104,7 +106,15 @@ const OF_THE_HOST: [HeaderName; 13] = [
 
 /// Returns true if neither guests nor grants may set this header.
 pub(crate) fn is_of_the_host(name: &HeaderName) -> bool {
-    OF_THE_HOST.contains(name)
+    let name = hyphened(name);
+    OF_THE_HOST.iter().any(|known| known.as_str() == name)
+}
+
+/// Returns a header's name with `-` for each `_`. Servers behind CGI and its kin take the two for
+/// one name.
+fn hyphened(name: &HeaderName) -> Cow<'_, str> {
+    let name = name.as_str();
+    if name.contains('_') { name.replace('_', "-").into() } else { name.into() }
 }
 
 /// Headers by which a guest could pass a credential of its own making, where the name's end doesn't
@@ -144,7 +154,7 @@ const CREDENTIAL_START: &str = "x-amz-";
 
 /// Returns true if a header of this name is one for credentials.
 pub(super) fn is_credential(name: &HeaderName) -> bool {
-    let name = name.as_str();
+    let name = &*hyphened(name);
     CREDENTIALS.contains(&name)
         || CREDENTIAL_ENDS.iter().any(|end| name.ends_with(end))
         || name.starts_with(CREDENTIAL_START)
@@ -179,7 +189,8 @@ pub(super) fn guest_headers(
             |what| SendError::Invalid(format!("the {what} of header {name:?} isn't valid in HTTP"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("name"))?;
         let value = HeaderValue::from_str(&value).map_err(|_| invalid("value"))?;
-        if !secret.contains(&key) && !OF_THE_HOST.contains(&key) && !is_credential(&key) {
+        let is_secret = secret.iter().any(|secret| hyphened(secret) == hyphened(&key));
+        if !is_secret && !is_of_the_host(&key) && !is_credential(&key) {
             map.append(key, value);
         }
     }
@@ -228,7 +239,9 @@ mod tests {
 
     #[test]
     fn methods_that_tunnel_or_repeat_are_refused() {
-        for text in ["CONNECT", "connect", "TRACE", "Trace", "", "G ET", &"X".repeat(33)] {
+        for text in
+            ["CONNECT", "connect", "TRACE", "Trace", "TRACK", "track", "", "G ET", &"X".repeat(33)]
+        {
             assert!(matches!(method(text), Err(SendError::Invalid(_))), "{text}");
         }
         for text in ["GET", "POST", "QUERY"] {
@@ -254,6 +267,9 @@ mod tests {
             "helicone-auth",
             "cf-access-client-secret",
             "x-forwarded-authorization",
+            "x_api_key",
+            "X_API-Key",
+            "x_amz_security_token",
         ];
         assert!(kept(&credentials, &[]).is_empty());
         let harmless = [
@@ -275,8 +291,11 @@ mod tests {
             "connection",
             "accept-encoding",
             "user-agent",
+            "content_length",
+            "Transfer_Encoding",
         ];
         assert!(kept(&of_the_host, &[]).is_empty());
+        assert!(kept(&["x_team"], &[HeaderName::from_static("x-team")]).is_empty());
         assert_eq!(kept(&["X-Team", "x-other"], &[HeaderName::from_static("x-team")]), ["x-other"]);
     }
 

@@ -5,6 +5,7 @@
 
 use http::{HeaderMap, HeaderValue, Request, Version, header};
 
+use super::framing::Fault;
 use super::problem::{Code, Problem};
 
 /// The host and the port that a request is addressed to.
@@ -47,6 +48,15 @@ impl<'a> Authority<'a> {
 /// # Errors
 /// A 400 for a head that could be read in two ways.
 pub(super) fn check<B>(request: &Request<B>) -> Result<Option<Authority<'_>>, Problem> {
+    match request.extensions().get::<Fault>() {
+        Some(Fault::LineEnd) => {
+            return Err(refused("each line of a request's head must end in CR LF"));
+        }
+        Some(Fault::TwoLengths) => {
+            return Err(refused("a request's head tells the length of its body twice"));
+        }
+        None => {}
+    }
     let headers = request.headers();
     if !framed_once(headers) {
         return Err(refused("transfer-encoding must be chunked and nothing else"));

@@ -440,21 +440,22 @@ fn vendor(error: &ProviderError) -> Problem {
         ErrorKind::Timeout => Code::DeadlineExceeded,
         ErrorKind::Denied | ErrorKind::Unconfigured => Code::ProviderUnavailable,
     };
+    let message = match error.message.trim() {
+        "" => "the provider reports a failure and doesn't say why",
+        _ => error.message.as_str(),
+    };
     let asked = error.retry_after_ms.map(|ms| Duration::from_millis(ms.into()));
     let field = error.field.as_ref().filter(|_| code == Code::InvalidRequest);
     let cause = format!(
         "{} (kind {}, vendor status {:?}, code {:?}, vendor request {:?})",
-        error.message,
+        message,
         error.kind.name(),
         error.status,
         error.code,
         error.request_id
     );
     Problem {
-        errors: field
-            .map(|field| FieldError::new(field.clone(), error.message.clone()))
-            .into_iter()
-            .collect(),
+        errors: field.map(|field| FieldError::new(field.clone(), message)).into_iter().collect(),
         retry_after: match code {
             Code::RateLimited => Some(asked.unwrap_or(RETRY_AFTER_RATE)),
             Code::Overloaded => Some(asked.unwrap_or(RETRY_AFTER)),
@@ -462,7 +463,7 @@ fn vendor(error: &ProviderError) -> Problem {
         },
         given_up: true,
         cause: Some(cause),
-        ..Problem::new(code, error.message.clone())
+        ..Problem::new(code, message)
     }
 }
 

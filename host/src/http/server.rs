@@ -2,6 +2,7 @@
 //! own both.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
+use super::framing::{Faults, Followed};
 use super::front::Front;
 use crate::config::ServerConfig;
 use crate::shutdown::Stop;
@@ -61,9 +63,15 @@ pub async fn run(
         };
         no_delay(&stream);
         let front = front.clone();
-        let service =
-            service_fn(move |request| front.clone().answer(request).map(Ok::<_, Infallible>));
-        let stream = TokioIo::new(Box::pin(read_by_client(stream, config.read_timeout)));
+        let faults = Faults::default();
+        let stream = Followed::new(read_by_client(stream, config.read_timeout), faults.clone());
+        let service = service_fn(move |mut request| {
+            if let Some(fault) = faults.any() {
+                request.extensions_mut().insert(fault);
+            }
+            front.clone().answer(request).map(Ok::<_, Infallible>)
+        });
+        let stream = TokioIo::new(stream);
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -106,9 +114,9 @@ fn no_delay(stream: &TcpStream) {
 
 /// A client that asks and then doesn't read would hold its connection, and the answer in memory,
 /// for as long as it likes.
-fn read_by_client(stream: TcpStream, timeout: Duration) -> TimeoutStream<TcpStream> {
+fn read_by_client(stream: TcpStream, timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
     let mut stream = TimeoutStream::new(stream);
     // Runs only while something waits to be written.
     stream.set_write_timeout(Some(timeout));
-    stream
+    Box::pin(stream)
 }

@@ -2,7 +2,7 @@
 //! asks.
 //!
 //! Everything that is wrong with a file is told at once, with lines. No message shows a header's
-//! value.
+//! value, nor that of a variable.
 
 mod endpoints;
 mod expand;
@@ -109,7 +109,8 @@ fn component(reader: &mut Reader<'_>, table: &DeTable<'_>, around: &Surroundings
             return Source::Bundled(name);
         }
         let known = bundled::names().collect::<Vec<_>>().join(", ");
-        reader.complain(value, format!("no component {name:?} is bundled; there are: {known}"));
+        let written = value.get_ref().as_str().unwrap_or(name).trim_start_matches("bundled:");
+        reader.complain(value, format!("no component {written:?} is bundled; there are: {known}"));
     } else if text.contains(['/', '\\'])
         || Path::new(&text).extension().is_none_or(|extension| extension != "wasm")
     {
@@ -187,8 +188,11 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
                 );
             }
             Some((origin, _)) if grants.iter().any(|grant| grant.origin == origin) => {
-                reader
-                    .complain(value, format!("{} is granted twice", origin.ascii_serialization()));
+                let shown = match value.get_ref().as_str().filter(|text| text.contains('$')) {
+                    Some(written) => written.to_owned(),
+                    None => origin.ascii_serialization(),
+                };
+                reader.complain(value, format!("{shown} is granted twice"));
             }
             Some((origin, endpoints)) => {
                 grants.push(Grant { origin, headers, private, endpoints });
@@ -258,7 +262,11 @@ fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>, defaults: &Limits) -> Li
                 );
             }
             Ok(given) => limits.set(limit, given),
-            Err(problem) => reader.complain(value, format!("limits.{key} {problem}")),
+            // Shown as it is written, without the values of variables.
+            Err(rule) => {
+                let written = value.get_ref().as_str().unwrap_or(&text.text);
+                reader.complain(value, format!("limits.{key} {rule}, not {written:?}"));
+            }
         }
     }
     limits

@@ -209,6 +209,30 @@ fn all_mistakes_are_told_at_once_and_no_secret_is() {
 }
 
 #[test]
+fn a_mistake_shows_what_is_written_and_no_value_of_a_variable() {
+    let twice = "[[outbound]]\norigin = \"https://${GROQ_API_KEY}.example\"\n".repeat(2);
+    for text in [
+        "component = \"bundled:${GROQ_API_KEY}\"",
+        "component = \"${GROQ_API_KEY}\"",
+        "sha256 = \"${GROQ_API_KEY}\"",
+        "[limits]\nmemory = \"${GROQ_API_KEY}\"",
+        "[limits]\ncalls = \"${GROQ_API_KEY}\"",
+        "[[outbound]]\norigin = \"${GROQ_API_KEY}\"",
+        "[[outbound]]\norigin = \"https://*.${GROQ_API_KEY}\"",
+        "[[outbound]]\norigin = \"https://a\"\nheaders = { x = \"${GROQ_API_KEY}\\n\" }",
+        "[config]\nkey = \"${GROQ_API_KEY}\"",
+        "enabled = \"${GROQ_API_KEY}\"",
+        "${GROQ_API_KEY} = 1",
+        &twice,
+    ] {
+        let problems = read(text).unwrap_err();
+        assert!(!problems.contains("gsk-1"), "{text}: {problems}");
+    }
+    let problems = read("[limits]\nmemory = \"${GROQ_API_KEY}\"").unwrap_err();
+    assert!(problems.contains("not \"${GROQ_API_KEY}\""), "{problems}");
+}
+
+#[test]
 fn bundled_files_are_right_and_the_example_of_settings_shows_their_defaults() {
     for (id, text) in bundled::FILES {
         let read = |vars: &Vars| {
