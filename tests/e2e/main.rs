@@ -29,6 +29,7 @@ mod door;
 mod egress;
 mod examples;
 mod heads;
+mod hostile;
 mod limits;
 mod logs;
 mod openapi;

@@ -87,6 +87,14 @@ impl Raw {
         (status, head, String::from_utf8_lossy(&body).into_owned())
     }
 
+    /// Reads until at least so many bytes have come in all, or the connection ends.
+    pub async fn at_least(&mut self, bytes: usize) {
+        within("some bytes", async {
+            while self.pending.len() < bytes && !matches!(self.read().await, Ok(0) | Err(_)) {}
+        })
+        .await;
+    }
+
     /// Everything up to the end of the connection, however it ends.
     pub async fn rest(&mut self) -> String {
         within("the end of the connection", async {
