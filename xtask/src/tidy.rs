@@ -9,6 +9,7 @@ mod file;
 mod files;
 mod floors;
 mod modules;
+mod named_tests;
 mod settings;
 
 use std::fs;
@@ -56,6 +57,7 @@ fn complaints(files: &[File]) -> Vec<String> {
         modules::check(files),
         floors::check(files),
         doc_grammar::check(files),
+        named_tests::check(files),
     ]
     .concat()
 }
@@ -130,6 +132,10 @@ mod tests {
             (
                 file("a.md", "<!-- from b.rs -->\n\n```rust\nx\n```\n"),
                 "a.md: excerpt 1 isn't in b.rs",
+            ),
+            (
+                file("SECURITY.md", "[`a_test`](host/src/config.rs)\n"),
+                "SECURITY.md: names the test a_test, which isn't in host/src/config.rs",
             ),
             (file(".env.example", "PORT=3000\n# NAME=x\n"), ".env.example: has NAME, which"),
         ] {

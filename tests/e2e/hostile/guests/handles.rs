@@ -15,7 +15,11 @@ const SOMEWHERE: u64 = 8_192;
 
 /// A program that begins with a moment to wait for, far away.
 fn moment() -> Program {
-    calling(Program::new(Place::Call), CLOCK, "subscribe-duration", &[u64::MAX >> 16])
+    moment_in(Place::Call)
+}
+
+fn moment_in(place: Place) -> Program {
+    calling(Program::new(place), CLOCK, "subscribe-duration", &[u64::MAX >> 16])
 }
 
 #[tokio::test]
@@ -53,13 +57,16 @@ async fn thousands_of_handles_end_at_their_limit_and_those_given_back_do_not_cou
 #[tokio::test]
 async fn a_guest_that_waits_for_what_never_comes_ends_with_its_time() {
     let app = server().await;
-    let wait = calling(moment(), POLL, "pollable.block", &[1]);
-    let wait = |stream| {
+    let wait = async |place, stream| {
+        let program = calling(moment_in(place), POLL, "pollable.block", &[Program::last()]);
         let fields = json!({ "provider": "puppet", "useCache": false, "stream": stream });
-        app.chat(ask(wait.text(), fields))
+        app.chat(ask(program.text(), fields)).await
     };
-    let (whole, stream) = beside(&app, async { tokio::join!(wait(false), wait(true)) }).await;
-    for answer in [whole, stream] {
+    let waits = async {
+        tokio::join!(wait(Place::Call, false), wait(Place::Call, true), wait(Place::Next, true))
+    };
+    let (whole, opening, next) = beside(&app, waits).await;
+    for answer in [whole, opening, next] {
         answer.problem(504, "deadline-exceeded");
     }
 }
