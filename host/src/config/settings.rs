@@ -189,6 +189,12 @@ const BEFORE_LIMITS: &[Section] = &[
                 "The time for which a start waits for plugins that are being loaded. Then the port opens, and they become \
                  ready later.",
             ),
+            setting(
+                "LLM_CA_FILE",
+                "",
+                "A file of certificates in PEM, at most 1 MiB: authorities that may sign vendors' certificates, besides \
+                 the system's. Read at the start.",
+            ),
         ],
     },
 ];
@@ -276,6 +282,27 @@ fn written(time: Duration) -> String {
     )
 }
 
+/// The rules of the file `.env`, as `arete_vars` reads it.
+const DOTENV: &str = r##"
+## The file `.env`
+
+A value is kept as it is written, or the line is refused by its number; no message shows a value.
+
+| Written | Read |
+|---|---|
+| `NAME=value` | White space around name and value is dropped, `export` before the name too. The last line of a name counts. |
+| `# …` | A comment, on a line of its own or after a value and a space. In `a#b` it is part of the value. |
+| `'…'` | Everything is itself, over several lines too. |
+| `"…"` | As without quotes, and spaces, `#` and new lines are themselves. |
+| `\` | Outside of single quotes `\n` is a new line, and `\\`, `\'`, `\"`, `\$` and `\ ` are the sign itself. Any other is refused. |
+| `$` | Itself, as in `sk-a1b2$c3d4`. |
+| `${NAME}` | Outside of single quotes the value of a variable of the environment or of a setting above. An unknown name is refused. |
+| `$NAME` | Outside of single quotes, where `NAME` is the name of a variable or of a setting above, refused: write `${NAME}` for its value, or single quotes for the text. |
+
+A value with spaces needs quotes. A `'` or `"` without a second one is refused. The file is UTF-8, with or without a byte order
+mark, and has at most 1 MiB; its lines end in LF or CRLF.
+"##;
+
 /// Returns `docs/settings.md`.
 fn page() -> String {
     let mut page = String::from(
@@ -289,6 +316,7 @@ Times are milliseconds or have a unit: `500ms`, `30s`, `10m`, `1h`, `1d`. Sizes 
 `1` or `0`, `yes` or `no`, `on` or `off`. [`.env.example`](../.env.example) lists all settings in a form to copy.
 ",
     );
+    page.push_str(DOTENV);
     let sections = |page: &mut String, sections: &[Section]| {
         for Section { title, intro, settings } in sections {
             let intro =
@@ -327,6 +355,9 @@ fn example() -> String {
 #
 # The environment of the process wins over .env; an empty value counts as not set. Arete reads all settings once, at the
 # start, and reports every mistake at once; `arete check-config` does only that.
+#
+# Values are kept as they are written: a $ is itself unless it is ${NAME}, and '…' keeps everything as it is. All rules:
+# docs/settings.md.
 #
 # Times: 500 and 500ms are milliseconds; s, m, h and d are other units (30s, 10m). Sizes: bytes.
 # Switches: true/false, 1/0, yes/no, on/off.
