@@ -6,9 +6,11 @@
 
 mod base_url;
 mod limits;
+mod machine;
 mod mistakes;
 #[cfg(test)]
 mod settings;
+mod shares;
 mod units;
 mod vars;
 
@@ -22,8 +24,11 @@ use url::Url;
 
 pub(crate) use self::base_url::base_url;
 pub use self::limits::{Limit, LimitError, Limits};
+pub use self::machine::{Machine, MemoryOf, raise_descriptors};
 pub use self::mistakes::Mistakes;
-use self::units::{GIB, HOUR, KIB, MIB, SECOND};
+pub(crate) use self::shares::MULTIPLE_OF_REST;
+pub use self::shares::{DescriptorShares, MemoryShares};
+use self::units::{DAY, GIB, HOUR, KIB, MIB, SECOND};
 use self::vars::ReadSetting as _;
 pub use self::vars::Vars;
 #[cfg(test)]
@@ -45,6 +50,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The folder for the service's files. `DATA_DIR`, default `data` in the working directory.
     pub data_dir: PathBuf,
+    /// The machine that defaults are drawn from. No setting.
+    pub machine: Machine,
 }
 
 /// The HTTP server: where it listens, whom it lets in, what it bounds.
@@ -73,12 +80,24 @@ pub struct ServerConfig {
     /// The time that a client may take to send a request's head, between two pieces of a body, and
     /// to read on in an answer that waits for it. `HTTP_READ_TIMEOUT`, default 30 s.
     pub read_timeout: Duration,
+    /// The time in which a whole body has to come. `HTTP_BODY_TIMEOUT`, default 5 min.
+    pub body_timeout: Duration,
+    /// The bytes of all bodies of requests under way. `HTTP_BODY_MEMORY`, default a sixteenth of
+    /// the memory.
+    pub body_memory: u64,
     /// The number of requests worked on at once; one more is answered 503. `HTTP_MAX_REQUESTS`,
     /// default 4,096.
     pub max_requests: usize,
-    /// The number of connections open at once; more wait to be accepted. `HTTP_MAX_CONNECTIONS`,
-    /// default 8,192.
+    /// The number of requests whose bodies are still coming. `HTTP_MAX_BODIES`, default 1,024.
+    pub max_bodies: usize,
+    /// The number of streams that have no end of their own. `HTTP_MAX_EVENT_STREAMS`, default 256.
+    pub max_event_streams: usize,
+    /// The number of connections open at once. For one more an idle one is closed; where none is
+    /// idle, it waits. `HTTP_MAX_CONNECTIONS`, default 8,192.
     pub max_connections: usize,
+    /// The number of connections beyond those, which stand by for a place and for health. No
+    /// setting.
+    pub standby_connections: usize,
     /// The silence of a stream before a comment is sent to keep the connection.
     /// `HTTP_HEARTBEAT`, default 15 s: proxies commonly cut at 30 or 60.
     pub heartbeat: Duration,
@@ -143,6 +162,9 @@ pub struct PluginConfig {
     /// A file of certificates in PEM: authorities that vendors' certificates may be signed by,
     /// beside the system's. `LLM_CA_FILE`, default none.
     pub ca_file: Option<PathBuf>,
+    /// The bytes of all guests' memories. `LLM_TOTAL_MEMORY`, default what the other sums leave of
+    /// the memory.
+    pub total_memory: u64,
     /// The limits of one call, where the provider's file doesn't say otherwise.
     pub limits: Limits,
     /// The values that `${NAME}` stands for in a provider's file.
@@ -155,9 +177,13 @@ pub struct CompileConfig {
     /// The program that is started for each component: this one. Without it, components are
     /// compiled in this process and without bounds. No setting: `main` knows it.
     pub executable: Option<PathBuf>,
-    /// The memory that compiling one may take, in bytes. `LLM_COMPILE_MEMORY`, default 2 GiB: address space, of which a Python component of 18 MiB
-    /// takes between 1 and 1.5 GiB, and half a GiB of memory.
+    /// The memory that compiling one may take, in bytes. `LLM_COMPILE_MEMORY`, default 2 GiB, or
+    /// all that the machine has: address space, of which a Python component of 18 MiB takes between
+    /// 1 and 1.5 GiB, and half a GiB of memory.
     pub memory: u64,
+    /// The number of components that are compiled at once. No setting: as many as there is memory
+    /// for.
+    pub at_once: usize,
     /// The time that compiling one may take. `LLM_COMPILE_TIMEOUT`, default 60 s.
     pub timeout: Duration,
 }
@@ -193,22 +219,37 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes, each with the setting's name and what would be right.
-    pub fn parse(vars: &Vars) -> Result<Self, Mistakes> {
+    pub fn parse(vars: &Vars, machine: &Machine) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         check_anthropic(vars, &mut mistakes);
+        let server = ServerConfig::parse(vars, machine, &mut mistakes);
+        let llm = LlmConfig::parse(vars, &mut mistakes);
+        let others = server.body_memory.saturating_add(llm.cache.memory_bytes);
         let config = Self {
-            server: ServerConfig::parse(vars, &mut mistakes),
-            llm: LlmConfig::parse(vars, &mut mistakes),
-            plugins: PluginConfig::parse(vars, &mut mistakes),
+            plugins: PluginConfig::parse(vars, machine, others, &mut mistakes),
+            server,
+            llm,
             log: LogConfig::parse(vars, &mut mistakes),
             data_dir: data_dir(vars),
+            machine: *machine,
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    /// Returns the budgets of memory that these settings promise.
+    pub fn memory_shares(&self) -> MemoryShares {
+        MemoryShares {
+            bodies: self.server.body_memory,
+            guests: self.plugins.total_memory,
+            compiling: self.plugins.compile.memory_in_use(),
+            cache: self.llm.cache.memory_bytes,
+            process: shares::process_memory(&self.machine),
+        }
     }
 }
 
 impl ServerConfig {
-    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+    fn parse(vars: &Vars, machine: &Machine, mistakes: &mut Mistakes) -> Self {
         let host = vars
             .get("HOST")
             .map_or("127.0.0.1", |host| if host == "localhost" { "127.0.0.1" } else { host });
@@ -230,6 +271,7 @@ impl ServerConfig {
                 ),
             );
         }
+        let body_limit = size(vars, "HTTP_BODY_LIMIT", 32 * MIB, KIB..=GIB, mistakes);
         Self {
             address: SocketAddr::new(ip, port),
             api_keys,
@@ -241,7 +283,7 @@ impl ServerConfig {
                 Duration::ZERO..=HOUR,
                 mistakes,
             ),
-            body_limit: size(vars, "HTTP_BODY_LIMIT", 32 * MIB, KIB..=GIB, mistakes),
+            body_limit,
             header_limit: size(vars, "HTTP_HEADER_LIMIT", 32 * KIB, 8 * KIB..=MIB, mistakes),
             read_timeout: vars.duration(
                 "HTTP_READ_TIMEOUT",
@@ -249,10 +291,33 @@ impl ServerConfig {
                 SECOND / 10..=HOUR,
                 mistakes,
             ),
+            body_timeout: vars.duration(
+                "HTTP_BODY_TIMEOUT",
+                300 * SECOND,
+                SECOND / 10..=DAY,
+                mistakes,
+            ),
+            body_memory: body_memory(vars, machine, body_limit, mistakes),
             max_requests: size(vars, "HTTP_MAX_REQUESTS", 4_096, 1..=1_000_000, mistakes),
+            max_bodies: size(vars, "HTTP_MAX_BODIES", 1_024, 1..=1_000_000, mistakes),
+            max_event_streams: size(vars, "HTTP_MAX_EVENT_STREAMS", 256, 1..=1_000_000, mistakes),
             max_connections: size(vars, "HTTP_MAX_CONNECTIONS", 8_192, 1..=1_000_000, mistakes),
+            standby_connections: shares::STANDBY,
             heartbeat: vars.duration("HTTP_HEARTBEAT", 15 * SECOND, SECOND / 100..=HOUR, mistakes),
         }
+    }
+}
+
+impl ServerConfig {
+    /// Fits the settings to the connections that there are descriptors for. A body that is still
+    /// coming and an event stream keep a connection busy, so the first may be half of them, the
+    /// second a quarter.
+    pub fn fit(&mut self, shares: &DescriptorShares) {
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        self.max_connections = count(shares.clients);
+        self.standby_connections = count(shares.standby);
+        self.max_bodies = self.max_bodies.min(self.max_connections.div_ceil(2));
+        self.max_event_streams = self.max_event_streams.min(self.max_connections.div_ceil(4));
     }
 }
 
@@ -285,15 +350,22 @@ impl LlmConfig {
 }
 
 impl PluginConfig {
-    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+    /// `others` is the memory that is promised to others beside compilers and guests.
+    fn parse(vars: &Vars, machine: &Machine, others: u64, mistakes: &mut Mistakes) -> Self {
+        let compile = CompileConfig::parse(vars, machine, mistakes);
+        let others = [shares::process_memory(machine), compile.memory_in_use()]
+            .into_iter()
+            .fold(others, u64::saturating_add);
+        let guests = shares::guest_memory(machine, others);
         Self {
             dir: vars.get("LLM_PLUGIN_DIR").map(PathBuf::from),
             watch: vars.switch("LLM_PLUGIN_WATCH", true, mistakes),
             code_dir: data_dir(vars).join("code"),
             code_cache_bytes: vars.count("LLM_CODE_CACHE_MAX_BYTES", GIB, 0..=1024 * GIB, mistakes),
-            compile: CompileConfig::parse(vars, mistakes),
+            compile,
             start_wait: vars.duration("LLM_START_WAIT", 10 * SECOND, SECOND / 10..=HOUR, mistakes),
             ca_file: vars.get("LLM_CA_FILE").map(PathBuf::from),
+            total_memory: vars.count("LLM_TOTAL_MEMORY", guests, MIB..=1024 * GIB, mistakes),
             limits: Limits::parse(vars, mistakes),
             vars: vars.clone(),
         }
@@ -301,12 +373,38 @@ impl PluginConfig {
 }
 
 impl CompileConfig {
-    fn parse(vars: &Vars, mistakes: &mut Mistakes) -> Self {
+    fn parse(vars: &Vars, machine: &Machine, mistakes: &mut Mistakes) -> Self {
+        let memory = shares::compile_memory(machine);
+        let memory = vars.count("LLM_COMPILE_MEMORY", memory, 256 * MIB..=64 * GIB, mistakes);
         Self {
             executable: None,
-            memory: vars.count("LLM_COMPILE_MEMORY", 2 * GIB, 256 * MIB..=64 * GIB, mistakes),
+            at_once: shares::compiling_at_once(machine, memory),
+            memory,
             timeout: vars.duration("LLM_COMPILE_TIMEOUT", 60 * SECOND, SECOND..=HOUR, mistakes),
         }
+    }
+}
+
+/// A body of the largest size must find room while it is alone.
+fn body_memory(vars: &Vars, machine: &Machine, body_limit: usize, mistakes: &mut Mistakes) -> u64 {
+    const NAME: &str = "HTTP_BODY_MEMORY";
+    let default = shares::body_memory(machine, body_limit);
+    let sum = vars.count(NAME, default, KIB..=1024 * GIB, mistakes);
+    if shares::largest_part(sum) < body_limit as u64 {
+        let least = body_limit.div_ceil(3).saturating_mul(4);
+        let problem = format!(
+            "must be at least {least}, so that a body of HTTP_BODY_LIMIT ({body_limit} bytes) fits \
+             into three quarters of it, not {sum}"
+        );
+        mistakes.add(NAME, problem);
+    }
+    sum
+}
+
+impl CompileConfig {
+    /// Returns the memory that all compilers together may have in use.
+    fn memory_in_use(&self) -> u64 {
+        shares::compiling_memory(self.memory, self.at_once)
     }
 }
 

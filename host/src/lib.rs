@@ -36,6 +36,7 @@ pub mod store;
 pub mod observe;
 
 // The ground floor: the contract's records, and small values that all use.
+mod budget;
 pub mod contract;
 pub mod digest;
 mod meter;

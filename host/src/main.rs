@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arete::cli::{self, EX_USAGE, PluginCommand};
-use arete::config::{Config, Mistakes, Vars};
+use arete::config::{Config, DescriptorShares, Machine, Mistakes, Vars, raise_descriptors};
 use arete::plugin::{CompileArgs, advise_on_grants, compile_component};
 use arete::{api, app::App, http, observe, shutdown};
 use clap::{Parser, Subcommand};
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     let config = Vars::load()
         .map_err(|problem| Mistakes::one("DOTENV", problem.to_string()))
-        .and_then(|vars| Config::parse(&vars))
+        .and_then(|vars| Config::parse(&vars, &Machine::of_this_process()))
         .map(|mut config| {
             config.plugins.compile.executable = cli::own_executable();
             config
@@ -81,8 +81,9 @@ async fn run(command: Command) -> ExitCode {
         }),
         Command::Plugin(command) => cli::plugin(command, config).await,
         Command::Serve => match config {
-            Ok(config) => {
+            Ok(mut config) => {
                 let _logging = observe::init(&config.log);
+                divide(&mut config);
                 serve(&config).await.map(|()| ExitCode::SUCCESS)
             }
             Err(mistakes) => Err(mistakes.into()),
@@ -95,6 +96,37 @@ async fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     })
+}
+
+/// Divides what the machine has, and tells the operator how: what is promised to whom.
+fn divide(config: &mut Config) {
+    let descriptors = raise_descriptors();
+    let of = DescriptorShares::new(descriptors, config.server.max_connections);
+    config.server.fit(&of);
+    let (machine, memory) = (config.machine, config.memory_shares());
+    let mib = |bytes: u64| bytes >> 20;
+    info!(
+        memory_mib = mib(machine.memory),
+        memory_of = %machine.memory_of,
+        bodies_mib = mib(memory.bodies),
+        guests_mib = mib(memory.guests),
+        compiling_mib = mib(memory.compiling),
+        cache_mib = mib(memory.cache),
+        process_mib = mib(memory.process),
+        descriptors,
+        for_clients = of.clients + of.standby,
+        for_vendors = of.vendors,
+        for_files = of.files,
+        "Divided the machine"
+    );
+    if machine.memory < memory.sum() {
+        warn!(
+            "The settings promise {} MiB of memory, and there are {} MiB: HTTP_BODY_MEMORY, LLM_TOTAL_MEMORY, \
+             LLM_COMPILE_MEMORY or LLM_CACHE_MEMORY should be lower",
+            mib(memory.sum()),
+            mib(machine.memory)
+        );
+    }
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {

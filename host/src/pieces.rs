@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::api::chat::{ChatRequest, ChatResponse};
 use crate::chat::{Key, KeyParts};
-use crate::config::{Config, Vars};
+use crate::config::{Config, Machine, Vars};
 use crate::contract::{Completion, Request};
 use crate::digest::Sha256Digest;
 use crate::egress::framing::Framer;
@@ -77,7 +77,8 @@ impl Loaded {
             ("LLM_PLUGIN_REUSE", reuse),
             ("LLM_DEFAULT_PROVIDER", id),
         ]);
-        let config = Config::parse(&vars).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
+        let config = Config::parse(&vars, &Machine::of_this_process())
+            .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
         let providers = Loader::start(&config.plugins).await?.providers();
         let slot = providers.get(id).context("it isn't there")?;
         let provider = slot.serving().cloned().context("it isn't ready")?;

@@ -14,6 +14,7 @@ mod definition;
 mod engine;
 mod error;
 mod lane;
+mod room;
 mod runtime;
 
 pub use call::Provider;

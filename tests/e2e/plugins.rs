@@ -9,6 +9,7 @@ mod contract;
 mod limits;
 mod network;
 mod places;
+mod room;
 mod walls;
 
 use std::sync::{Arc, Weak};

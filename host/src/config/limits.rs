@@ -19,6 +19,8 @@ pub enum Limit {
     Timeout,
     /// Calls of one provider at once.
     Calls,
+    /// Calls of one provider that find a place whatever others do.
+    ReservedCalls,
     /// Calls that wait for a place, beyond those at once.
     Queue,
     /// The time that they wait.
@@ -109,11 +111,12 @@ impl Rule {
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Memory,
         Self::Cpu,
         Self::Timeout,
         Self::Calls,
+        Self::ReservedCalls,
         Self::Queue,
         Self::QueueTimeout,
         Self::ConnectTimeout,
@@ -145,6 +148,9 @@ impl Limit {
                 Rule::time("timeout", "LLM_TIMEOUT", Duration::from_secs(600), DAY, "time")
             }
             Self::Calls => Rule::number("calls", "LLM_MAX_CALLS", 1_024, 16_384, "calls"),
+            Self::ReservedCalls => {
+                Rule::number("reserved-calls", "LLM_RESERVED_CALLS", 16, 16_384, "reserved calls")
+            }
             Self::Queue => Rule {
                 range: 0..=65_536,
                 ..Rule::number("queue", "LLM_MAX_QUEUE", 256, 65_536, "places to wait")
@@ -349,6 +355,11 @@ impl Limits {
         }
     }
 
+    /// Returns the calls that are reserved: never more than there may be.
+    pub fn reserved_calls(&self) -> u64 {
+        self.raw(Limit::ReservedCalls).min(self.raw(Limit::Calls))
+    }
+
     /// Returns one of them in its own unit, for messages and for comparing.
     pub fn raw(&self, limit: Limit) -> u64 {
         let value = self.0.get(limit as usize).copied().unwrap_or_default();
@@ -401,6 +412,8 @@ readers! {
     memory: amount(Limit::Memory),
     /// Returns the calls of one provider at once.
     calls: amount(Limit::Calls),
+    /// Returns the calls that find a place whatever others do.
+    reserved: amount(Limit::ReservedCalls),
     /// Returns the calls that wait for a place.
     queue: amount(Limit::Queue),
     /// Returns the requests to vendors.
@@ -467,6 +480,7 @@ mod tests {
                 Limit::Cpu => limits.cpu() == time,
                 Limit::Timeout => limits.timeout() == time,
                 Limit::Calls => limits.calls() == 123_456,
+                Limit::ReservedCalls => limits.reserved() == 123_456,
                 Limit::Queue => limits.queue() == 123_456,
                 Limit::QueueTimeout => limits.queue_timeout() == time,
                 Limit::ConnectTimeout => limits.connect_timeout() == time,

@@ -157,7 +157,9 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Machine, MemoryOf};
+
+    const MACHINE: Machine = Machine { memory: 16 << 30, memory_of: MemoryOf::Machine };
 
     #[test]
     fn a_bare_number_is_milliseconds() {
@@ -172,10 +174,10 @@ mod tests {
 
     #[test]
     fn the_example_shows_the_defaults() {
-        let shown = Config::parse(&example()).unwrap();
+        let shown = Config::parse(&example(), &MACHINE).unwrap();
         assert_eq!(
             format!("{shown:#?}"),
-            format!("{:#?}", Config::parse(&Vars::default()).unwrap())
+            format!("{:#?}", Config::parse(&Vars::default(), &MACHINE).unwrap())
         );
     }
 

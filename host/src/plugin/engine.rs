@@ -10,17 +10,22 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use super::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
 use super::lane::SlowLane;
+use super::room::{PoolParts, Room};
+use crate::budget::Budget;
 use crate::config::{Limit, PluginConfig};
 
 /// The compiler of components tells hundreds of megabytes at each start, if `trace` lets it. Who
 /// wants them names them.
 pub(crate) const QUIET_LOGS: &str =
     "cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,wasmtime=info";
-/// Core instances of a component that has many: a Rust provider has 3, Python 25. The pool holds
-/// this many for each call on average; one component alone may use [`PARTS_MAX`].
-const CORE_INSTANCES_PER_CALL: u32 = 8;
-/// Memories that the pool holds for each call on average.
-const MEMORIES_PER_CALL: u32 = 2;
+/// Memories that the pool has for each call on average. Who needs more than others is bounded by
+/// [`Room`].
+const MEMORIES_PER_CALL: u32 = 3;
+/// Tables that the pool has for each call on average.
+const TABLES_PER_CALL: u32 = 4;
+/// Providers for whose reserved calls the pool has room beside what is shared. More providers
+/// reserve from what is shared.
+const PROVIDERS: u32 = 32;
 /// All that 32 bits can name: a memory with so much address space needs no check of each access.
 const WHOLE_MEMORY: u64 = 4 << 30;
 /// Address space between memories.
@@ -40,6 +45,8 @@ pub(super) struct Engine {
     /// The address space of each memory, in bytes: compiled code relies on it.
     memory_reservation: u64,
     lane: SlowLane,
+    room: Room,
+    memory: Budget,
     _ticker: Arc<Ticker>,
 }
 
@@ -66,12 +73,24 @@ impl Engine {
         let (engine, memory_reservation) = built.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
         let lane = SlowLane::of_this_machine();
-        Ok(Self { engine, memory_reservation, lane, _ticker: Arc::new(ticker) })
+        let room = Room::new(parts(config));
+        let memory = Budget::new(config.total_memory);
+        Ok(Self { engine, memory_reservation, lane, room, memory, _ticker: Arc::new(ticker) })
     }
 
     /// Returns what [`compiling_engine`] has to know.
     pub(super) fn memory_reservation(&self) -> u64 {
         self.memory_reservation
+    }
+
+    /// Returns the room for calls.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Returns the budget of all guests' memories, in bytes.
+    pub(super) fn memory(&self) -> &Budget {
+        &self.memory
     }
 
     /// Returns the lane for guests that compute for long.
@@ -99,15 +118,22 @@ enum Memories {
     Mapped,
 }
 
-/// Memories that the pool has.
-fn memories(config: &PluginConfig) -> u64 {
-    u64::from(calls(config)).saturating_mul(MEMORIES_PER_CALL.into())
+/// The parts that the pool has.
+fn parts(config: &PluginConfig) -> PoolParts {
+    let calls = u64::from(calls(config));
+    PoolParts {
+        instances: calls,
+        memories: calls.saturating_mul(MEMORIES_PER_CALL.into()),
+        tables: calls.saturating_mul(TABLES_PER_CALL.into()),
+    }
 }
 
-/// Calls that the pool has room for. Each provider may have `LLM_MAX_CALLS` under way; with twice
-/// the room, one that stalls doesn't starve the others.
+/// Calls that the pool has room for. Two providers may have `LLM_MAX_CALLS` under way and more find
+/// their reserved places.
 fn calls(config: &PluginConfig) -> u32 {
-    u32::try_from(config.limits.raw(Limit::Calls)).unwrap_or(u32::MAX).saturating_mul(2)
+    let count = |calls| u32::try_from(calls).unwrap_or(u32::MAX);
+    let reserved = count(config.limits.reserved_calls()).saturating_mul(PROVIDERS);
+    count(config.limits.raw(Limit::Calls)).saturating_mul(2).saturating_add(reserved)
 }
 
 /// Builds an engine that only compiles, for one that runs with so much address space for each
@@ -137,7 +163,7 @@ fn code_config(memory_reservation: u64) -> Config {
 fn memory_reservation(config: &PluginConfig, memories: Memories) -> u64 {
     match memories {
         Memories::Whole
-            if self::memories(config).saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX =>
+            if parts(config).memories.saturating_mul(WHOLE_MEMORY + GUARD) <= ADDRESSES_MAX =>
         {
             WHOLE_MEMORY
         }
@@ -158,9 +184,10 @@ fn pool(config: &PluginConfig) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls);
     pool.total_stacks(calls);
-    pool.total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_CALL));
+    // Nothing is set aside for these, so each component may have as many as one may.
+    pool.total_core_instances(calls.saturating_mul(PARTS_MAX));
     pool.total_memories(calls.saturating_mul(MEMORIES_PER_CALL));
-    pool.total_tables(calls.saturating_mul(4));
+    pool.total_tables(calls.saturating_mul(TABLES_PER_CALL));
     pool.max_core_instances_per_component(PARTS_MAX);
     pool.max_memories_per_component(PARTS_MAX);
     pool.max_tables_per_component(PARTS_MAX);

@@ -39,18 +39,12 @@ pub enum CallError {
     },
     /// The operator has to set something first.
     Unconfigured(MissingSettings),
-    /// All places of this provider are taken, and this call may not wait for one, or not any
-    /// longer.
+    /// There is no room for this call now.
     Busy {
         /// The provider.
         provider: String,
-        /// The number of its places.
-        places: u64,
-        /// The limit that turned this call away: [`Limit::Queue`], [`Limit::QueueTimeout`], or
-        /// [`Limit::Calls`] itself where the engine has no room.
-        met: Limit,
-        /// The amount that is allowed.
-        allowed: u64,
+        /// The thing of which there is none left.
+        full: Full,
     },
     /// The call took longer than it may.
     Deadline {
@@ -61,15 +55,42 @@ pub enum CallError {
     Host(String),
 }
 
+/// Something of which there is none left for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The provider's own places: all are taken, and this call may not wait for one, or not any
+    /// longer.
+    Places {
+        /// The number of its places.
+        places: u64,
+        /// The limit that turned this call away: [`Limit::Queue`] or [`Limit::QueueTimeout`].
+        met: Limit,
+        /// The amount that is allowed.
+        allowed: u64,
+    },
+    /// The places of the server: the provider's reserved ones are taken, and its part of those that
+    /// all providers share.
+    Pool {
+        /// The number of its reserved places.
+        reserved: u64,
+    },
+    /// The memory for the calls of all providers.
+    Memory {
+        /// All of it, in bytes.
+        total: u64,
+    },
+}
+
 impl CallError {
     /// The guest used more of something than it may.
     pub(super) fn exceeded(plugin: String, limit: Limit, limits: &Limits) -> Self {
         Self::Exceeded { plugin, limit, allowed: limits.raw(limit) }
     }
 
-    /// There is no place for this call.
-    pub(super) fn busy(provider: String, met: Limit, limits: &Limits) -> Self {
-        Self::Busy { provider, places: limits.raw(Limit::Calls), met, allowed: limits.raw(met) }
+    /// All places of the provider are taken, and this limit doesn't let the call wait.
+    pub(super) fn all_places_taken(provider: String, met: Limit, limits: &Limits) -> Self {
+        let (places, allowed) = (limits.raw(Limit::Calls), limits.raw(met));
+        Self::Busy { provider, full: Full::Places { places, met, allowed } }
     }
 
     /// Returns a sentence about the failure, for the caller.
@@ -85,20 +106,7 @@ impl CallError {
                 format!("the plugin {plugin} gave an answer that isn't valid: {problem}")
             }
             Self::Unconfigured(missing) => missing.to_string(),
-            Self::Busy { provider, places, met, allowed } => {
-                let calls = Limit::Calls.how_to_raise();
-                let (allowed, raise) = (met.show(*allowed), met.how_to_raise());
-                let waiting = match met {
-                    Limit::Queue => format!(", and as many wait as may ({allowed}; {raise})"),
-                    Limit::QueueTimeout => {
-                        format!(", and none of them ended in time ({allowed}; {raise})")
-                    }
-                    _ => String::new(),
-                };
-                format!(
-                    "provider {provider} is at its limit of {places} concurrent calls ({calls}){waiting}"
-                )
-            }
+            Self::Busy { provider, full } => full.detail(provider),
             Self::Deadline { allowed } => {
                 let raise = Limit::Timeout.how_to_raise();
                 format!("the deadline passed before the answer was complete ({allowed:?}; {raise})")
@@ -121,6 +129,45 @@ impl CallError {
         }
     }
 }
+
+impl Full {
+    fn detail(&self, provider: &str) -> String {
+        match self {
+            Self::Places { places, met, allowed } => {
+                let calls = Limit::Calls.how_to_raise();
+                let (allowed, raise) = (met.show(*allowed), met.how_to_raise());
+                let waiting = match met {
+                    Limit::Queue => format!("as many wait as may ({allowed}; {raise})"),
+                    _ => format!("none of them ended in time ({allowed}; {raise})"),
+                };
+                format!(
+                    "provider {provider} is at its limit of {places} concurrent calls ({calls}), and {waiting}"
+                )
+            }
+            Self::Pool { reserved } => {
+                let (key, setting) = (Limit::ReservedCalls.key(), Limit::Calls.setting());
+                format!(
+                    "the server is at its limit: the {reserved} places reserved for provider {provider} (`{key}` \
+                     under [limits] in its file raises them) and its part of the places that all providers share \
+                     ({setting} raises them) are taken"
+                )
+            }
+            Self::Memory { total } => {
+                let total = Limit::Memory.show(*total);
+                format!(
+                    "the server has no memory left for a call of provider {provider}: all calls together may have \
+                     {total}, and one provider three times what is left (LLM_TOTAL_MEMORY raises it)"
+                )
+            }
+        }
+    }
+}
+
+/// The others leave no memory for a provider that is to be admitted. It isn't the provider's fault,
+/// and passes.
+#[derive(Debug, thiserror::Error)]
+#[error("describe failed: {0}; it is tried again")]
+pub(super) struct CrowdedOut(pub(super) String);
 
 impl From<ProviderError> for CallError {
     fn from(mut error: ProviderError) -> Self {

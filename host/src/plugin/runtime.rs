@@ -9,7 +9,8 @@ use super::load::{CodeCache, Lanes, LoadedComponents};
 use crate::config::PluginConfig;
 
 /// Of the calls that one provider may have at once, the share as which instances may wait for
-/// another call. The pool has room for twice as many calls, so these never take what calls need.
+/// another call. The pool has room for more than twice as many, and each keeps the place that its
+/// provider took for it.
 const IDLE_SHARE: usize = 8;
 
 /// The shared parts of all providers. Clones are the same runtime.
@@ -36,7 +37,7 @@ impl Runtime {
         let calls = config.limits.calls();
         Ok(Self {
             engine: Engine::new(config)?,
-            lanes: Lanes::new(),
+            lanes: Lanes::new(config.compile.at_once),
             code_cache,
             loaded: Arc::default(),
             idle_budget: IdleBudget::new((calls / IDLE_SHARE).max(1)),

@@ -10,6 +10,7 @@ use wasmtime::Store;
 use super::exports::Functions;
 use super::idle_budget::{IdleBudget, IdlePermit};
 use super::state::CallState;
+use crate::plugin::room::Ticket;
 
 /// An instance that can answer calls, one after the other.
 pub(super) struct PooledInstance {
@@ -19,6 +20,8 @@ pub(super) struct PooledInstance {
     pub(super) functions: Functions,
     /// The number of calls that it has answered.
     pub(super) calls: u64,
+    /// Its place in the pool. Dropped after the store, which it is for.
+    pub(super) _ticket: Ticket,
 }
 
 /// One provider's idle instances.

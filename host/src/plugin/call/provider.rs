@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 use wasmtime::Store;
 
 use super::exports::Functions;
@@ -23,7 +24,8 @@ use crate::meter::Meter;
 use crate::plugin::CallError;
 use crate::plugin::definition::Definition;
 use crate::plugin::engine::Engine;
-use crate::plugin::lane::SlowLane;
+use crate::plugin::error::{CrowdedOut, Full};
+use crate::plugin::room::{Share, Ticket};
 
 /// The time that `describe` may take, unless a whole call may take less. It reads settings and
 /// answers.
@@ -40,11 +42,11 @@ pub struct Provider {
     /// The digest of its settings: a provider that is set up otherwise gives other completions.
     pub config_digest: Sha256Digest,
     engine: Engine,
-    /// The lane in which its guests compute when they compute for long.
-    lane: SlowLane,
     egress: Arc<Egress>,
     /// Shared with the other providers that are made of the same component.
     component: Arc<LinkedComponent>,
+    /// Its room in the pool.
+    share: Arc<Share>,
     /// A permit is a call at work.
     places: Arc<Semaphore>,
     /// A permit is a call that waits for a place.
@@ -65,6 +67,7 @@ impl Provider {
         definition: Arc<Definition>,
         digest: Sha256Digest,
         component: Arc<LinkedComponent>,
+        share: Arc<Share>,
     ) -> anyhow::Result<Self> {
         let limits = &definition.limits;
         let egress = Egress::new(tls, definition.id.clone(), &definition.grants, limits.into())?;
@@ -74,10 +77,10 @@ impl Provider {
             info: unknown(),
             digest,
             config_digest: definition.config_digest(),
-            lane: engine.slow_lane().clone(),
             engine: engine.clone(),
             egress: Arc::new(egress),
             component,
+            share,
             places: Arc::new(Semaphore::new(places)),
             queue: Arc::new(Semaphore::new(queue)),
             idle: (reuse > 1).then(|| Arc::new(Idle::new(reuse, idle_budget.clone()))),
@@ -96,26 +99,38 @@ impl Provider {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
         }
-        let permit = self.place().await?;
+        let until = Instant::now() + self.definition.limits.queue_timeout();
+        let permit = self.place(until).await?;
         let egress = CallEgress::new(self.egress.clone(), meter.clone());
-        match self.idle.as_ref().and_then(|idle| idle.take()) {
-            Some(used) => Ok(self.again(used, permit, egress, meter)),
-            None => self.fresh(permit, egress, meter).await,
+        if let Some(used) = self.idle.as_ref().and_then(|idle| idle.take()) {
+            return Ok(self.again(used, permit, egress, meter));
         }
+        let ticket = self.ticket(until).await?;
+        self.fresh(permit, ticket, egress, meter).await
     }
 
     /// One of the provider's places. A short queue forms before them; who finds it full, or waits
     /// too long, is turned away.
-    async fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+    async fn place(&self, until: Instant) -> Result<OwnedSemaphorePermit, CallError> {
         if let Ok(permit) = self.places.clone().try_acquire_owned() {
             return Ok(permit);
         }
         let limits = &self.definition.limits;
-        let busy = |met| CallError::busy(self.id().to_string(), met, limits);
+        let busy = |met| CallError::all_places_taken(self.id().to_string(), met, limits);
         let _waiting = self.queue.try_acquire().map_err(|_| busy(Limit::Queue))?;
-        let place =
-            tokio::time::timeout(limits.queue_timeout(), self.places.clone().acquire_owned());
+        let place = timeout_at(until, self.places.clone().acquire_owned());
         place.await.ok().and_then(Result::ok).ok_or_else(|| busy(Limit::QueueTimeout))
+    }
+
+    /// A place in the pool for a new instance. Who finds none waits in the same queue.
+    async fn ticket(&self, until: Instant) -> Result<Ticket, CallError> {
+        if let Some(ticket) = self.share.try_take() {
+            return Ok(ticket);
+        }
+        let full = Full::Pool { reserved: self.share.reserved() };
+        let busy = || CallError::Busy { provider: self.id().to_string(), full };
+        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        timeout_at(until, self.share.take()).await.map_err(|_| busy())
     }
 
     /// Asks while nothing can leave: nothing does because a component is loaded.
@@ -124,26 +139,31 @@ impl Provider {
         let probe = async {
             let meter = Meter::default();
             let egress = CallEgress::shut(self.egress.clone(), meter.clone());
-            let mut call = self.fresh(permit, egress, &meter).await?;
+            let ticket = self.share.take().await;
+            let mut call = self.fresh(permit, ticket, egress, &meter).await?;
             call.check()?;
             call.describe().await
         };
         let most = DESCRIBE_TIMEOUT.min(self.definition.limits.timeout());
         let info = tokio::time::timeout(most, probe).await;
         let info = info.map_err(|_| anyhow!("describe took longer than {most:?}"))?;
-        info.map_err(|error| anyhow!("describe failed: {}", error.detail()))
+        info.map_err(|error| match error {
+            CallError::Busy { .. } => CrowdedOut(error.detail()).into(),
+            error => anyhow!("describe failed: {}", error.detail()),
+        })
     }
 
     async fn fresh(
         &self,
         permit: OwnedSemaphorePermit,
+        ticket: Ticket,
         egress: CallEgress,
         meter: &Meter,
     ) -> Result<ProviderCall, CallError> {
         let living = meter.living();
         let limits = &self.definition.limits;
         let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
-        let state = CallState::new(self.definition.clone(), egress, log, self.lane.clone());
+        let state = CallState::new(self.definition.clone(), egress, log, &self.engine);
         let account = state.account().clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
@@ -157,6 +177,7 @@ impl Provider {
                     store,
                     functions: Functions::new(self.component.exports, instance),
                     calls: 0,
+                    _ticket: ticket,
                 };
                 Ok(ProviderCall::new(instance, self.plugin(), self.idle.clone(), living, permit))
             }

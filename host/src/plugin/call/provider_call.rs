@@ -97,9 +97,18 @@ impl ProviderCall {
         said: wasmtime::Result<Result<T, ProviderError>>,
         check: impl FnOnce(&T) -> Checked,
     ) -> Result<T, CallError> {
-        let value = said.map_err(|error| self.failure(&error))?.map_err(CallError::from)?;
+        let value =
+            said.map_err(|error| self.failure(&error))?.map_err(|error| self.told(error))?;
         check(&value).map_err(|problem| self.invalid(problem))?;
         Ok(value)
+    }
+
+    /// A guest that got no memory because of others may fail for that in words of its own.
+    fn told(&self, error: ProviderError) -> CallError {
+        match self.instance.store.data().full() {
+            Some(full) => CallError::Busy { provider: self.plugin.clone(), full },
+            None => error.into(),
+        }
     }
 
     fn failure(&self, error: &wasmtime::Error) -> CallError {

@@ -9,11 +9,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::charge::Account;
 use super::guest_log::GuestLog;
+use crate::budget::Charge;
 use crate::config::{Limit, Limits};
 use crate::egress::{CallEgress, Reply};
 use crate::plugin::bounds::{PARTS_MAX, RANDOM_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::plugin::definition::Definition;
-use crate::plugin::lane::SlowLane;
+use crate::plugin::engine::Engine;
+use crate::plugin::error::Full;
 
 /// One call's own.
 pub(crate) struct CallState {
@@ -25,6 +27,10 @@ pub(crate) struct CallState {
     pub(super) egress: CallEgress,
     pub(super) log: GuestLog,
     memory_left: usize,
+    /// The part of the memory for all calls that this one holds.
+    memory: Charge,
+    /// True if this one was refused memory because of the others.
+    crowded_out: bool,
     account: Account,
     /// Answers of vendors that the guest holds.
     replies: usize,
@@ -38,14 +44,16 @@ impl CallState {
         definition: Arc<Definition>,
         egress: CallEgress,
         log: GuestLog,
-        lane: SlowLane,
+        engine: &Engine,
     ) -> Self {
         let mut table = ResourceTable::new();
         let limits = &definition.limits;
         table.set_max_capacity(limits.handles());
         Self {
             memory_left: limits.memory(),
-            account: Account::new(limits.cpu(), lane),
+            memory: engine.memory().open(&definition.id),
+            crowded_out: false,
+            account: Account::new(limits.cpu(), engine.slow_lane().clone()),
             definition,
             wasi: None,
             table,
@@ -62,6 +70,7 @@ impl CallState {
         self.log.renew(&self.definition.limits);
         self.account.renew();
         self.exceeded = None;
+        self.crowded_out = false;
     }
 
     /// Returns true if the guest holds an answer of a vendor, and by it perhaps a connection.
@@ -72,6 +81,18 @@ impl CallState {
     /// Bytes of the guest's memories.
     pub(super) fn memory(&self) -> usize {
         self.limits().memory().saturating_sub(self.memory_left)
+    }
+
+    /// Returns the memory for all calls, if too little of it was left for this one.
+    pub(super) fn full(&self) -> Option<Full> {
+        self.crowded_out.then(|| Full::Memory { total: self.memory.budget().total() })
+    }
+
+    /// Takes memory out of the budget of all calls.
+    fn take_memory(&mut self, bytes: usize) -> bool {
+        let taken = self.memory.grow(bytes as u64);
+        self.crowded_out |= !taken;
+        taken
     }
 
     /// Returns the limits of the call.
@@ -139,17 +160,21 @@ impl ResourceLimiter for CallState {
             self.exceeded = Some(Limit::Memory);
             return Ok(false);
         };
+        if !self.take_memory(more) {
+            return Ok(false);
+        }
         self.memory_left = left;
         Ok(true)
     }
 
     fn table_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        let more = desired.saturating_sub(current).saturating_mul(size_of::<usize>());
+        Ok(desired <= TABLE_ELEMENTS_MAX && self.take_memory(more))
     }
 
     fn instances(&self) -> usize {

@@ -6,13 +6,20 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 use super::state::CallState;
 use crate::config::Limit;
 use crate::plugin::CallError;
-use crate::plugin::error::bounded;
+use crate::plugin::error::{Full, bounded};
 
 /// Returns the failure that an error of wasmtime means for the call with this state.
 pub(super) fn call_error(plugin: String, error: &wasmtime::Error, state: &CallState) -> CallError {
     let limits = state.limits();
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallError::busy(plugin, Limit::Calls, limits);
+        // The room is counted before; this is where the engine counts otherwise.
+        return CallError::Busy {
+            provider: plugin,
+            full: Full::Pool { reserved: limits.reserved_calls() },
+        };
+    }
+    if let Some(full) = state.full() {
+        return CallError::Busy { provider: plugin, full };
     }
     if let Some(limit) = state.exceeded.or_else(|| exceeded(error)) {
         return CallError::exceeded(plugin, limit, limits);

@@ -2,6 +2,7 @@
 //! wins; one that can't be loaded changes nothing but what is said of it.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use crate::digest::Sha256Digest;
 use crate::egress::Tls;
 use crate::plugin::call::Provider;
 use crate::plugin::definition::Definition;
+use crate::plugin::error::CrowdedOut;
 use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin, Compiler};
+use crate::plugin::room::NoRoom;
 use crate::plugin::runtime::Runtime;
 use crate::time::millis;
 
@@ -47,6 +50,26 @@ struct Tried {
     generation: u64,
     /// Ends an admission that has been overtaken.
     admission: Option<AbortHandle>,
+    /// The thing for want of which it was refused, so that it may be admitted later.
+    lacks: Option<Lack>,
+    /// The number of reservations of room that had been given back before.
+    given_back: u64,
+}
+
+/// Something that others have and may give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// Places in the pool. It is told when a provider's are given back.
+    Room,
+    /// Memory for guests. It is tried again at each look.
+    Memory,
+}
+
+impl Lack {
+    fn of(error: &anyhow::Error) -> Option<Self> {
+        let memory = error.is::<CrowdedOut>().then_some(Self::Memory);
+        memory.or_else(|| error.is::<NoRoom>().then_some(Self::Room))
+    }
 }
 
 /// An admission that has ended.
@@ -130,12 +153,27 @@ impl Loader {
         // The first look is for what changed between the start and the watch.
         // Waited for across turns: a change that was heard of mustn't be forgotten because an
         // admission ended meanwhile.
-        let mut changed = Box::pin(change(watch.as_ref(), false));
+        let mut changed: FolderChange<'_> = Box::pin(change(watch.as_ref(), false));
+        let runtime = self.runtime.clone();
+        let mut room_freed = Box::pin(freed(runtime.clone()));
         loop {
             tokio::select! {
                 () = &mut stopped => return,
-                Some(admitted) = self.admissions.join_next() => self.on_admitted(admitted),
+                Some(admitted) = self.admissions.join_next() => {
+                    self.on_admitted(admitted);
+                    // Room may have come back before it was known that it is lacking.
+                    if self.forget_those_that_lack(Lack::Room) {
+                        changed = Box::pin(std::future::ready(()));
+                    }
+                }
+                () = &mut room_freed => {
+                    room_freed = Box::pin(freed(runtime.clone()));
+                    if self.forget_those_that_lack(Lack::Room) {
+                        changed = Box::pin(std::future::ready(()));
+                    }
+                }
                 () = &mut changed => {
+                    self.forget_those_that_lack(Lack::Memory);
                     let touched = watch.as_ref().map(Watch::touched).unwrap_or_default();
                     let seen_all = self.look(false, touched).await.unwrap_or_else(|error| {
                         // What is loaded stays: a folder that can't be read isn't an empty one.
@@ -146,6 +184,22 @@ impl Loader {
                 }
             }
         }
+    }
+
+    /// Forgets that providers were tried that lacked something which may be there now, so that the
+    /// next look tries them again; returns true if there are any.
+    fn forget_those_that_lack(&mut self, lack: Lack) -> bool {
+        let given_back = self.runtime.engine.room().given_back();
+        let lacking = self.tried.values_mut().filter(|tried| match lack {
+            Lack::Room => tried.lacks == Some(lack) && tried.given_back != given_back,
+            Lack::Memory => tried.lacks == Some(lack),
+        });
+        let forgotten = lacking.map(|tried| {
+            // Equal to no definition's.
+            tried.fingerprint = Sha256Digest([0; 32]);
+            tried.lacks = None;
+        });
+        forgotten.count() > 0
     }
 
     fn complain(&mut self, trouble: String) {
@@ -197,11 +251,12 @@ impl Loader {
         fingerprint: Sha256Digest,
     ) {
         self.generation += 1;
+        let given_back = self.runtime.engine.room().given_back();
         let generation = self.generation;
         if self.providers.get(&id).is_none() {
             self.providers.set(&id, SlotState::Loading);
         }
-        let mut tried = Tried { fingerprint, generation, admission: None };
+        let mut tried = Tried { fingerprint, generation, admission: None, lacks: None, given_back };
         let overtaken = match definition {
             Ok(definition) => {
                 let (runtime, tls) = (self.runtime.clone(), self.tls.clone());
@@ -236,7 +291,10 @@ impl Loader {
     /// Puts what came of an admission in its place, unless it was overtaken.
     fn publish_admission(&mut self, Admitted { id, generation, outcome, code, advice }: Admitted) {
         match self.tried.get_mut(&id) {
-            Some(tried) if tried.generation == generation => tried.admission = None,
+            Some(tried) if tried.generation == generation => {
+                tried.admission = None;
+                tried.lacks = outcome.as_ref().err().and_then(Lack::of);
+            }
             _ => return,
         }
         let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
@@ -277,6 +335,14 @@ impl Loader {
             }
         }
     }
+}
+
+/// A wait for a change of the folder.
+type FolderChange<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Waits until a provider's room is given back.
+async fn freed(runtime: Runtime) {
+    runtime.engine.room().share_freed().await;
 }
 
 /// Waits until the folder should be looked at again.

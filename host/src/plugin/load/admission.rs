@@ -94,8 +94,10 @@ async fn attempt(
     admission.advice = advice(&definition, &component.shape);
     component.shape.check_limits(&definition.limits)?;
     let (engine, idle_budget) = (&runtime.engine, &runtime.idle_budget);
+    let calls = definition.limits.reserved_calls();
+    let share = engine.room().reserve(component.shape.pool_parts(), calls)?;
     let mut provider =
-        Provider::new(engine, idle_budget, tls, definition, digest, component.linked)?;
+        Provider::new(engine, idle_budget, tls, definition, digest, component.linked, share)?;
     provider.info = provider.describe().await?;
     Ok(Arc::new(provider))
 }

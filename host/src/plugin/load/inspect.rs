@@ -6,6 +6,7 @@ use wasmtime::component::Component;
 
 use crate::config::{Limit, Limits};
 use crate::plugin::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX};
+use crate::plugin::room::PoolParts;
 
 /// The contract's package, and the versions of it that this host speaks: a guest made for an older
 /// patch runs.
@@ -126,6 +127,12 @@ impl ComponentShape {
             tables = Parts { count: needs.num_tables, largest: elements };
         }
         Self { imports: imports.collect(), contract, exports, memories, tables }
+    }
+
+    /// Returns the parts of the pool that an instance of it takes.
+    pub(super) fn pool_parts(&self) -> PoolParts {
+        let (memories, tables) = (self.memories.count.into(), self.tables.count.into());
+        PoolParts { instances: 1, memories, tables }
     }
 
     /// Returns true if it asks for the network.

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, Machine};
 
 struct Dir {
     dir: TempDir,
@@ -15,7 +15,8 @@ impl Dir {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().display().to_string();
         let vars = Vars::from([("LLM_PLUGIN_DIR", path.as_str()), ("KEY", "sk-1")]);
-        let scanner = ProviderDir::new(&Config::parse(&vars).unwrap().plugins);
+        let scanner =
+            ProviderDir::new(&Config::parse(&vars, &Machine::of_this_process()).unwrap().plugins);
         Self { dir, scanner }
     }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{CodeCache, CodeSource, Compiler, Loaded, ownership};
-use crate::config::{Config, Vars};
+use crate::config::{Config, Machine, Vars};
 use crate::digest::Sha256Digest;
 use crate::plugin::engine::Engine;
 use crate::plugin::load::compiler::{Lane, Lanes};
@@ -31,7 +31,7 @@ fn load(cache: &CodeCache, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Load
     let bytes = bytes::Bytes::copy_from_slice(bytes);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (turn, mut place) = (cache.turn(&digest), Lanes::new().enter(Lane::Short).await);
+        let (turn, mut place) = (cache.turn(&digest), Lanes::new(1).enter(Lane::Short).await);
         let _turn = turn.lock().await;
         cache.component(engine, &bytes, &digest, &mut place).await
     })
@@ -44,7 +44,7 @@ fn open(dir: &Path, max_bytes: u64) -> CodeCache {
 /// An engine with room for so many calls of little memory.
 fn engine_for(calls: &str) -> Engine {
     let vars = Vars::from([("LLM_MAX_CALLS", calls), ("LLM_PLUGIN_MEMORY", "1048576")]);
-    Engine::new(&Config::parse(&vars).unwrap().plugins).unwrap()
+    Engine::new(&Config::parse(&vars, &Machine::of_this_process()).unwrap().plugins).unwrap()
 }
 
 fn engine() -> Engine {

@@ -32,6 +32,8 @@ pub(in crate::plugin) enum Lane {
 pub(in crate::plugin) struct Lanes {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// A permit is a component that is compiled, in whichever lane: there is memory for so many.
+    all: Arc<Semaphore>,
 }
 
 /// A component's place in a lane, given back when dropped.
@@ -39,15 +41,20 @@ pub(in crate::plugin) struct Place {
     lane: Lane,
     lanes: Lanes,
     _permit: Option<OwnedSemaphorePermit>,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Lanes {
-    /// Returns empty lanes.
-    pub(in crate::plugin) fn new() -> Self {
+    /// Returns empty lanes, for so many components at once.
+    pub(in crate::plugin) fn new(at_once: usize) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
+        let at_once = at_once.max(1);
+        // One place is always left for the short lane, unless there is only one.
+        let long = LONG_PLACES.min(at_once - 1).max(1);
         Self {
             short: Arc::new(Semaphore::new(cores.clamp(2, SHORT_PLACES_MAX))),
-            long: Arc::new(Semaphore::new(LONG_PLACES)),
+            long: Arc::new(Semaphore::new(long)),
+            all: Arc::new(Semaphore::new(at_once)),
         }
     }
 
@@ -59,7 +66,8 @@ impl Lanes {
         };
         // Fails only when the semaphore is closed, which nothing does.
         let permit = places.clone().acquire_owned().await.ok();
-        Place { lane, lanes: self.clone(), _permit: permit }
+        let memory = self.all.clone().acquire_owned().await.ok();
+        Place { lane, lanes: self.clone(), _permit: permit, _memory: memory }
     }
 }
 
@@ -83,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_in_the_short_lane_is_free_again_when_its_component_needs_longer() {
-        let lanes = Lanes::new();
+        let lanes = Lanes::new(usize::from(u8::MAX));
         let all = lanes.short.available_permits();
         let mut places = Vec::new();
         for _ in 0..all {
@@ -97,5 +105,15 @@ mod tests {
         drop(places);
         assert_eq!(lanes.short.available_permits(), all);
         assert_eq!(lanes.long.available_permits(), LONG_PLACES);
+    }
+
+    #[tokio::test]
+    async fn there_are_never_more_compilers_than_there_is_memory_for() {
+        for (at_once, long) in [(1, 1), (2, 1), (3, 2), (6, 2)] {
+            let lanes = Lanes::new(at_once);
+            assert_eq!(lanes.long.available_permits(), long);
+            let _long = lanes.enter(Lane::Long).await;
+            assert_eq!(lanes.all.available_permits(), at_once - 1);
+        }
     }
 }
