@@ -85,6 +85,11 @@ impl Charge {
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
+
+    /// Returns true if the party may have so much more now.
+    pub(crate) fn can_grow(&self, more: u64) -> bool {
+        self.budget.locked(|held| self.budget.admits(held, &self.party, more))
+    }
 }
 
 impl Drop for Charge {
@@ -120,8 +125,9 @@ mod tests {
         let mut greedy = budget.open(&party("greedy"));
         while greedy.grow(1) {}
         assert_eq!(greedy.held, 75);
+        assert!(!greedy.can_grow(1));
         let mut modest = budget.open(&party("modest"));
-        assert!(modest.grow(18));
+        assert!(modest.can_grow(18) && modest.grow(18));
         assert!(!modest.grow(1));
         drop(greedy);
         assert!(modest.grow(50));
@@ -152,7 +158,8 @@ mod tests {
                     continue;
                 }
                 let mut charge = budget.open(&names[who]);
-                let _ = charge.grow(more);
+                let could = charge.can_grow(more);
+                prop_assert_eq!(charge.grow(more), could);
                 charges[who].push(charge);
                 let held: u64 = charges.iter().flatten().map(|charge| charge.held).sum();
                 prop_assert!(held <= total);

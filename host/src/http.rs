@@ -2,11 +2,13 @@
 
 pub(crate) mod auth;
 pub(crate) mod body;
+mod connections;
 mod framing;
 pub mod front;
 mod head;
 pub(crate) mod json;
 mod observed;
 mod pages;
+pub(crate) mod places;
 pub mod problem;
 pub mod server;

@@ -64,13 +64,15 @@ impl Keys {
     }
 }
 
+/// Returns true for the paths of the server's health, which always answer.
+pub(super) fn is_health(path: &str) -> bool {
+    matches!(path, "/api/health" | "/api/health/live" | "/api/health/ready")
+}
+
 /// Returns true for paths that need no key: those that tell of the server's health and its API.
 /// All others do, also those without a route.
 fn is_open(path: &str) -> bool {
-    matches!(
-        path,
-        "/api/health" | "/api/health/live" | "/api/health/ready" | "/api/openapi.json" | "/docs"
-    ) || path.starts_with("/docs/")
+    is_health(path) || matches!(path, "/api/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
 /// Returns the caller of a request.

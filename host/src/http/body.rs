@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 
 pub(crate) use self::arriving::{Arriving, Bounds};
 use super::json::FromJson;
+use super::places::Place;
 use super::problem::Problem;
 
 /// The JSON body of a request: an extractor that answers 415, 413, 408 or 400 where there is none.
@@ -19,7 +20,10 @@ impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(Problem::not_json());
         }
+        let place = request.extensions().get::<Place>().cloned();
+        let place = place.ok_or_else(|| Problem::internal("a body was read without a place"))?;
         let bytes = arriving::read(request.into_body()).await?;
+        place.begin_work()?;
         T::from_json(&bytes).map(Self)
     }
 }

@@ -1,4 +1,4 @@
-//! The one way in: id, place, host and origin, caller, route, in this order for every request.
+//! The one way in: id, host and origin, caller, place, route, in this order for every request.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -9,16 +9,18 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, Request, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::auth::{self, Keys};
+use super::auth::{self, Caller, Keys};
 use super::body::{Arriving, Bounds};
+use super::connections::Connection;
 use super::head;
 use super::observed::{self, Observed, REQUEST_ID};
 use super::pages::PageGuard;
+use super::places::Places;
 use super::problem::Problem;
 use crate::config::ServerConfig;
 use crate::observe::Record;
@@ -31,8 +33,7 @@ pub(crate) const CACHE_HEADER: HeaderName = HeaderName::from_static("x-arete-cac
 pub struct Front {
     routes: Router,
     keys: Keys,
-    /// A permit is a request at work.
-    places: Arc<Semaphore>,
+    places: Places,
     bounds: Bounds,
     /// The guard against web pages, which a server with keys doesn't need.
     pages: Option<PageGuard>,
@@ -45,23 +46,32 @@ impl Front {
         Self {
             routes,
             keys: Keys::new(&config.api_keys),
-            places: Arc::new(Semaphore::new(config.max_requests)),
-            bounds: Bounds { limit: config.body_limit, pause: config.read_timeout },
+            places: Places::new(config),
+            bounds: Bounds {
+                limit: config.body_limit,
+                pause: config.read_timeout,
+                whole: config.body_timeout,
+            },
             pages: PageGuard::new(config),
             cors: cors(&config.cors_origins),
         }
     }
 
     /// Answers a request, and watches over it from its head to the last byte of the response.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Observed> {
-        let record = observed::begin(&request);
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return observed::finish(Problem::full().into_response(), record, None);
-        };
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Response<Observed> {
+        let (busy, record) = (connection.begin(), observed::begin(&request));
+        if !auth::is_health(request.uri().path()) && !connection.take_place().await {
+            let full = Problem::too_many_connections();
+            return observed::finish(full.into_response(), record, busy);
+        }
         let answered = AssertUnwindSafe(self.addressed(request, &record)).catch_unwind();
         let answered = request_id::within(record.id().clone(), answered).await;
         let response = answered.unwrap_or_else(|panic| Problem::panicked(&*panic).into_response());
-        observed::finish(response, record, Some(place))
+        observed::finish(response, record, busy)
     }
 
     /// Turns away requests whose head can be read in two ways, and those of web pages that may not
@@ -94,7 +104,29 @@ impl Front {
             Err(problem) => return problem.into_response(),
         };
         record.caller(caller.name.clone());
-        let mut request = request.map(|body| Body::new(Arriving::new(body, self.bounds)));
+        // Health always answers, and reads no body.
+        if auth::is_health(request.uri().path()) {
+            return self.routed(request.map(|_| Body::empty()), caller, record).await;
+        }
+        let place = match self.places.enter(&caller, !request.body().is_end_stream()) {
+            Ok(place) => place,
+            Err(problem) => return problem.into_response(),
+        };
+        let bounded = |body| Body::new(Arriving::new(body, self.bounds, place.clone()));
+        let mut request = request.map(bounded);
+        request.extensions_mut().insert(place.clone());
+        let mut response = self.routed(request, caller, record).await;
+        // Kept until the last byte is sent.
+        response.extensions_mut().insert(place);
+        response
+    }
+
+    async fn routed(
+        &self,
+        mut request: Request<Body>,
+        caller: Caller,
+        record: &Record,
+    ) -> Response {
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(record.clone());
         self.routes.clone().call(request).await.unwrap_or_else(|never| match never {})

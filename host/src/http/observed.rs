@@ -13,9 +13,10 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
+use super::connections::Busy;
+use super::places::Place;
 use super::problem::{PROBLEM_JSON, Problem};
 use crate::observe::Record;
 use crate::time::millis;
@@ -30,12 +31,8 @@ pub(super) fn begin<B>(request: &Request<B>) -> Record {
     Record::begin(request_id(request.headers()), request.method().clone(), request.uri().path())
 }
 
-/// Returns the response as it is sent. It keeps its place until then.
-pub(super) fn finish(
-    mut response: Response,
-    record: Record,
-    place: Option<OwnedSemaphorePermit>,
-) -> Response<Observed> {
+/// Returns the response as it is sent. It keeps its place until then, and the connection isn't idle.
+pub(super) fn finish(mut response: Response, record: Record, mut busy: Busy) -> Response<Observed> {
     // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem
     // like all others.
     let is_failure = response.status().is_client_error() || response.status().is_server_error();
@@ -51,11 +48,13 @@ pub(super) fn finish(
         *response.status_mut() = problem.status();
         *response.body_mut() = Body::from(body);
     }
+    let place = response.extensions_mut().remove::<Place>();
     record.status(response.status());
+    busy.answered(response.status());
     if let Ok(id) = HeaderValue::from_str(record.id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response.map(|inner| Observed { inner, record, _place: place })
+    response.map(|inner| Observed { inner, record, _place: place, _busy: busy })
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Record {
@@ -94,7 +93,8 @@ fn new_id() -> String {
 pub(super) struct Observed {
     inner: Body,
     record: Record,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
+    _busy: Busy,
 }
 
 impl http_body::Body for Observed {

@@ -8,7 +8,7 @@
 //! | a web page that may not call a server without keys | 403 | `forbidden` |
 //! | unknown user, provider, model, route | 404 | `not-found` |
 //! | method that the route doesn't have | 405 | `method-not-allowed` |
-//! | the body stopped arriving | 408 | `request-timeout` |
+//! | the body stopped arriving, or took too long | 408 | `request-timeout` |
 //! | duplicate email | 409 | `conflict` |
 //! | stale `If-Match` | 412 | `precondition-failed` |
 //! | body too large; not JSON | 413, 415 | `body-too-large`, `unsupported-media-type` |
@@ -237,8 +237,38 @@ impl Problem {
 
     /// Returns the problem of a server that works on as many requests as it may.
     pub(crate) fn full() -> Self {
-        Self::new(Code::Overloaded, "the server works on as many requests as it may")
+        Self::new(
+            Code::Overloaded,
+            "the server works on as many requests as it may (HTTP_MAX_REQUESTS)",
+        )
+        .retry_after_default()
+    }
+
+    /// Returns the problem of a connection for which there is no place.
+    pub(crate) fn too_many_connections() -> Self {
+        let detail =
+            "as many connections are open as may (HTTP_MAX_CONNECTIONS), and none of them is idle";
+        Self::new(Code::Overloaded, detail)
             .retry_after_default()
+            .header(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// Returns the problem of a body for which others leave no memory.
+    pub(crate) fn bodies_full() -> Self {
+        let detail = "the bodies of all requests take as much memory as they may: one caller may have three times \
+                      what is left of HTTP_BODY_MEMORY";
+        Self::new(Code::Overloaded, detail).retry_after_default()
+    }
+
+    /// Returns the problem of a body that stopped arriving.
+    pub(crate) fn body_stopped() -> Self {
+        Self::new(Code::RequestTimeout, "the request body stopped arriving")
+    }
+
+    /// Returns the problem of a body that takes longer than a whole body may.
+    pub(crate) fn body_slow(allowed: Duration) -> Self {
+        let detail = format!("the request body took longer than {allowed:?} (HTTP_BODY_TIMEOUT)");
+        Self::new(Code::RequestTimeout, detail)
     }
 
     /// Returns the problem of a handler that panicked.
@@ -268,9 +298,7 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self::new(Code::BodyTooLarge, "the request body is too large")
             }
-            StatusCode::REQUEST_TIMEOUT => {
-                Self::new(Code::RequestTimeout, "the request body stopped arriving")
-            }
+            StatusCode::REQUEST_TIMEOUT => Self::body_stopped(),
             status if status.is_server_error() => {
                 Self::internal(format!("a response of {status} without a problem"))
             }

@@ -10,12 +10,12 @@ use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
+use super::connections::{Connection, Connections};
 use super::framing::{Faults, Followed};
 use super::front::Front;
 use crate::config::ServerConfig;
@@ -38,23 +38,25 @@ pub async fn run(
     stop: &Stop,
     signal: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(config.max_connections));
-    let http = http(config);
-    let front = Arc::new(front);
+    let connections = Connections::new(config);
+    let (http, front) = (Arc::new(http(config)), Arc::new(front));
+    // Each connection holds a receiver: when none is left, all have ended.
+    let (alive, _) = watch::channel(());
     let mut signal = std::pin::pin!(signal);
     loop {
-        // The place first: connections beyond the limit wait in the system's queue.
+        // While one waits for room, others wait in the system's queue.
         let accepted = async {
-            let place = connections.clone().acquire_owned().await;
-            (listener.accept().await, place)
+            match listener.accept().await {
+                Ok((stream, _)) => Ok((stream, connections.open().await)),
+                Err(error) => Err(error),
+            }
         };
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = &mut signal => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, connection) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 warn!("A connection could not be accepted: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -62,37 +64,72 @@ pub async fn run(
             }
         };
         no_delay(&stream);
-        let front = front.clone();
         let faults = Faults::default();
         let stream = Followed::new(read_by_client(stream, config.read_timeout), faults.clone());
-        let service = service_fn(move |mut request| {
-            if let Some(fault) = faults.any() {
-                request.extensions_mut().insert(fault);
-            }
-            front.clone().answer(request).map(Ok::<_, Infallible>)
-        });
         let stream = TokioIo::new(stream);
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let (http, front, stop) = (http.clone(), front.clone(), stop.clone());
+        let alive = alive.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                // A client that left, or sent what isn't HTTP: its own affair.
-                debug!("A connection ended early: {error}");
-            }
-            drop(place);
+            serve(&http, (stream, faults), front, connection, &stop).await;
+            drop(alive);
         });
     }
 
     drop(listener);
     stop.drain();
-    let under_way = graceful.count();
+    let under_way = alive.receiver_count();
     info!(connections = under_way, grace_ms = millis(config.shutdown_grace), "Stopping");
-    let mut drained = std::pin::pin!(graceful.shutdown());
+    let mut drained = std::pin::pin!(alive.closed());
     if tokio::time::timeout(config.shutdown_grace, &mut drained).await.is_err() {
         warn!("Calls are still under way after the grace period; cutting them");
         stop.cut();
         if tokio::time::timeout(FAREWELL, drained).await.is_err() {
             warn!("Some clients did not read the end of their responses");
         }
+    }
+}
+
+/// Serves one connection to its end. It is asked to end after the request under way when the server
+/// stops, or when another one needs its place.
+async fn serve<S>(
+    http: &http1::Builder,
+    (stream, faults): (S, Faults),
+    front: Arc<Front>,
+    connection: Arc<Connection>,
+    stop: &Stop,
+) where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let asking = connection.clone();
+    let service = service_fn(move |mut request| {
+        if let Some(fault) = faults.any() {
+            request.extensions_mut().insert(fault);
+        }
+        front.clone().answer(request, asking.clone()).map(Ok::<_, Infallible>)
+    });
+    let mut served = std::pin::pin!(http.serve_connection(stream, service));
+    let mut draining = stop.draining();
+    let end = async {
+        tokio::select! {
+            // The sender lives as long as the stop.
+            _ = draining.wait_for(|draining| *draining) => false,
+            () = connection.asked_to_close() => connection.is_new(),
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = served.as_mut() => ended,
+        at_once = end => {
+            if at_once {
+                return;
+            }
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        // A client that left, or sent what isn't HTTP: its own affair.
+        debug!("A connection ended early: {error}");
     }
 }
 

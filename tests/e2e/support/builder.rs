@@ -23,6 +23,8 @@ pub struct Builder {
     args: Vec<String>,
     /// True if it shares compiled code with the servers of other tests.
     shares_code: bool,
+    /// The most descriptors that the process may have, if they are bounded.
+    descriptors: Option<u32>,
 }
 
 /// A process that has ended.
@@ -55,6 +57,7 @@ impl App {
             dir: Arc::new(dir),
             args: Vec::new(),
             shares_code: true,
+            descriptors: None,
         };
         // Many starts at once can be slow; a test that begins finds all its providers.
         let builder = builder.set("LLM_START_WAIT", "5m");
@@ -130,6 +133,12 @@ impl Builder {
         self
     }
 
+    /// Gives the process no more than so many descriptors.
+    pub fn descriptors(mut self, descriptors: u32) -> Self {
+        self.descriptors = Some(descriptors);
+        self
+    }
+
     /// Runs a command of the binary instead of `serve`.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -178,7 +187,17 @@ impl Builder {
     }
 
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_arete"));
+        let binary = env!("CARGO_BIN_EXE_arete");
+        let mut command = match self.descriptors {
+            None => Command::new(binary),
+            Some(descriptors) => {
+                // The shell becomes the server, so the process is the same.
+                let mut shell = Command::new("/bin/sh");
+                let script = "ulimit -n \"$1\" && shift && exec \"$@\"";
+                shell.args(["-c", script, "sh", &descriptors.to_string(), binary]);
+                shell
+            }
+        };
         command.args(&self.args).current_dir(self.dir.path()).env_clear().envs(&self.settings);
         // Where a coverage run wants its counts.
         command.envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"));

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::detail;
 use crate::api::sse::{self, EventSource, Events};
 use crate::app::App;
+use crate::http::places::StreamPlace;
 use crate::plugin::{Change, Providers};
 
 /// A provider that was removed.
@@ -37,7 +38,7 @@ pub(crate) struct ProviderGone {
         content((String = "text/event-stream"))
     ))
 )]
-pub(crate) async fn events(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn events(State(app): State<Arc<App>>, _place: StreamPlace) -> Response {
     let mut changes = ProviderChanges {
         // Before the first look, so that no change falls between the two.
         changes: app.providers.changes(),

@@ -1,22 +1,27 @@
-//! A request's body on its way in: how much of it is taken, and how long a pause in it may last.
+//! A request's body on its way in: how much of it is taken, how long it and a pause in it may
+//! last, and what all bodies together may take.
 
 use std::error::Error;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
+use crate::http::places::Place;
 use crate::http::problem::{Code, Problem};
 
 /// Room made at once for a body of several pieces. More is made when it has come: who announces
 /// much needn't send it.
 const ROOM_MAX: u64 = 1024 * 1024;
+/// The time for which a body waits for memory that others have.
+const CROWDED_MAX: Duration = Duration::from_secs(1);
+/// The time after which it looks again.
+const CROWDED_LOOK: Duration = Duration::from_millis(20);
 
 /// The bounds of a request's body.
 #[derive(Debug, Clone, Copy)]
@@ -25,16 +30,26 @@ pub(crate) struct Bounds {
     pub(crate) limit: usize,
     /// The longest wait for the next piece.
     pub(crate) pause: Duration,
+    /// The time in which all of it has to come.
+    pub(crate) whole: Duration,
 }
 
-/// A body that breaks when it is too large or stops arriving.
-pub(crate) struct Arriving {
-    inner: Incoming,
+/// A body that breaks when it is too large, stops arriving, or finds no memory left by others.
+pub(crate) struct Arriving<B = Incoming> {
+    inner: B,
     bounds: Bounds,
+    place: Place,
     taken: usize,
-    /// Runs while a piece is waited for. Most bodies have come with their heads, and never need
+    began: Instant,
+    /// True once there was memory for as much as is announced.
+    admitted: bool,
+    /// A piece for which there is no memory yet.
+    held: Option<Frame<Bytes>>,
+    /// The moment until which memory is waited for.
+    crowded: Option<Instant>,
+    /// Runs while something is waited for. Most bodies have come with their heads, and never need
     /// it.
-    pause: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// The reason why a body didn't come to its end.
@@ -46,28 +61,113 @@ pub(crate) enum Broken {
     /// The next piece didn't come in time.
     #[error("it stopped arriving")]
     Stopped,
+    /// It didn't come in the time that a whole body has.
+    #[error("it took longer than {0:?}")]
+    Slow(Duration),
+    /// The bodies of others leave no memory for it.
+    #[error("there is no memory for it")]
+    Crowded,
     /// The connection failed, or what came isn't HTTP.
     #[error(transparent)]
-    Off(hyper::Error),
+    Off(Box<dyn Error + Send + Sync>),
 }
 
-impl Arriving {
-    /// Bounds a body.
-    pub(crate) fn new(inner: Incoming, bounds: Bounds) -> Self {
-        Self { inner, bounds, taken: 0, pause: None }
-    }
-
-    fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Broken> {
-        self.taken = self.taken.saturating_add(frame.data_ref().map_or(0, Bytes::len));
-        if self.bounds.limit < self.taken {
-            Err(Broken::TooLarge(self.bounds.limit))
-        } else {
-            Ok(frame)
+impl<B> Arriving<B> {
+    /// Bounds a body, whose memory is taken in this place.
+    pub(crate) fn new(inner: B, bounds: Bounds, place: Place) -> Self {
+        Self {
+            inner,
+            bounds,
+            place,
+            taken: 0,
+            began: Instant::now(),
+            admitted: false,
+            held: None,
+            crowded: None,
+            timer: None,
         }
     }
+
+    fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), Broken> {
+        self.taken = self.taken.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        let limit = self.bounds.limit;
+        if limit < self.taken { Err(Broken::TooLarge(limit)) } else { Ok(()) }
+    }
+
+    /// Waits until `has_room` says that there is room, for a moment.
+    fn poll_room(
+        &mut self,
+        context: &mut Context<'_>,
+        has_room: impl Fn(&Place) -> bool,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            if has_room(&self.place) {
+                (self.crowded, self.timer) = (None, None);
+                return Poll::Ready(Ok(()));
+            }
+            let now = Instant::now();
+            if *self.crowded.get_or_insert(now + CROWDED_MAX) <= now {
+                return Poll::Ready(Err(Broken::Crowded));
+            }
+            ready!(self.poll_timer(context, now + CROWDED_LOOK));
+        }
+    }
+
+    /// Waits until this moment. The first moment that is given counts until it has passed.
+    fn poll_timer(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        ready!(timer.as_mut().poll(context));
+        self.timer = None;
+        Poll::Ready(())
+    }
 }
 
-impl Body for Arriving {
+impl<B> Arriving<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + Send + Sync + 'static,
+{
+    /// Waits for the next piece, and for memory for it.
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if !self.admitted {
+            // Announced: not worth waiting for, or not yet.
+            let announced = self.inner.size_hint().lower();
+            let limit = self.bounds.limit;
+            if limit as u64 <= announced.saturating_sub(1) {
+                return Poll::Ready(Some(Err(Broken::TooLarge(limit))));
+            }
+            ready!(self.poll_room(context, |place| place.has_bytes(announced)))?;
+            self.admitted = true;
+        }
+        if self.held.is_none() {
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
+                let now = Instant::now();
+                let end = self.began + self.bounds.whole;
+                ready!(self.poll_timer(context, end.min(now + self.bounds.pause)));
+                let slow = end <= Instant::now();
+                let broken = if slow { Broken::Slow(self.bounds.whole) } else { Broken::Stopped };
+                return Poll::Ready(Some(Err(broken)));
+            };
+            self.timer = None;
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let frame = frame.map_err(|error| Broken::Off(error.into()))?;
+            self.count(&frame)?;
+            self.held = Some(frame);
+        }
+        let bytes = self.held.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        ready!(self.poll_room(context, |place| place.take_bytes(bytes)))?;
+        Poll::Ready(self.held.take().map(Ok))
+    }
+}
+
+impl<B> Body for Arriving<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + Send + Sync + 'static,
+{
     type Data = Bytes;
     type Error = Broken;
 
@@ -75,24 +175,11 @@ impl Body for Arriving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let limit = self.bounds.limit;
-        if u64::try_from(limit).is_ok_and(|limit| limit < self.inner.size_hint().lower()) {
-            // Announced: not worth waiting for.
-            return Poll::Ready(Some(Err(Broken::TooLarge(limit))));
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
-            self.pause = None;
-            return Poll::Ready(
-                frame.map(|frame| frame.map_err(Broken::Off).and_then(|frame| self.count(frame))),
-            );
-        }
-        let longest = self.bounds.pause;
-        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
-        pause.as_mut().poll(context).map(|()| Some(Err(Broken::Stopped)))
+        self.poll_piece(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.held.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -133,9 +220,82 @@ fn problem(error: &(dyn Error + 'static)) -> Problem {
     });
     match broken.flatten().next() {
         Some(Broken::TooLarge(limit)) => Problem::body_too_large(*limit),
-        Some(Broken::Stopped) => Problem::of_status(StatusCode::REQUEST_TIMEOUT),
+        Some(Broken::Stopped) => Problem::body_stopped(),
+        Some(Broken::Slow(allowed)) => Problem::body_slow(*allowed),
+        Some(Broken::Crowded) => Problem::bodies_full(),
         Some(Broken::Off(_)) | None => {
             Problem::new(Code::InvalidRequest, format!("the request body broke off: {error}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::config::{Config, Machine, Vars};
+    use crate::http::auth::Caller;
+    use crate::http::places::Places;
+
+    const BOUNDS: Bounds =
+        Bounds { limit: 1_000, pause: Duration::from_secs(30), whole: Duration::from_secs(60) };
+
+    fn places() -> Places {
+        let vars = [("HTTP_BODY_LIMIT", "1024"), ("HTTP_BODY_MEMORY", "1400")];
+        let config = Config::parse(&Vars::from(vars), &Machine::of_this_process()).unwrap();
+        Places::new(&config.server)
+    }
+
+    fn place(places: &Places, name: &str) -> Place {
+        places.enter(&Caller { name: Some(name.into()) }, true).unwrap()
+    }
+
+    /// A body of pieces of 100 bytes, each after so many seconds.
+    fn pieces(
+        place: Place,
+        number: usize,
+        seconds: u64,
+    ) -> Arriving<impl Body<Data = Bytes, Error = std::io::Error> + Unpin> {
+        let pieces = stream::unfold(0, move |at| async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            let piece = Frame::data(Bytes::from(vec![b'x'; 100]));
+            (at < number).then_some((Ok(piece), at + 1))
+        });
+        Arriving::new(StreamBody::new(Box::pin(pieces)), BOUNDS, place)
+    }
+
+    async fn code(
+        body: Arriving<impl Body<Data = Bytes, Error = std::io::Error> + Unpin>,
+    ) -> Result<usize, Code> {
+        read(body).await.map(|bytes| bytes.len()).map_err(|problem| problem.code())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_has_a_time_for_each_pause_and_for_all_of_it() {
+        let places = places();
+        let place = || place(&places, "a");
+        assert_eq!(code(pieces(place(), 5, 1)).await, Ok(500));
+        assert_eq!(code(pieces(place(), 5, 31)).await, Err(Code::RequestTimeout));
+        let slow = read(pieces(place(), 5, 13)).await.unwrap_err();
+        assert!(slow.log_text().contains("HTTP_BODY_TIMEOUT"), "{slow:?}");
+        assert_eq!(code(pieces(place(), 11, 0)).await, Err(Code::BodyTooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_finds_no_memory_waits_a_moment_for_it() {
+        let places = places();
+        let (first, second) = (place(&places, "a"), place(&places, "b"));
+        assert!(first.take_bytes(1_000));
+        assert_eq!(code(pieces(second.clone(), 4, 0)).await, Err(Code::Overloaded));
+        drop(second);
+        let second = place(&places, "b");
+        let waits = async {
+            tokio::time::sleep(CROWDED_MAX / 2).await;
+            drop(first);
+        };
+        let (read, ()) = tokio::join!(code(pieces(second, 4, 0)), waits);
+        assert_eq!(read, Ok(400));
     }
 }
