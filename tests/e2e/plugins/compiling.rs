@@ -205,6 +205,32 @@ mod children {
     }
 
     #[tokio::test]
+    async fn a_second_signal_ends_a_server_at_once_whatever_it_compiles_and_whoever_waits() {
+        let mut app = echo_only()
+            .plugin(arete_artifacts::SLEEPER)
+            .plugin_file("slow", loops(3_000, 60))
+            .set("LLM_START_WAIT", "100ms")
+            .set("LLM_COMPILE_TIMEOUT", "1h")
+            .set("SHUTDOWN_GRACE", "1h")
+            .start()
+            .await;
+        let is_loaded = |line: &serde_json::Value| line["message"] == "Loaded provider";
+        app.wait_for_log(|line| line["provider"] == "sleeper" && is_loaded(line)).await;
+        app.wait_for_log(|line| line["provider"] == "echo" && is_loaded(line)).await;
+        let stream = json!({ "provider": "sleeper", "stream": true });
+        let mut client = crate::support::Raw::chat(&app, &ask("3600000", stream)).await;
+        client.until("good night").await;
+        until("one compiler", || compilers(&app).len() == 1).await;
+        let id = compilers(&app)[0];
+        app.signal("TERM");
+        app.wait_for_log(|line| line["message"] == "Stopping").await;
+        app.signal("TERM");
+        assert_eq!(app.ended().await.code(), Some(130));
+        until("the compiler to end", || !runs(id)).await;
+        client.rest().await;
+    }
+
+    #[tokio::test]
     async fn a_server_that_is_killed_takes_its_compilers_along() {
         let (mut app, id) = compiling().await;
         app.kill().await;
