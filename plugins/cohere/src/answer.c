@@ -60,30 +60,27 @@ bool finish_reason_read(Str word, Str says, FinishReason *reason, Error *error) 
     return true;
 }
 
-static bool take_count(Object *object, const char *key, const Path *at, provider_option_u32_t *count, Error *error) {
-    Str value;
-    if (!object_take(object, key, &value)) return true;
-    count->is_some = json_count(value, &count->val);
-    return count->is_some || broken(error, &(Path){at, key, 0}, "should be a whole number below 2^32");
-}
-
-bool usage_read(Arena *arena, Str counts, const Path *at, Usage *usage, Error *error) {
+bool usage_take(Arena *arena, Object *object, Usage *usage) {
     *usage = (Usage){0};
-    Object object;
-    if (!json_object(arena, counts, &object)) return broken(error, at, "should be an object");
-    Str tokens;
-    Buffer rest = buffer_in(arena);
-    if (object_take(&object, "tokens", &tokens)) {
-        Path inside = {at, "tokens", 0};
-        Object inner;
-        if (!json_object(arena, tokens, &inner)) return broken(error, &inside, "should be an object");
-        if (!take_count(&inner, "input_tokens", &inside, &usage->input_tokens, error)
-            || !take_count(&inner, "output_tokens", &inside, &usage->output_tokens, error)) {
-            return false;
-        }
+    Object kept = {arena_take(arena, object->count, sizeof(Field)), object->count};
+    for (size_t i = 0; i < object->count; i++) kept.fields[i] = object->fields[i];
+    Str value;
+    Object counts;
+    if (!object_take(&kept, "usage", &value) || !json_object(arena, value, &counts)) return false;
+    *object = kept;
+
+    usage->cache_read_tokens.is_some = object_take_count(&counts, "cached_tokens", &usage->cache_read_tokens.val);
+    Object tokens;
+    for (size_t i = 0; i < counts.count; i++) {
+        Field *field = &counts.fields[i];
+        if (!text_is(field->key, "tokens") || !json_object(arena, field->value, &tokens)) continue;
+        usage->input_tokens.is_some = object_take_count(&tokens, "input_tokens", &usage->input_tokens.val);
+        usage->output_tokens.is_some = object_take_count(&tokens, "output_tokens", &usage->output_tokens.val);
+        Buffer left = buffer_in(arena);
+        field->value = put_rest(&left, &tokens, "", (Str){0}) ? left.text : LITERAL("null");
     }
-    if (!take_count(&object, "cached_tokens", at, &usage->cache_read_tokens, error)) return false;
-    if (put_rest(&rest, &object, "", (Str){0})) usage->extra = give_json(rest.text);
+    Buffer rest = buffer_in(arena);
+    if (put_rest(&rest, &counts, "", (Str){0})) usage->extra = give_json(rest.text);
     return true;
 }
 
@@ -188,8 +185,33 @@ static bool read_block(Arena *arena, Str block, Str citations, const Path *at, P
     return true;
 }
 
-/* Arguments come as text that should be an object. None at all is an empty one. */
-static bool read_call(Arena *arena, Str value, const Path *at, Part *part, Error *error) {
+Str take_arguments(Arena *arena, Object *function) {
+    Str value;
+    Str text;
+    if (!object_take(function, "arguments", &value)) return (Str){0};
+    return json_string(arena, value, &text) ? text : value;
+}
+
+/* A call that the end of the answer cut off in its arguments, with what came of their text. */
+static Part incomplete_call(Arena *arena, Str id, Str name, Str arguments, const Object *rest) {
+    Buffer json = buffer_in(arena);
+    Buffer extra = buffer_in(arena);
+    Writer writer = object_open(&json);
+    object_string(&writer, "id", id);
+    object_string(&writer, "name", name);
+    object_string(&writer, "input", arguments);
+    if (put_rest(&extra, rest, "", (Str){0})) {
+        object_key(&writer, "extra");
+        put(&json, extra.text);
+    }
+    object_close(&writer);
+    OtherPart other = {.kind = give_text("incomplete_tool_use"), .json = give(json.text)};
+    return (Part){.tag = ARETE_PROVIDER_LLM_PART_OTHER, .val.other = other};
+}
+
+/* None at all are an empty object, unless the answer was cut off before they came. */
+static bool read_call(Arena *arena, Str value, const FinishReason *reason, bool last, const Path *at, Part *part,
+                      Error *error) {
     Object call;
     Object function;
     Str id;
@@ -201,13 +223,19 @@ static bool read_call(Arena *arena, Str value, const Path *at, Part *part, Error
     if (!json_object(arena, value, &call)) return broken(error, at, "should be an object");
     if (!take_string(arena, &call, "id", at, &id, error) || !take_words(arena, &call, "type", at, &kind, error)
         || !take_object(arena, &call, "function", at, &function, error)
-        || !take_string(arena, &function, "name", &inside, &name, error)
-        || !take_words(arena, &function, "arguments", &inside, &arguments, error)) {
+        || !take_string(arena, &function, "name", &inside, &name, error)) {
         return false;
     }
-    arguments = text_trim(arguments);
-    if (arguments.len != 0 && (!json_value(arguments, &input) || input.ptr[0] != '{')) {
-        return broken(error, &(Path){&inside, "arguments", 0}, "should be the text of a JSON object");
+    arguments = take_arguments(arena, &function);
+    bool none = text_trim(arguments).len == 0;
+    bool cut = none ? last && reason->tag == ARETE_PROVIDER_LLM_FINISH_REASON_MAX_TOKENS
+                    : !json_value(arguments, &input) || input.ptr[0] != '{';
+    bool ended = reason->tag == ARETE_PROVIDER_LLM_FINISH_REASON_END_TURN
+                 || reason->tag == ARETE_PROVIDER_LLM_FINISH_REASON_TOOL_USE;
+    if (cut && ended) return broken(error, &(Path){&inside, "arguments", 0}, "should be the text of a JSON object");
+    if (cut) {
+        *part = incomplete_call(arena, id, name, arguments, &call);
+        return true;
     }
     ToolUse use = {
         .id = give(id), .name = give(name), .input = give(input), .extra = rest_extra(arena, &call, (Str){0})};
@@ -236,7 +264,10 @@ static bool read_parts(Taken *taken, const Path *message, Completion *completion
     for (size_t i = 0; i < taken->calls.count; i++) {
         Path at = {&calls, NULL, i};
         Part *part = &parts[completion->parts.len];
-        if (!read_call(&taken->arena, taken->calls.values[i], &at, part, error)) return false;
+        bool last = i + 1 == taken->calls.count;
+        if (!read_call(&taken->arena, taken->calls.values[i], &completion->finish_reason, last, &at, part, error)) {
+            return false;
+        }
         completion->parts.len++;
     }
     return true;
@@ -248,7 +279,6 @@ static bool read_all(Taken *taken, Str body, Str model, Completion *completion, 
     Object message;
     Str id;
     Str word;
-    Str usage;
     if (!json_object(arena, body, &answer)) return broken_order(error, "it should be a JSON object");
     if (!take_words(arena, &answer, "id", NULL, &id, error)
         || !take_object(arena, &answer, "message", NULL, &message, error)
@@ -258,12 +288,13 @@ static bool read_all(Taken *taken, Str body, Str model, Completion *completion, 
     if (!finish_reason_read(word, (Str){0}, &completion->finish_reason, error)) return false;
     completion->id = give(id);
     completion->model = give(model);
-    if (object_take(&answer, "usage", &usage)
-        && !usage_read(arena, usage, &(Path){NULL, "usage", 0}, &completion->usage, error)) {
-        return false;
-    }
+    (void)usage_take(arena, &answer, &completion->usage);
     Path at = {NULL, "message", 0};
-    if (!take_message(taken, &message, &at, error) || !read_parts(taken, &at, completion, error)) return false;
+    if (!take_message(taken, &message, &at, error)) return false;
+    if (completion->finish_reason.tag == ARETE_PROVIDER_LLM_FINISH_REASON_TOOL_USE && taken->calls.count == 0) {
+        return broken_order(error, CALL_MISSING);
+    }
+    if (!read_parts(taken, &at, completion, error)) return false;
 
     /* What is left of the message and of what is around it, as one object. */
     Object rest = {arena_take(arena, answer.count + message.count, sizeof(Field)), 0};

@@ -12,18 +12,24 @@ bool answer_read(Str body, Str model, Completion *completion, Error *error);
  * it, is why. */
 bool finish_reason_read(Str word, Str says, FinishReason *reason, Error *error);
 
-/* The vendor's counts. What has no field of its own in the contract is kept in `extra`. */
-bool usage_read(Arena *arena, Str counts, const Path *at, Usage *usage, Error *error);
+/* The vendor's counts, taken out of the object that has them as `usage`. What has no field of its own in the contract,
+ * or is no count, is kept in `extra`. Returns false, and leaves `usage` where it is, if there are none. */
+bool usage_take(Arena *arena, Object *object, Usage *usage);
 
 /* Fields of an object, each false with a filled in error when it isn't what it should be. */
 bool take_string(Arena *arena, Object *object, const char *key, const Path *at, Str *string, Error *error);
 /* May be absent: then empty. */
 bool take_words(Arena *arena, Object *object, const char *key, const Path *at, Str *string, Error *error);
+/* Arguments of a call, which should be the text of an object and may be that object. Absent: empty. */
+Str take_arguments(Arena *arena, Object *function);
 bool take_object(Arena *arena, Object *object, const char *key, const Path *at, Object *inner, Error *error);
 bool take_list(Arena *arena, Object *object, const char *key, const Path *at, List *list, Error *error);
 
 /* The `extra` of the part that the vendor's `tool_plan` becomes, with its citations. message.c knows it by that. */
 OptionJson plan_extra(Arena *arena, Str citations);
+
+/* The vendor says that it waits for a tool and calls none. */
+#define CALL_MISSING "`finish_reason` is `TOOL_CALL`, but there is no tool call"
 
 /* What is left of a block, and its citations, as `extra`. */
 OptionJson rest_extra(Arena *arena, const Object *rest, Str citations);

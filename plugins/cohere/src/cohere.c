@@ -1,7 +1,7 @@
 /* The provider for Cohere's Chat API, version 2.
  *
  * This file only asks and listens. What is sent is made in request.c and message.c; what comes is read in answer.c,
- * stream.c and errors.c, all without I/O, so that tests can feed them the vendor's words. */
+ * lines.c, stream.c, whole.c and errors.c, all without I/O, so that tests can feed them the vendor's words. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +9,11 @@
 #include "contract.h"
 #include "errors.h"
 #include "give.h"
+#include "lines.h"
 #include "request.h"
 #include "settings.h"
 #include "stream.h"
+#include "whole.h"
 
 #define VERSION "0.1.0"
 
@@ -19,6 +21,9 @@
 struct exports_arete_provider_chat_deltas_t {
     arete_provider_http_own_reply_t reply;
     Str request_id;
+    /* The beginning of the body, up to the end of its first event. */
+    Lines lines;
+    bool at_end;
     Stream stream;
 };
 
@@ -54,7 +59,8 @@ static bool with_request_id(Error *error, Str request_id) {
 
 static bool refused(arete_provider_http_own_reply_t own, uint16_t status, Error *error) {
     arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(own);
-    RefusalHeaders headers = {header(reply, "retry-after"), header(reply, "date"), header(reply, "x-debug-trace-id")};
+    RefusalHeaders headers = {header(reply, "retry-after"), header(reply, "date"), header(reply, "x-debug-trace-id"),
+                              header(reply, "x-should-retry")};
     Str body;
     arete_provider_http_http_error_t unread;
     /* A refusal whose words can't be read is still that refusal. */
@@ -67,6 +73,7 @@ static bool refused(arete_provider_http_own_reply_t own, uint16_t status, Error 
     provider_string_free(&headers.retry_after);
     provider_string_free(&headers.date);
     provider_string_free(&headers.trace);
+    provider_string_free(&headers.should_retry);
     return false;
 }
 
@@ -152,15 +159,6 @@ bool exports_arete_provider_chat_complete(Request *request, Completion *completi
     return done;
 }
 
-/* Absent is tolerated: then the events tell whether it is a stream. */
-static bool is_stream(arete_provider_http_borrow_reply_t reply, Error *error) {
-    Str content_type = header(reply, "content-type");
-    bool stream = content_type.len == 0 || text_starts(text_trim(content_type), "text/event-stream");
-    if (!stream) (void)not_a_stream(content_type, error);
-    provider_string_free(&content_type);
-    return stream;
-}
-
 bool exports_arete_provider_chat_open_stream(Request *request, exports_arete_provider_chat_own_deltas_t *deltas,
                                              Error *error) {
     Arena arena = {0};
@@ -168,54 +166,91 @@ bool exports_arete_provider_chat_open_stream(Request *request, exports_arete_pro
     bool done = ask(&arena, request, true, &own, error);
     arena_end(&arena);
     if (done) {
-        arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(own);
-        Str request_id = header(reply, "x-debug-trace-id");
-        done = is_stream(reply, error);
-        if (done) {
-            exports_arete_provider_chat_deltas_t *answer = give_list(1, sizeof *answer);
-            answer->reply = own;
-            answer->request_id = request_id;
-            answer->stream.model = give(request->model);
-            *deltas = exports_arete_provider_chat_deltas_new(answer);
-        } else {
-            (void)with_request_id(error, request_id);
-            provider_string_free(&request_id);
-            arete_provider_http_reply_drop_own(own);
-        }
+        exports_arete_provider_chat_deltas_t *answer = give_list(1, sizeof *answer);
+        answer->reply = own;
+        answer->request_id = header(arete_provider_http_borrow_reply(own), "x-debug-trace-id");
+        answer->stream.model = give(request->model);
+        *deltas = exports_arete_provider_chat_deltas_new(answer);
     }
     exports_arete_provider_chat_request_free(request);
     return done;
 }
 
-/* Reads events until one of them tells something. */
-static bool listen(exports_arete_provider_chat_deltas_t *answer, Told *told, Error *error) {
-    told->count = 0;
-    while (told->count == 0 && !answer->stream.finished) {
-        arete_provider_http_option_sse_event_t event;
-        arete_provider_http_http_error_t unread;
-        arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(answer->reply);
-        if (!arete_provider_http_method_reply_next_event(reply, &event, &unread)) return not_sent(&unread, error);
-        if (!event.is_some) return stream_cut(error);
-        bool taken = stream_take(&answer->stream, event.val.name, event.val.data, told, error);
-        arete_provider_http_option_sse_event_free(&event);
-        if (!taken) return false;
+/* Reads a line for the first event. */
+static bool read_line(exports_arete_provider_chat_deltas_t *answer, Error *error) {
+    provider_option_string_t line;
+    arete_provider_http_http_error_t unread;
+    arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(answer->reply);
+    if (!arete_provider_http_method_reply_next_line(reply, &line, &unread)) return not_sent(&unread, error);
+    if (line.is_some) lines_add(&answer->lines, line.val);
+    else lines_close(&answer->lines);
+    answer->at_end = !line.is_some;
+    provider_option_string_free(&line);
+    return true;
+}
+
+/* Reads the rest of a body that is no stream. */
+static bool read_whole(exports_arete_provider_chat_deltas_t *answer, DeltaList *deltas, Error *error) {
+    arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(answer->reply);
+    arete_provider_http_http_error_t unread;
+    Str rest;
+    if (!arete_provider_http_method_reply_read_text(reply, &rest, &unread)) return not_sent(&unread, error);
+    Str content_type = header(reply, "content-type");
+    Buffer body = buffer_in(&answer->lines.arena);
+    put(&body, answer->lines.line.text);
+    put(&body, rest);
+    bool done = whole_read(body.text, answer->stream.model, content_type, deltas, error);
+    answer->stream.finished = true;
+    provider_string_free(&rest);
+    provider_string_free(&content_type);
+    return done;
+}
+
+/* Reads an event that the host frames. */
+static bool read_event(exports_arete_provider_chat_deltas_t *answer, Told *told, Error *error) {
+    arete_provider_http_option_sse_event_t event;
+    arete_provider_http_http_error_t unread;
+    arete_provider_http_borrow_reply_t reply = arete_provider_http_borrow_reply(answer->reply);
+    if (!arete_provider_http_method_reply_next_event(reply, &event, &unread)) return not_sent(&unread, error);
+    if (!event.is_some) return stream_cut(error);
+    bool taken = stream_take(&answer->stream, event.val.name, event.val.data, told, error);
+    arete_provider_http_option_sse_event_free(&event);
+    return taken;
+}
+
+/* Reads until something is told. */
+static bool listen(exports_arete_provider_chat_deltas_t *answer, DeltaList *deltas, Error *error) {
+    Told told = {.count = 0};
+    *deltas = (DeltaList){0};
+    while (told.count == 0 && !answer->stream.finished) {
+        Str name;
+        Str data;
+        bool done = true;
+        switch (lines_next(&answer->lines, &name, &data)) {
+        case LINES_EVENT: done = stream_take(&answer->stream, name, data, &told, error); break;
+        case LINES_NO_STREAM: return read_whole(answer, deltas, error);
+        case LINES_NEED_MORE:
+            if (answer->at_end) done = stream_cut(error);
+            else if (answer->lines.framed) done = read_event(answer, &told, error);
+            else done = read_line(answer, error);
+        }
+        if (!done) return false;
     }
+    *deltas = (DeltaList){give_list(told.count, sizeof(Delta)), told.count};
+    if (told.count != 0) memcpy(deltas->ptr, told.deltas, told.count * sizeof(Delta));
     return true;
 }
 
 bool exports_arete_provider_chat_method_deltas_next(exports_arete_provider_chat_borrow_deltas_t answer,
                                                     DeltaList *deltas, Error *error) {
-    Told told;
-    if (!listen(answer, &told, error)) return with_request_id(error, answer->request_id);
-    *deltas = (DeltaList){give_list(told.count, sizeof(Delta)), told.count};
-    if (told.count != 0) memcpy(deltas->ptr, told.deltas, told.count * sizeof(Delta));
-    return true;
+    return listen(answer, deltas, error) || with_request_id(error, answer->request_id);
 }
 
 void exports_arete_provider_chat_deltas_destructor(exports_arete_provider_chat_deltas_t *answer) {
     arete_provider_http_reply_drop_own(answer->reply);
     provider_string_free(&answer->request_id);
     provider_string_free(&answer->stream.model);
+    lines_end(&answer->lines);
     stream_end(&answer->stream);
     free(answer);
 }

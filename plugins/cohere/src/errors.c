@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "give.h"
 #include "retry_after.h"
+#include "write.h"
 
 /* How much of the vendor's message is passed on, in characters. Enough for every message that explains something. */
 enum { MESSAGE_CHARACTERS_MAX = 1000, WORD_CHARACTERS_MAX = 100 };
@@ -48,13 +49,37 @@ static bool take_said(Arena *arena, Object *body, const char *key, Str *said) {
     return text_trim(*said).len != 0;
 }
 
+/* What else the vendor said, and the header `x-should-retry`, which the host obeys. */
+static OptionJson refusal_extra(Arena *arena, const Object *said, Str should_retry) {
+    Object all = {arena_take(arena, said->count + 1, sizeof(Field)), said->count};
+    for (size_t i = 0; i < said->count; i++) all.fields[i] = said->fields[i];
+    if (should_retry.len != 0) {
+        Buffer word = buffer_in(arena);
+        if (should_retry.len > WORD_CHARACTERS_MAX) should_retry.len = WORD_CHARACTERS_MAX;
+        put_json_string(&word, should_retry);
+        all.fields[all.count++] = (Field){LITERAL("x-should-retry"), word.text};
+    }
+    return rest_extra(arena, &all, (Str){0});
+}
+
+/* The vendor says `{"message": "…"}`; gateways say `{"error": "…"}` or `{"error": {"message": "…"}}`. */
+static bool take_message(Arena *arena, Object *body, Str *message) {
+    if (take_said(arena, body, "message", message) || take_said(arena, body, "error", message)) return true;
+    for (size_t i = 0; i < body->count; i++) {
+        Object inner;
+        if (!text_is(body->fields[i].key, "error") || !json_object(arena, body->fields[i].value, &inner)) continue;
+        return take_said(arena, &inner, "message", message);
+    }
+    return false;
+}
+
 bool refusal(uint16_t status, const RefusalHeaders *headers, Str body, Error *error) {
     Arena arena = {0};
     Object said;
     Str message;
     Str id;
     (void)json_object(&arena, body, &said);
-    bool explained = take_said(&arena, &said, "message", &message);
+    bool explained = take_message(&arena, &said, &message);
     bool named = take_said(&arena, &said, "id", &id);
     if (!named && headers->trace.len != 0) {
         id = headers->trace;
@@ -66,18 +91,28 @@ bool refusal(uint16_t status, const RefusalHeaders *headers, Str body, Error *er
     error->message = give(message);
     if (named) error->request_id = give_some(text_clip(&arena, id, WORD_CHARACTERS_MAX));
     error->retry_after_ms.is_some = retry_after_ms(headers->retry_after, headers->date, &error->retry_after_ms.val);
-    error->extra = rest_extra(&arena, &said, (Str){0});
+    error->extra = refusal_extra(&arena, &said, headers->should_retry);
     arena_end(&arena);
     return false;
 }
 
-bool not_a_stream(Str content_type, Error *error) {
+bool not_a_stream(Str content_type, Str body, Error *error) {
     Arena arena = {0};
+    Object said;
+    Str message;
+    (void)json_object(&arena, body, &said);
+    if (take_message(&arena, &said, &message)) {
+        /* Of a kind that the vendor doesn't name, so that it isn't tried again. */
+        (void)fail(error, BAD_RESPONSE, text_clip(&arena, message, MESSAGE_CHARACTERS_MAX));
+        arena_end(&arena);
+        return false;
+    }
     Buffer says = buffer_in(&arena);
-    put_text(&says, "The vendor's answer isn't what its API promises: a stream was asked for, which is "
-                    "`text/event-stream`, but `");
+    bool named = content_type.len != 0;
+    put_text(&says, "The vendor's answer isn't what its API promises: a stream was asked for, and ");
+    put_text(&says, named ? "`" : "something else");
     put(&says, text_clip(&arena, content_type, WORD_CHARACTERS_MAX));
-    put_text(&says, "` came.");
+    put_text(&says, named ? "` came." : " came.");
     (void)fail(error, BAD_RESPONSE, says.text);
     arena_end(&arena);
     return false;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 void *give_list(size_t count, size_t size) {
     if (count == 0) return NULL;
     void *list = calloc(count, size);
@@ -14,7 +16,9 @@ Str give(Str text) {
     if (text.len == 0) return (Str){0};
     uint8_t *copy = malloc(text.len);
     if (!copy) __builtin_trap();
-    return (Str){memcpy(copy, text.ptr, text.len), text.len};
+    Str given = {memcpy(copy, text.ptr, text.len), text.len};
+    text_clean(given);
+    return given;
 }
 
 Str give_text(const char *zero_ended) {

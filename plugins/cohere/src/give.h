@@ -1,4 +1,5 @@
-/* What is handed to the host: copies of their own, which the generated bindings free once the host has read them. */
+/* What is handed to the host: copies, which the generated bindings free once the host has read them. All text leaves
+ * here, and lone halves of surrogate pairs leave as U+FFFD. */
 #ifndef GIVE_H
 #define GIVE_H
 

@@ -22,8 +22,71 @@ static void tell_part(Step *step, Part part) {
     event->val.part.part = part;
 }
 
+/* Puts what the block held back before these words, and holds back half a surrogate pair at their end. */
+static Str with_half(Step *step, Str words) {
+    Stream *stream = step->stream;
+    Buffer joined = buffer_in(step->arena);
+    Str half = stream->half.text;
+    if (half.len != 0 && text_starts_with_low(words)) {
+        uint32_t high = (uint32_t)(half.ptr[1] & 0x0F) << 6 | (half.ptr[2] & 0x3F);
+        uint32_t low = (uint32_t)(words.ptr[1] & 0x0F) << 6 | (words.ptr[2] & 0x3F);
+        uint32_t point = 0x10000 + (high << 10) + low;
+        put_byte(&joined, (char)(0xF0 | point >> 18));
+        put_byte(&joined, (char)(0x80 | (point >> 12 & 0x3F)));
+        put_byte(&joined, (char)(0x80 | (point >> 6 & 0x3F)));
+        put_byte(&joined, (char)(0x80 | (point & 0x3F)));
+        words = (Str){words.ptr + half.len, words.len - half.len};
+    } else {
+        put(&joined, half);
+    }
+    put(&joined, words);
+    stream->half.text.len = 0;
+    if (text_ends_in_high(joined.text)) {
+        joined.text.len -= 3;
+        put(&stream->half, (Str){joined.text.ptr + joined.text.len, 3});
+    }
+    return joined.text;
+}
+
+static void tell_piece(Step *step, Str words) {
+    Stream *stream = step->stream;
+    Event *event;
+    switch (stream->block) {
+    case BLOCK_TEXT:
+        put(&stream->words, words);
+        event = tell(step, ARETE_PROVIDER_LLM_EVENT_TEXT);
+        event->val.text.index = stream->index;
+        event->val.text.text = give(words);
+        break;
+    case BLOCK_CALL:
+        event = tell(step, ARETE_PROVIDER_LLM_EVENT_TOOL_USE);
+        event->val.tool_use.index = stream->index;
+        event->val.tool_use.input = give(words);
+        break;
+    default:
+        put(&stream->words, words);
+        event = tell(step, ARETE_PROVIDER_LLM_EVENT_THINKING);
+        event->val.thinking.index = stream->index;
+        event->val.thinking.text = give(words);
+    }
+}
+
+static void tell_words(Step *step, Str words) {
+    if (words.len == 0) return;
+    words = with_half(step, words);
+    if (words.len != 0) tell_piece(step, words);
+}
+
+/* No more words come to the block: half a pair stays one. */
+static void tell_half(Step *step) {
+    Str half = step->stream->half.text;
+    if (half.len != 0) tell_piece(step, half);
+    step->stream->half.text.len = 0;
+}
+
 void close_block(Step *step) {
     Stream *stream = step->stream;
+    tell_half(step);
     Str words = stream->words.text;
     Str citations = stream->citations.text;
     if (stream->block == BLOCK_PLAN) {
@@ -72,22 +135,8 @@ static bool is_of_open(Step *step, bool call) {
     return open || broken_order(step->error, "more of a block comes that isn't open");
 }
 
-static void tell_words(Step *step, Str words) {
-    Stream *stream = step->stream;
-    if (words.len == 0) return;
-    put(&stream->words, words);
-    if (stream->block == BLOCK_TEXT) {
-        Event *event = tell(step, ARETE_PROVIDER_LLM_EVENT_TEXT);
-        event->val.text.index = stream->index;
-        event->val.text.text = give(words);
-    } else {
-        Event *event = tell(step, ARETE_PROVIDER_LLM_EVENT_THINKING);
-        event->val.thinking.index = stream->index;
-        event->val.thinking.text = give(words);
-    }
-}
-
 void pass_on(Step *step, Str data) {
+    (void)json_copy(step->arena, data, &data);
     Event *event = tell(step, ARETE_PROVIDER_LLM_EVENT_OTHER);
     event->val.other.kind = give(step->kind);
     event->val.other.json = give(data);
@@ -140,6 +189,7 @@ bool content_delta(Step *step, Str data) {
 bool content_end(Step *step, Str data) {
     if (!is_of_open(step, false)) return false;
     if (step->stream->block == BLOCK_UNKNOWN) pass_on(step, data);
+    else tell_half(step);
     step->stream->ended = true;
     return true;
 }
@@ -155,9 +205,12 @@ bool tool_plan_delta(Step *step) {
 static bool take_function(Step *step, Object *call, Object *function, Path *at, Str *arguments) {
     static const Path CALLS = {&EVENT_MESSAGE, "tool_calls", 0};
     *at = (Path){&CALLS, "function", 0};
-    return take_object(step->arena, &step->message, "tool_calls", &EVENT_MESSAGE, call, step->error)
-           && take_object(step->arena, call, "function", &CALLS, function, step->error)
-           && take_words(step->arena, function, "arguments", at, arguments, step->error);
+    if (!take_object(step->arena, &step->message, "tool_calls", &EVENT_MESSAGE, call, step->error)
+        || !take_object(step->arena, call, "function", &CALLS, function, step->error)) {
+        return false;
+    }
+    *arguments = take_arguments(step->arena, function);
+    return true;
 }
 
 bool tool_call_start(Step *step) {
@@ -178,7 +231,8 @@ bool tool_call_start(Step *step) {
     event->val.tool_use.index = step->stream->index;
     event->val.tool_use.id = give_some(id);
     event->val.tool_use.name = give_some(name);
-    event->val.tool_use.input = give(arguments);
+    event->val.tool_use.input = give(with_half(step, arguments));
+    step->stream->called = true;
     return true;
 }
 
@@ -188,15 +242,13 @@ bool tool_call_delta(Step *step) {
     Path at;
     Str arguments;
     if (!is_of_open(step, true) || !take_function(step, &call, &function, &at, &arguments)) return false;
-    if (arguments.len == 0) return true;
-    Event *event = tell(step, ARETE_PROVIDER_LLM_EVENT_TOOL_USE);
-    event->val.tool_use.index = step->stream->index;
-    event->val.tool_use.input = give(arguments);
+    tell_words(step, arguments);
     return true;
 }
 
 bool tool_call_end(Step *step) {
     if (!is_of_open(step, true)) return false;
+    tell_half(step);
     step->stream->ended = true;
     return true;
 }

@@ -1,5 +1,6 @@
 /* JSON (RFC 8259), read by yyjson, strictly and without losing a digit: the values of an object or a list are kept as
- * JSON text, so fields that this provider doesn't understand are passed on with every digit of their numbers.
+ * JSON text, so fields that this provider doesn't understand are passed on with every digit of their numbers. Strings
+ * may hold lone halves of surrogate pairs: see text.h.
  *
  * Nesting is bounded, and nothing here or in yyjson recurses. */
 #ifndef JSON_H
@@ -34,11 +35,15 @@ bool json_value(Str text, Str *value);
 bool json_object(Arena *arena, Str text, Object *object);
 bool json_list(Arena *arena, Str text, List *list);
 bool json_string(Arena *arena, Str text, Str *string);
-/* Reads a whole number below 2^32, in any spelling without an exponent: `37.0` is one. */
+/* Gives the value as text without spelled out halves of surrogate pairs, so that it can be handed to the host. */
+bool json_copy(Arena *arena, Str text, Str *value);
+/* Reads a number that is a count once it is rounded: not negative and below 2^32. */
 bool json_count(Str text, uint32_t *count);
 
 /* Removes a field and gives its value. A `null` counts as absent, because vendors send it for fields they leave out.
  * If a key is repeated, the last value counts. */
 bool object_take(Object *object, const char *key, Str *value);
+/* Reads a count and removes it. What is none stays. */
+bool object_take_count(Object *object, const char *key, uint32_t *count);
 
 #endif

@@ -11,6 +11,8 @@ typedef struct {
     const Message *message;
     size_t from;
     size_t to;
+    /* Empty texts are left out. */
+    bool without_empty;
     Path at;
 } Run;
 
@@ -46,8 +48,20 @@ static bool is_plan(Arena *arena, const Part *part) {
            && text_is(plan, "true");
 }
 
+static bool is_empty(const Message *message, size_t index) {
+    const Part *part = &message->content.ptr[index];
+    return part->tag == ARETE_PROVIDER_LLM_PART_TEXT && text_is_blank(part->val.text.text);
+}
+
+static size_t count_told(const Message *message, size_t from, size_t to) {
+    size_t count = 0;
+    for (size_t i = from; i < to; i++) count += !is_empty(message, i);
+    return count;
+}
+
 static bool is_content(const Run *run, size_t index) {
     const Part *part = part_of(run, index);
+    if (run->without_empty && is_empty(run->message, index)) return false;
     return part->tag != ARETE_PROVIDER_LLM_PART_TOOL_USE && !is_plan(run->arena, part);
 }
 
@@ -180,6 +194,7 @@ static bool put_citations(const Run *run, Writer *writer, const Path *content, E
     for (size_t i = run->from; i < run->to; i++) {
         const Part *part = part_of(run, i);
         OptionJson from;
+        if (run->without_empty && is_empty(run->message, i)) continue;
         if (part->tag == ARETE_PROVIDER_LLM_PART_TEXT) from = part->val.text.extra;
         else if (part->tag == ARETE_PROVIDER_LLM_PART_THINKING) from = part->val.thinking.extra;
         else continue;
@@ -227,19 +242,27 @@ bool put_message(Buffer *out, const Message *message, const Path *at, Error *err
     Path content = {at, "content", 0};
     size_t count = message->content.len;
     if (count == 0) return refuse(error, &content, "should not be empty");
+    size_t told = count_told(message, 0, count);
+    /* Text that is all there is goes as it is, and the vendor says what is wrong with it. */
+    if (told == 0 && message->role.tag == ARETE_PROVIDER_LLM_ROLE_ASSISTANT) return true;
     for (size_t from = 0; from < count;) {
         size_t to = is_result(message, from) ? from + 1 : run_end(message, from);
-        if (extra.count != 0 && to - from != count) {
+        size_t told_here = count_told(message, from, to);
+        if (told_here == 0 && told != 0) {
+            from = to;
+            continue;
+        }
+        if (extra.count != 0 && told_here != told) {
             return refuse(error, &(Path){at, "extra", 0},
                           "can't be sent: the vendor keeps tool results apart, so this message becomes several");
         }
-        if (from != 0) put_byte(out, ',');
+        if (out->text.ptr[out->text.len - 1] != '[') put_byte(out, ',');
         if (is_result(message, from)) {
             Path part = path_of(&content, from);
             const ToolResult *result = &message->content.ptr[from].val.tool_result;
             if (!put_result(out, result, &extra, at, &part, error)) return false;
         } else {
-            Run run = {out->arena, message, from, to, *at};
+            Run run = {out->arena, message, from, to, told != 0, *at};
             if (!put_run(&run, out, &extra, error)) return false;
         }
         from = to;

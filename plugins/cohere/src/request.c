@@ -9,7 +9,6 @@ static bool put_messages(Writer *body, const Request *request, Error *error) {
     object_key(body, "messages");
     put_byte(body->out, '[');
     for (size_t i = 0; i < request->messages.len; i++) {
-        if (i != 0) put_byte(body->out, ',');
         if (!put_message(body->out, &request->messages.ptr[i], &(Path){&messages, NULL, i}, error)) return false;
     }
     put_byte(body->out, ']');
@@ -157,6 +156,7 @@ bool request_body(Arena *arena, const Request *request, bool stream, Str *body, 
         return false;
     }
     object_close(&writer);
+    text_clean(out.text);
     *body = out.text;
     return true;
 }

@@ -13,24 +13,39 @@ static bool put_block(Buffer *out, const ResultPart *part, const Path *at, Error
     }
 }
 
+static bool is_empty(const ResultPart *part) {
+    return part->tag == ARETE_PROVIDER_LLM_RESULT_PART_TEXT && text_is_blank(part->val.text.text);
+}
+
 /* The vendor has no mark for a tool that failed, so the words say it. Plain text is a string, as short as it was typed.
  */
 static bool put_content(Buffer *out, const ToolResult *result, const Path *part, Error *error) {
     size_t count = result->content.len;
     const ResultPart *parts = result->content.ptr;
-    bool plain = count == 1 && parts[0].tag == ARETE_PROVIDER_LLM_RESULT_PART_TEXT && !parts[0].val.text.extra.is_some;
+    size_t told = 0;
+    size_t only = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_empty(&parts[i])) continue;
+        told++;
+        only = i;
+    }
+    bool plain = (count == 1 || told == 1) && parts[only].tag == ARETE_PROVIDER_LLM_RESULT_PART_TEXT
+                 && !parts[only].val.text.extra.is_some;
     if (count == 0 || plain) {
         put_byte(out, '"');
         if (result->is_error) put_text(out, plain ? "Error: " : "Error");
-        if (plain) put_json_escaped(out, parts[0].val.text.text);
+        if (plain) put_json_escaped(out, parts[only].val.text.text);
         put_byte(out, '"');
         return true;
     }
     Path content = {part, "content", 0};
     put_byte(out, '[');
     if (result->is_error) put_text(out, "{\"type\":\"text\",\"text\":\"Error:\"},");
+    bool any = false;
     for (size_t i = 0; i < count; i++) {
-        if (i != 0) put_byte(out, ',');
+        if (told != 0 && is_empty(&parts[i])) continue;
+        if (any) put_byte(out, ',');
+        any = true;
         if (!put_block(out, &parts[i], &(Path){&content, NULL, i}, error)) return false;
     }
     put_byte(out, ']');

@@ -1,4 +1,4 @@
-/* A tool's result, which the vendor gives a message of its own. */
+/* A tool's result, which the vendor gives a message of its own. Empty texts beside other parts are left out. */
 #ifndef RESULT_H
 #define RESULT_H
 

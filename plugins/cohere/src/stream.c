@@ -17,6 +17,7 @@ static bool message_start(Step *step) {
         (void)object_take(&step->message, OF_BLOCKS[i], &ignored);
     }
     stream->started = true;
+    stream->half = buffer_in(&stream->arena);
     stream->words = buffer_in(&stream->arena);
     stream->citations = buffer_in(&stream->arena);
     stream->cited_rest = buffer_in(&stream->arena);
@@ -32,23 +33,18 @@ static bool message_end(Step *step) {
     Stream *stream = step->stream;
     Str word;
     Str says;
-    Str usage;
+    Usage usage;
     FinishReason reason;
     if (!take_string(step->arena, &step->delta, "finish_reason", &EVENT_DELTA, &word, step->error)
         || !take_words(step->arena, &step->delta, "error", &EVENT_DELTA, &says, step->error)
         || !finish_reason_read(word, says, &reason, step->error)) {
         return false;
     }
-    close_block(step);
-    if (object_take(&step->delta, "usage", &usage)) {
-        Usage counts;
-        Path at = {&EVENT_DELTA, "usage", 0};
-        if (!usage_read(step->arena, usage, &at, &counts, step->error)) {
-            if (reason.tag == ARETE_PROVIDER_LLM_FINISH_REASON_OTHER) provider_string_free(&reason.val.other);
-            return false;
-        }
-        tell(step, ARETE_PROVIDER_LLM_EVENT_USAGE)->val.usage = counts;
+    if (reason.tag == ARETE_PROVIDER_LLM_FINISH_REASON_TOOL_USE && !stream->called) {
+        return broken_order(step->error, CALL_MISSING);
     }
+    close_block(step);
+    if (usage_take(step->arena, &step->delta, &usage)) tell(step, ARETE_PROVIDER_LLM_EVENT_USAGE)->val.usage = usage;
     /* As a whole answer has it. */
     Buffer logprobs = buffer_in(step->arena);
     Object rest = {arena_take(step->arena, step->delta.count + 1, sizeof(Field)), 0};

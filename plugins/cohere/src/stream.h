@@ -22,6 +22,9 @@ typedef struct {
     /* The vendor counts contents and tool calls apart. */
     uint32_t vendor_index;
     uint32_t next_index;
+    /* Half of a surrogate pair at its end, held back until the other half has come. */
+    Buffer half;
+    bool called;
     /* What it says so far, and the citations of it: the inside of a list. */
     Buffer words;
     Buffer citations;
@@ -31,8 +34,9 @@ typedef struct {
     Buffer logprobs;
 } Stream;
 
-/* What one event may tell at most: the end of a block, its successor's start, counts and the end of the answer. */
-enum { TOLD_MAX = 4 };
+/* What one event may tell at most: two things at the end of a block, its successor's start, counts and the end of the
+ * answer. */
+enum { TOLD_MAX = 5 };
 
 typedef struct {
     Delta deltas[TOLD_MAX];

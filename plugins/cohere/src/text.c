@@ -46,6 +46,37 @@ Str text_trim(Str text) {
     return text;
 }
 
+bool text_is_blank(Str text) {
+    return text_trim(text).len == 0;
+}
+
+/* Halves are ED A0 80 to ED BF BF, the low ones from ED B0 80 on. */
+enum { HALF = 0xED, HALF_SIZE = 3 };
+
+static bool is_half(const uint8_t *at, size_t left, uint8_t from, uint8_t to) {
+    return left >= HALF_SIZE && at[0] == HALF && at[1] >= from && at[1] <= to;
+}
+
+bool text_ends_in_high(Str text) {
+    return text.len >= HALF_SIZE && is_half(text.ptr + text.len - HALF_SIZE, HALF_SIZE, 0xA0, 0xAF);
+}
+
+bool text_starts_with_low(Str text) {
+    return is_half(text.ptr, text.len, 0xB0, 0xBF);
+}
+
+void text_clean(Str text) {
+    static const uint8_t REPLACEMENT[HALF_SIZE] = {0xEF, 0xBF, 0xBD};
+    for (uint8_t *at = text.ptr; text.len != 0;) {
+        size_t left = text.len - (size_t)(at - text.ptr);
+        at = left == 0 ? NULL : memchr(at, HALF, left);
+        if (!at) return;
+        left = text.len - (size_t)(at - text.ptr);
+        if (is_half(at, left, 0xA0, 0xBF)) memcpy(at, REPLACEMENT, HALF_SIZE);
+        at++;
+    }
+}
+
 Str text_clip(Arena *arena, Str text, size_t characters) {
     size_t at = 0;
     for (; at < text.len; at++) {

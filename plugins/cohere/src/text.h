@@ -16,6 +16,16 @@ bool text_holds(Str text, char byte);
 
 /* Without white space at both ends. */
 Str text_trim(Str text);
+/* Nothing, or nothing but white space. */
+bool text_is_blank(Str text);
+
+/* A lone half of a surrogate pair, which JSON can spell and UTF-8 can't, is kept as the three bytes that UTF-8 would
+ * have for it (WTF-8) until it leaves or meets its other half. These tell where one stands. */
+bool text_ends_in_high(Str text);
+bool text_starts_with_low(Str text);
+
+/* Puts U+FFFD in place of each lone half: three bytes too. */
+void text_clean(Str text);
 
 /* The first `characters` characters and `…`, or the whole if it isn't longer. */
 Str text_clip(Arena *arena, Str text, size_t characters);

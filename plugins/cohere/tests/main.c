@@ -17,6 +17,8 @@ int main(void) {
     test_request();
     test_answer();
     test_stream();
+    test_lines();
+    test_whole();
     test_errors();
     test_settings();
     test_mutations();

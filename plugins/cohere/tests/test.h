@@ -18,6 +18,8 @@ void test_write(void);
 void test_request(void);
 void test_answer(void);
 void test_stream(void);
+void test_lines(void);
+void test_whole(void);
 void test_errors(void);
 void test_settings(void);
 void test_mutations(void);

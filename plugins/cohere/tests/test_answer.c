@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <string.h>
+
 #include "answer.h"
 
 static void check(const char *body, const char *expected) {
@@ -8,6 +10,22 @@ static void check(const char *body, const char *expected) {
     Error error;
     bool read = answer_read(text_of(body), LITERAL("m"), &completion, &error);
     SAME(read ? show_completion(&arena, &completion) : show_error(&arena, &error), expected);
+    arena_end(&arena);
+}
+
+/* An answer with one call. */
+static void call(const char *reason, const char *arguments, const char *expected) {
+    Arena arena = {0};
+    Buffer body = buffer_in(&arena);
+    Buffer shown = buffer_in(&arena);
+    put_text(&body, "{\"finish_reason\":\"");
+    put_text(&body, reason);
+    put_text(&body, "\",\"message\":{\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":");
+    put_text(&body, arguments);
+    put(&body, (Str){(uint8_t *)"}}]}}", 6});
+    put_text(&shown, "\"\" \"m\"\n");
+    put(&shown, (Str){(uint8_t *)expected, strlen(expected) + 1});
+    check((const char *)body.text.ptr, (const char *)shown.text.ptr);
     arena_end(&arena);
 }
 
@@ -51,10 +69,47 @@ void test_answer(void) {
     check("{\"finish_reason\":\"NEW\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\"}]"
           "}}",
           BROKEN "`message.content[1].text` should be a string.");
+    check("{\"finish_reason\":\"TOOL_CALL\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}",
+          BROKEN "`finish_reason` is `TOOL_CALL`, but there is no tool call.");
     check("{\"finish_reason\":\"TOOL_CALL\",\"message\":{\"tool_plan\":\"p\",\"tool_calls\":[{\"id\":\"c\","
           "\"function\":{\"name\":"
           "\"f\",\"arguments\":\"[1]\"}}]}}",
           BROKEN "`message.tool_calls[0].function.arguments` should be the text of a JSON object.");
-    check("{\"finish_reason\":\"COMPLETE\",\"message\":{},\"usage\":{\"tokens\":{\"input_tokens\":-1}}}",
-          BROKEN "`usage.tokens.input_tokens` should be a whole number below 2^32.");
+
+    /* Counts that are none are left out and kept beside the others. */
+    check("{\"finish_reason\":\"COMPLETE\",\"message\":{},\"usage\":{\"tokens\":{\"input_tokens\":125.6,"
+          "\"output_tokens\":1e2},\"cached_tokens\":0.4}}",
+          "\"\" \"m\"\nend-turn\nin 126 out 100 cached 0");
+    check("{\"finish_reason\":\"COMPLETE\",\"message\":{},\"usage\":{\"tokens\":{\"input_tokens\":-1,"
+          "\"output_tokens\":\"2\"},\"cached_tokens\":1e400}}",
+          "\"\" \"m\"\nend-turn\n {\"tokens\":{\"input_tokens\":-1,\"output_tokens\":\"2\"},\"cached_tokens\":1e400}");
+    check("{\"finish_reason\":\"COMPLETE\",\"message\":{},\"usage\":{\"tokens\":3}}",
+          "\"\" \"m\"\nend-turn\n {\"tokens\":3}");
+    check("{\"finish_reason\":\"COMPLETE\",\"message\":{},\"usage\":7}", "\"\" \"m\"\nend-turn {\"usage\":7}\n");
+
+    /* Arguments may be an object, and what came of them is kept where the answer was cut off. */
+    call("TOOL_CALL", "{\"id\": 2512292042121000001, \"x\": 1.10}",
+         "tool \"c\" \"f\" \"{\\\"id\\\":2512292042121000001,\\\"x\\\":1.10}\"\ntool-use\n");
+    call("TOOL_CALL", "null", "tool \"c\" \"f\" \"{}\"\ntool-use\n");
+    call("TOOL_CALL", "\"{\\\"a\\\":\\\"\\\\ud83d\\\"}\"",
+         "tool \"c\" \"f\" \"{\\\"a\\\":\\\"\\\\ud83d\\\"}\"\ntool-use\n");
+    call("TOOL_CALL", "\"{\\\"a\\\":\\\"\\ud83d\\\"}\"",
+         "tool \"c\" \"f\" \"{\\\"a\\\":\\\"\xEF\xBF\xBD\\\"}\"\ntool-use\n");
+    call("MAX_TOKENS", "\"{\\\"a\"",
+         "other \"incomplete_tool_use\" "
+         "\"{\\\"id\\\":\\\"c\\\",\\\"name\\\":\\\"f\\\",\\\"input\\\":\\\"{\\\\\\\"a\\\"}\"\nmax-tokens\n");
+    call("MAX_TOKENS", "\"\"",
+         "other \"incomplete_tool_use\" "
+         "\"{\\\"id\\\":\\\"c\\\",\\\"name\\\":\\\"f\\\",\\\"input\\\":\\\"\\\"}\"\nmax-tokens\n");
+    call("MAX_TOKENS", "{}", "tool \"c\" \"f\" \"{}\"\nmax-tokens\n");
+    call("NEW", "3",
+         "other \"incomplete_tool_use\" "
+         "\"{\\\"id\\\":\\\"c\\\",\\\"name\\\":\\\"f\\\",\\\"input\\\":\\\"3\\\"}\"\nother \"NEW\"\n");
+
+    /* Lone halves of surrogate pairs. */
+    check("{\"finish_reason\":\"\\ud83d\",\"id\":\"\\udc00\\udc00\",\"message\":{\"content\":[{\"type\":\"text\","
+          "\"text\":"
+          "\"a\\ud83d\",\"x\":\"\\ud83d\"},{\"type\":\"y\",\"z\":\"\\udc00\"}]}}",
+          "\"\xEF\xBF\xBD\xEF\xBF\xBD\" \"m\"\ntext \"a\xEF\xBF\xBD\" {\"x\":\"\xEF\xBF\xBD\"}\n"
+          "other \"y\" \"{\\\"type\\\":\\\"y\\\",\\\"z\\\":\\\"\xEF\xBF\xBD\\\"}\"\nother \"\xEF\xBF\xBD\"\n");
 }

@@ -4,11 +4,24 @@
 #include "retry_after.h"
 #include "settings.h"
 
+static Str should_retry;
+
 static void check(uint16_t status, const char *retry_after, const char *body, const char *expected) {
     Arena arena = {0};
     Error error;
-    RefusalHeaders headers = {text_of(retry_after), LITERAL("Sun, 22 Nov 2026 15:00:00 GMT"), LITERAL("trace-1")};
+    RefusalHeaders headers = {text_of(retry_after), LITERAL("Sun, 22 Nov 2026 15:00:00 GMT"), LITERAL("trace-1"),
+                              should_retry};
     (void)refusal(status, &headers, text_of(body), &error);
+    SAME(show_error(&arena, &error), expected);
+    arena_end(&arena);
+}
+
+#define BROKEN "bad-response: The vendor's answer isn't what its API promises: "
+
+static void no_stream(const char *content_type, const char *body, const char *expected) {
+    Arena arena = {0};
+    Error error;
+    (void)not_a_stream(text_of(content_type), text_of(body), &error);
     SAME(show_error(&arena, &error), expected);
     arena_end(&arena);
 }
@@ -40,6 +53,17 @@ void test_errors(void) {
           "{\"message\":1}");
     check(503, "Sun, 22 Nov 2026 15:00:30 GMT", "{\"message\":\"busy\"}",
           "overloaded: busy status 503 id \"trace-1\" after 30000");
+
+    check(401, "", "{\"error\":{\"message\":\"wrong key \\ud83d\"}}",
+          "credentials: wrong key \xEF\xBF\xBD status 401 id \"trace-1\" {\"error\":{\"message\":\"wrong key "
+          "\xEF\xBF\xBD\"}}");
+    should_retry = LITERAL("false");
+    check(529, "", "{\"error\":\"busy\",\"data\":1}",
+          "overloaded: busy status 529 id \"trace-1\" {\"data\":1,\"x-should-retry\":\"false\"}");
+    no_stream("text/html", "<html>", BROKEN "a stream was asked for, and `text/html` came.");
+    no_stream("", "{\"a\":1}", BROKEN "a stream was asked for, and something else came.");
+    no_stream("text/event-stream", "{\"error\":{\"message\":\"Incorrect API key provided\"}}",
+              "bad-response: Incorrect API key provided");
 
     wait("0", "", "0");
     wait(" 1.5 ", "", "1500");

@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "errors.h"
 #include "stream.h"
+#include "whole.h"
 
 /* How many answers are tried. */
 enum { ROUNDS = 20000 };
@@ -15,7 +16,7 @@ enum { ROUNDS = 20000 };
 static const char ANSWER[] =
     "{\"id\":\"i\",\"finish_reason\":\"TOOL_CALL\",\"message\":{\"role\":\"assistant\",\"tool_plan\":\"I \\u00fc\","
     "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"a\\ud83d\\ude00\"},{"
-    "\"type\":\"x\"}],"
+    "\"type\":\"x\\udc00\"}],"
     "\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1]}"
     "\"}}],"
     "\"citations\":[{\"start\":0,\"content_index\":1,\"sources\":[{}]}]},\"usage\":{\"tokens\":{\"input_tokens\":3,"
@@ -48,7 +49,7 @@ static uint32_t random_below(uint32_t bound) {
 
 /* A copy without one byte to spare, so that reading past its end is seen. */
 static Str mutated(const char *text) {
-    static const char PIECES[] = "{}[]\":,\\u d0nt1.-e\x80\xff";
+    static const char PIECES[] = "{}[]\":,\\u d08fnt1.-e\x80\xed\xa0\xff";
     size_t len = strlen(text);
     uint8_t *copy = malloc(len + 8);
     memcpy(copy, text, len);
@@ -81,7 +82,15 @@ static void mutate_answer(void) {
     if (answer_read(body, LITERAL("m"), &completion, &error)) exports_arete_provider_chat_completion_free(&completion);
     else exports_arete_provider_chat_provider_error_free(&error);
 
-    RefusalHeaders headers = {body, body, body};
+    DeltaList deltas;
+    if (whole_read(body, LITERAL("m"), body, &deltas, &error)) {
+        for (size_t i = 0; i < deltas.len; i++) exports_arete_provider_chat_delta_free(&deltas.ptr[i]);
+        free(deltas.ptr);
+    } else {
+        exports_arete_provider_chat_provider_error_free(&error);
+    }
+
+    RefusalHeaders headers = {body, body, body, body};
     (void)refusal((uint16_t)(300 + random_below(300)), &headers, body, &error);
     exports_arete_provider_chat_provider_error_free(&error);
     free(body.ptr);

@@ -14,7 +14,7 @@ static void check(const Request *request, bool stream, const char *expected) {
 #define SOME(text) {.is_some = true, .val = LITERAL(text)}
 #define TEXT_PART(words)                                                                                               \
     {                                                                                                                  \
-        .tag = ARETE_PROVIDER_LLM_PART_TEXT, .val.text = {.text = LITERAL(words)}                                      \
+        .tag = ARETE_PROVIDER_LLM_PART_TEXT, .val.text = {.text = LITERAL(words) }                                     \
     }
 #define LIST_OF(array) {array, sizeof(array) / sizeof *(array)}
 #define USER {.tag = ARETE_PROVIDER_LLM_ROLE_USER}
@@ -155,7 +155,42 @@ static void check_conversation(void) {
           "\"messages[0].content[2].json\"");
 }
 
+/* Empty texts go only where there is nothing else, and an answer without words not at all. */
+static void check_empty_texts(void) {
+    ResultPart results[] = {
+        {.tag = ARETE_PROVIDER_LLM_RESULT_PART_TEXT, .val.text = {.text = LITERAL("")}},
+        {.tag = ARETE_PROVIDER_LLM_RESULT_PART_TEXT, .val.text = {.text = LITERAL("22")}},
+    };
+    Part asked[] = {TEXT_PART(""), TEXT_PART("a"), TEXT_PART(" ")};
+    asked[2].val.text.extra = (OptionJson)SOME("{\"x\":1}");
+    Part called[] = {
+        TEXT_PART(""),
+        {.tag = ARETE_PROVIDER_LLM_PART_TOOL_USE,
+         .val.tool_use = {.id = LITERAL("c"), .name = LITERAL("f"), .input = LITERAL("{\"a\": \"\\ud83d\"}")}},
+    };
+    Part answered[] = {
+        {.tag = ARETE_PROVIDER_LLM_PART_TOOL_RESULT,
+         .val.tool_result = {.tool_use_id = LITERAL("c"), .content = LIST_OF(results)}},
+        TEXT_PART("\n"),
+    };
+    Part nothing[] = {TEXT_PART(" ")};
+    Message messages[] = {
+        {.role = ASSISTANT, .content = LIST_OF(nothing)}, {.role = USER, .content = LIST_OF(asked)},
+        {.role = ASSISTANT, .content = LIST_OF(called)},  {.role = USER, .content = LIST_OF(answered)},
+        {.role = ASSISTANT, .content = LIST_OF(nothing)}, {.role = USER, .content = LIST_OF(nothing)},
+    };
+    Request request = {.model = LITERAL("m"), .messages = LIST_OF(messages), .extra = SOME("{\"x\":\"\\ud83d\"}")};
+    check(
+        &request, false,
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"tool_calls\":[{"
+        "\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": "
+        "\\\"\\\\ud83d\\\"}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"22\"},{\"role\":\"user\","
+        "\"content\":\" "
+        "\"}],\"x\":\"�\"}");
+}
+
 void test_request(void) {
+    check_empty_texts();
     check_parameters();
     check_tools();
     check_conversation();

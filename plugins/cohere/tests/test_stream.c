@@ -78,7 +78,26 @@ void test_stream(void) {
     CHECK(STARTED BROKEN "`delta.message.content.text` should be a string.", START, TEXT_START("0"),
           THINKING("0", "a"));
     CHECK(STARTED BROKEN "`delta.finish_reason` should be a string.", START, END(""));
-    /* What the event told already is freed. */
-    CHECK(STARTED "0 thinking \"I\"\n" BROKEN "`delta.usage` should be an object.", START, PLAN("I"),
-          END("\"finish_reason\":\"NEW\",\"usage\":1"));
+    CHECK(STARTED "0 thinking \"I\"\n0 whole thinking \"I\" {\"tool_plan\":true}\nother \"NEW\" {\"usage\":1}\n", START,
+          PLAN("I"), END("\"finish_reason\":\"NEW\",\"usage\":1"));
+    CHECK(STARTED BROKEN "`finish_reason` is `TOOL_CALL`, but there is no tool call.", START,
+          END("\"finish_reason\":\"TOOL_CALL\""));
+    CHECK(STARTED "0 tool \"a\" \"f\" \"\"\n0 tool \"{\\\"a\"\nmax-tokens\n", START, CALL_START("0", "a"),
+          CALL_DELTA("0", "{\\\"a"), END("\"finish_reason\":\"MAX_TOKENS\""));
+
+    /* Halves of surrogate pairs are joined within their block; else U+FFFD stands for each. */
+    CHECK(STARTED "0 text \"hi \"\n0 text \"😀 there\"\nend-turn\n", START, TEXT_START("0"), TEXT("0", "hi \\ud83d"),
+          TEXT("0", ""), TEXT("0", "\\ude00 there"), CONTENT_END("0"), END("\"finish_reason\":\"COMPLETE\""));
+    CHECK(STARTED "0 text \"�\"\n0 text \"�a\"\n0 text \"�\"\n1 text \"�\"\nend-turn\n", START, TEXT_START("0"),
+          TEXT("0", "\\ud83d"), TEXT("0", "\\ud83d"), TEXT("0", "a\\ud83d"), CONTENT_END("0"), TEXT_START("1"),
+          TEXT("1", "\\ude00"), CONTENT_END("1"), END("\"finish_reason\":\"COMPLETE\""));
+    CHECK(STARTED "0 thinking \"😀\"\n0 thinking \"�\"\n0 whole thinking \"😀�\" {\"tool_plan\":true}\n"
+                  "1 tool \"a\" \"f\" \"\"\n1 tool \"{\\\"x\\\":\\\"\"\n1 tool \"😀\\\"}\"\ntool-use\n",
+          START, PLAN("\\ud83d"), PLAN("\\ude00\\ud83d"), CALL_START("0", "a"),
+          CALL_DELTA("0", "{\\\"x\\\":\\\"\\ud83d"), CALL_DELTA("0", "\\ude00\\\"}"), CALL_END("0"),
+          END("\"finish_reason\":\"TOOL_CALL\""));
+    CHECK(STARTED "0 text \"a\"\n0 text \"�\"\n0 whole text \"a�\" {\"citations\":[{\"start\":0}]}\nend-turn\n", START,
+          TEXT_START("0"), TEXT("0", "a\\ud83d"), CITATION("\"start\":0"), END("\"finish_reason\":\"COMPLETE\""));
+    CHECK(STARTED "other \"�\" \"{\\\"type\\\":\\\"�\\\",\\\"n\\\":1.10}\"\nend-turn\n", START,
+          "{\"type\":\"\\ud83d\", \"n\": 1.10}", END("\"finish_reason\":\"COMPLETE\""));
 }
