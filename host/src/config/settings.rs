@@ -65,6 +65,14 @@ const BEFORE_LIMITS: &[Section] = &[
                 "33554432",
                 "The largest request body, in bytes; a larger one gets 413. Anthropic accepts the same 32 MiB.",
             ),
+            setting(
+                "HTTP_BODY_MEMORY",
+                "",
+                "The size of the bodies of all requests in progress, in bytes. A body that finds no room waits up to \
+                 a second, then gets 503. If not set, a sixteenth of the memory, and at least twice \
+                 `HTTP_BODY_LIMIT`.",
+            ),
+            setting("HTTP_BODY_TIMEOUT", "5m", "The time in which a whole body has to arrive."),
             setting("HTTP_HEADER_LIMIT", "32768", "The largest request head, in bytes."),
             setting(
                 "HTTP_READ_TIMEOUT",
@@ -72,8 +80,27 @@ const BEFORE_LIMITS: &[Section] = &[
                 "The time a client may take to send a request's head, between two pieces of its body, and to read on in a \
                  response.",
             ),
-            setting("HTTP_MAX_REQUESTS", "4096", "Requests in progress; more get 503."),
-            setting("HTTP_MAX_CONNECTIONS", "8192", "Open connections; more wait to be accepted."),
+            setting(
+                "HTTP_MAX_REQUESTS",
+                "4096",
+                "Requests in progress; more get 503. Requests for the server's health are not counted.",
+            ),
+            setting(
+                "HTTP_MAX_BODIES",
+                "1024",
+                "Requests whose bodies are still arriving; more get 503.",
+            ),
+            setting(
+                "HTTP_MAX_EVENT_STREAMS",
+                "256",
+                "Open streams of `/api/llm/providers/events`; more get 503.",
+            ),
+            setting(
+                "HTTP_MAX_CONNECTIONS",
+                "8192",
+                "Open connections. For one more, an idle one is closed; if none is idle, it waits, and only requests \
+                 for the server's health are answered on it.",
+            ),
             setting(
                 "HTTP_HEARTBEAT",
                 "15s",
@@ -176,12 +203,18 @@ const BEFORE_LIMITS: &[Section] = &[
                 "LLM_COMPILE_MEMORY",
                 "2147483648",
                 "The address space that compiling one plugin may take, in bytes; the memory in use is about half of it. A \
-                 plugin that takes more is refused.",
+                 plugin that takes more is refused. Where there are less than 2 GiB of memory, all of it is the default.",
             ),
             setting(
                 "LLM_COMPILE_TIMEOUT",
                 "60s",
                 "The time that compiling one plugin may take. A plugin that takes longer is refused.",
+            ),
+            setting(
+                "LLM_TOTAL_MEMORY",
+                "",
+                "The size of the memories of all calls, in bytes. A call that finds too little left gets 503. If not \
+                 set, what the other budgets leave of the memory: see [Capacity](operating.md#capacity).",
             ),
             setting(
                 "LLM_START_WAIT",
@@ -232,6 +265,9 @@ const fn meaning_of(limit: Limit) -> &'static str {
             "The whole call, including all attempts and the end of a stream; then 504."
         }
         Limit::Calls => "Simultaneous calls of one provider. A provider file can only lower it.",
+        Limit::ReservedCalls => {
+            "Calls of one provider that find a place whatever other providers do; never more than `calls`."
+        }
         Limit::Queue => "Calls that wait for a place.",
         Limit::QueueTimeout => "The time that they wait; then 503.",
         Limit::ConnectTimeout => "The time to connect to the vendor, over TCP and TLS.",
@@ -390,6 +426,7 @@ fn headed(title: &str, intro: &str) -> String {
 /// Returns text without Markdown's links.
 fn plain(text: &str) -> String {
     text.replace("[providers](providers.md)", "providers")
+        .replace("see [Capacity](operating.md#capacity)", "see docs/operating.md")
 }
 
 /// Returns text in lines of at most 120 characters that each begin with `start`.

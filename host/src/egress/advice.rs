@@ -43,7 +43,7 @@ mod tests {
     fn told(origin: &str, private: bool, header: &'static str, value: &str) -> Vec<String> {
         let headers = vec![(HeaderName::from_static(header), SecretString::from(value))];
         let origin = Url::parse(origin).unwrap().origin();
-        advice(&Grant { origin, headers, private }).collect()
+        advice(&Grant { origin, headers, private, endpoints: Default::default() }).collect()
     }
 
     #[test]
