@@ -2,6 +2,7 @@
 //! module each.
 
 mod c;
+mod job;
 mod other;
 mod python;
 mod rust;
@@ -12,9 +13,7 @@ mod venv;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use guest_build::write_if_changed;
-
-pub(crate) use self::other::{FILE as RECIPE, ignored};
+use self::job::{Job, write};
 use crate::component;
 use crate::project::{Language, Project};
 use crate::{Problem, WIT};
@@ -38,17 +37,6 @@ pub struct Options {
 pub struct Built {
     /// The component: checked to be one and to export the contract's functions.
     pub component: PathBuf,
-}
-
-/// One build, as the languages see it.
-struct Job<'a> {
-    project: &'a Project,
-    /// The folder with the contract.
-    wit: PathBuf,
-    /// The project's own folder for what is made from its sources. Git passes over it.
-    scratch: PathBuf,
-    tools: &'a Path,
-    quiet: bool,
 }
 
 impl Project {
@@ -87,13 +75,6 @@ fn write_wit(scratch: &Path) -> Result<PathBuf, Problem> {
     let wit = scratch.join("wit");
     write(&wit.join("provider.wit"), WIT)?;
     Ok(wit)
-}
-
-/// Writes a file that is made from other files, and the folders it is in.
-fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).map_err(|error| Problem::with_file(folder, &error))?;
-    write_if_changed(path, text).map_err(|error| Problem::with_file(path, &error))
 }
 
 /// Written beside its place first and then renamed, which is one step to whoever looks.

@@ -9,6 +9,7 @@ mod build;
 mod component;
 mod problem;
 mod project;
+mod recipe;
 mod template;
 
 pub use build::{Built, Options};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::Problem;
-use crate::build::RECIPE;
+use crate::recipe::{self, Recipe};
 
 /// A language that plugins are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Language {
 /// The file by which a project of each language is known. The first is known beside the others, as
 /// languages without a module here may have their files too.
 const MARKS: &[(&str, Language)] = &[
-    (RECIPE, Language::Other),
+    (recipe::FILE, Language::Other),
     ("compile_flags.txt", Language::C),
     ("pyproject.toml", Language::Python),
     ("Cargo.toml", Language::Rust),
@@ -83,7 +83,9 @@ impl Project {
     /// Returns the names of files in it that are no sources, beside those of every project.
     pub fn ignored(&self) -> Vec<String> {
         match self.language {
-            Language::Other => crate::build::ignored(&self.dir),
+            Language::Other => {
+                Recipe::read(&self.dir).map(|recipe| recipe.ignore).unwrap_or_default()
+            }
             Language::C | Language::Python | Language::Rust | Language::TypeScript => Vec::new(),
         }
     }
@@ -116,7 +118,7 @@ fn language(dir: &Path) -> Result<Language, Problem> {
             .join(", ")
     };
     match found.as_slice() {
-        [(_, language)] | [(RECIPE, language), ..] => Ok(*language),
+        [(_, language)] | [(recipe::FILE, language), ..] => Ok(*language),
         [] => Err(Problem::new(format!(
             "{} is no plugin project: it needs one of these files: {}.",
             dir.display(),

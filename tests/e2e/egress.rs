@@ -106,7 +106,7 @@ async fn answers_that_are_encoded_all_the_same_are_read_and_others_are_refused_o
     assert_eq!(vendor.count() - before, 1);
 }
 
-/// What stray was told about this URL.
+/// Returns the words that stray was told about this URL.
 async fn strayed(app: &App, provider: &str, url: &str) -> String {
     let question = ask(url, json!({ "provider": provider, "useCache": false }));
     app.chat(question).await.ok()["content"].as_str().unwrap().to_owned()

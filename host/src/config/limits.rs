@@ -282,7 +282,7 @@ impl Limit {
     /// with a unit.
     ///
     /// # Errors
-    /// What it must be.
+    /// The rule that the text breaks.
     pub fn read(self, text: &str) -> Result<u64, LimitError> {
         let Rule { unit, range, .. } = self.rule();
         let (value, example) = match unit {

@@ -131,7 +131,7 @@ impl PathPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// What it must be.
+    /// The rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if PATTERN_BYTES_MAX < text.len() {
             return Err(PatternError::TooLong);

@@ -24,8 +24,6 @@ pub(crate) use self::redactor::Redactor;
 use self::search::{BLOCK, Position, Search};
 use super::{Grant, request};
 
-/// The text in a secret's place.
-const REDACTED: &str = "[redacted]";
 /// Headers that an operator may set and that hold no secret. Taking their values out would only
 /// confuse: an answer's content type, for one, is often what was asked for.
 const PLAIN: [HeaderName; 10] = [

@@ -16,8 +16,9 @@ use wit_bindgen_core::Files;
 use wit_bindgen_core::wit_parser::Resolve;
 use wit_component::ComponentEncoder;
 
+use super::job::{Job, write};
+use super::tool;
 use super::venv::{self, Environment, INSTALL};
-use super::{Job, tool, write};
 use crate::{Problem, WORLD};
 
 /// The folder of the sources.

@@ -11,8 +11,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::job::{Job, write};
+use super::tool;
 use super::venv::{self, Environment, INSTALL};
-use super::{Job, tool, write};
 use crate::{Problem, WORLD};
 
 /// The package, and its program.

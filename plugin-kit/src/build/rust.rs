@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use guest_build::{TARGET, cargo};
 use serde_json::Value;
 
-use super::{Job, tool};
+use super::job::Job;
+use super::tool;
 use crate::Problem;
 
 const INSTALL: &str = "Install Rust with rustup: https://rustup.rs.";

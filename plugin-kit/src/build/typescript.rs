@@ -10,7 +10,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Job, tool, write};
+use super::job::{Job, write};
+use super::tool;
 use crate::{Problem, WORLD};
 
 /// The least release that the bundler inside of jco runs on.

@@ -11,7 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Job, tool, write};
+use super::job::{Job, write};
+use super::tool;
 use crate::Problem;
 
 /// The least release that the tools run on.

@@ -153,7 +153,7 @@ impl OpenBlock {
         lost.into_iter().chain(self.untold()).collect()
     }
 
-    /// What stands for half of a character of which the other half never came.
+    /// The character in the place of half of one of which the other half never came.
     fn add_lost(&mut self, lost: String) -> Option<Event> {
         let index = self.index;
         self.emitted = true;

@@ -168,7 +168,7 @@ fn completion(mut answer: Object, asked: &str) -> Result<Completion, ProviderErr
 
 /// A message taken apart.
 struct Message<'a> {
-    /// What it says.
+    /// Returns its text.
     parts: Vec<Part>,
     calls: Vec<Call>,
     /// Blocks made of its fields.

@@ -58,7 +58,7 @@ pub(crate) fn parts(calls: Vec<Call>, reason: &FinishReason) -> Vec<Part> {
     calls.into_iter().enumerate().map(|(place, call)| call.into_part(cut(place))).collect()
 }
 
-/// What the end of an answer may have done to a call.
+/// The effect that the end of an answer may have had on a call.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Cut {
     /// Nothing: the answer ended as it should.
@@ -254,7 +254,7 @@ impl Call {
         Ok(self.tell(more))
     }
 
-    /// What is left to tell when the answer is whole, or as whole as `cut` says.
+    /// Returns the rest to tell when the answer is whole, or as whole as `cut` says.
     pub(crate) fn end(mut self, cut: Cut) -> Vec<Event> {
         let lost = self.pieces.end();
         let lost = lost.and_then(|lost| {

@@ -13,7 +13,7 @@ pub trait EventStream {
     /// Takes one event. It may tell nothing, one thing or several. Nothing is taken after the end.
     ///
     /// # Errors
-    /// What the event says of a failure, or in what it contradicts the vendor's API.
+    /// The failure that the event tells of, or its contradiction of the vendor's API.
     fn take(&mut self, event: &SseEvent) -> Result<Vec<Event>, ProviderError>;
 
     /// Returns the name of the vendor's event, for a caller who speaks the vendor's dialect and
@@ -131,7 +131,7 @@ pub fn replay(completion: Completion) -> Vec<Delta> {
     deltas(events, None)
 }
 
-/// What one event of the vendor's tells. The first delta carries the vendor's own words, so that
+/// The facts in one event of the vendor's. The first delta carries the vendor's own words, so that
 /// they are passed on once.
 fn deltas(events: Vec<Event>, mut native: Option<NativeBody>) -> Vec<Delta> {
     events.into_iter().map(|event| Delta { event, native: native.take() }).collect()

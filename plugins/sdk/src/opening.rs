@@ -16,7 +16,7 @@ const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
 /// Bytes of what is no stream that are kept: more than any error says.
 const STRANGE_BYTES_MAX: usize = 64 << 10;
 
-/// What is known of an answer.
+/// An answer, as far as it is known.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Known {
     /// Nothing yet.
@@ -27,7 +27,7 @@ pub(crate) enum Known {
     Unframed(String),
 }
 
-/// What has come of an answer before its first event.
+/// The beginning of an answer, before its first event.
 pub(crate) struct Opening {
     /// True if the answer says that it is a stream, or says nothing.
     is_called_stream: bool,

@@ -11,8 +11,10 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use subtle::ConstantTimeEq;
 
-use super::REDACTED;
 use super::spelling::{CHARACTER_MAX, Plain, may_be_spelled, needles};
+
+/// The text that stands for a secret.
+pub(super) const REDACTED: &str = "[redacted]";
 
 /// The most bytes of a needle that are in the table; the rest is compared once these were found.
 /// Nobody finds so many by trying, and the table stays small: some 256 bytes for each of them.

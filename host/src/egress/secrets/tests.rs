@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use secrecy::SecretString;
 use url::Url;
 
+use super::search::REDACTED;
 use super::*;
 
 const KEY: &str = r#"sk-ant-0123456789/abc+d&"f"#;

@@ -18,20 +18,18 @@ use toml::de::{DeTable, DeValue};
 use self::endpoints::endpoints;
 use self::expand::Expanded;
 pub(super) use self::reader::Problems;
-use self::reader::Reader;
+use self::reader::{ENTRIES_MAX, Reader};
 use crate::config::{Limit, Limits, Vars};
 use crate::digest::Sha256Digest;
 use crate::egress::{self, Grant};
 use crate::plugin::bundled;
 use crate::plugin::definition::{Definition, MissingSettings, Source};
 
-/// The largest file. A real one has some hundred bytes.
-pub(super) const BYTES_MAX: usize = 64 << 10;
-/// Origins of one provider; headers, paths and methods of one origin.
-const ENTRIES_MAX: usize = 32;
-
 const KEYS: [&str; 6] = ["enabled", "component", "sha256", "config", "outbound", "limits"];
 const OUTBOUND_KEYS: [&str; 5] = ["origin", "paths", "methods", "headers", "private"];
+
+/// The largest file. A real one has some hundred bytes.
+pub(super) const BYTES_MAX: usize = 64 << 10;
 
 /// The context in which a provider's file is read.
 pub(super) struct Surroundings<'a> {

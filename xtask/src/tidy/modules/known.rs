@@ -8,11 +8,6 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("mock-vendor/src/script.rs", "mock-vendor/src/gate.rs"),
     ("mock-vendor/src/script.rs", "mock-vendor/src/reply.rs"),
     ("mock-vendor/src/state.rs", "mock-vendor/src/lib.rs"),
-    ("plugin-kit/src/build/c.rs", "plugin-kit/src/build.rs"),
-    ("plugin-kit/src/build/python.rs", "plugin-kit/src/build.rs"),
-    ("plugin-kit/src/build/rust.rs", "plugin-kit/src/build.rs"),
-    ("plugin-kit/src/build/typescript.rs", "plugin-kit/src/build.rs"),
-    ("plugin-kit/src/build/venv.rs", "plugin-kit/src/build.rs"),
     ("xtask/bench/src/native/answer.rs", "xtask/bench/src/native.rs"),
     ("xtask/bench/src/native/stream.rs", "xtask/bench/src/native.rs"),
 ];

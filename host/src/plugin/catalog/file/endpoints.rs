@@ -4,8 +4,8 @@ use http::Method;
 use toml::de::DeTable;
 use url::{Origin, Url};
 
-use super::reader::{Reader, Spanned};
-use super::{ENTRIES_MAX, Expanded};
+use super::expand::Expanded;
+use super::reader::{ENTRIES_MAX, Reader, Spanned};
 use crate::config::base_url;
 use crate::egress::{Endpoints, PathPattern};
 

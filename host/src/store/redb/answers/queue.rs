@@ -34,7 +34,7 @@ struct State {
     bytes: usize,
     /// Taken, and not yet done with.
     taken: Usage,
-    /// What the disk held when it was last changed.
+    /// The content of the disk when it was last changed.
     on_disk: Usage,
     closed: bool,
 }
