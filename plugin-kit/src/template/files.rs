@@ -43,7 +43,7 @@ pub(super) fn of(language: Language) -> Files {
             files!("python": ".gitignore" "README.md" "pyproject.toml" "requirements.txt" "src/provider.py")
         }
         Language::Rust => {
-            files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/lib.rs")
+            files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/halves.rs" "src/lib.rs")
         }
         Language::TypeScript => {
             files!("ts": ".gitignore" "README.md" "package-lock.json" "package.json" "src/provider.ts" "tsconfig.json")

@@ -5,7 +5,9 @@
 
 #![allow(clippy::result_large_err, reason = "the contract gives the error its shape")]
 
-use std::cell::Cell;
+mod halves;
+
+use std::cell::{Cell, RefCell};
 
 use serde_json::{Value, json};
 
@@ -56,7 +58,9 @@ impl Guest for Provider {
     /// Returns when the vendor has accepted the question; the answer then comes by `next`.
     fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
         let reply = send(&request, true)?;
-        Ok(Deltas::new(Answer { reply, model: request.model, state: Cell::new(State::Fresh) }))
+        let first = first_event(&reply)?;
+        let (state, first, half) = (Cell::new(State::Fresh), RefCell::new(first), Cell::new(None));
+        Ok(Deltas::new(Answer { reply, model: request.model, state, first, half }))
     }
 }
 
@@ -65,6 +69,10 @@ struct Answer {
     reply: Reply,
     model: String,
     state: Cell<State>,
+    /// The data of the first event, until it is told.
+    first: RefCell<Option<String>>,
+    /// Half a character, of which the other half comes with the next text.
+    half: Cell<Option<u16>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -79,27 +87,60 @@ impl GuestDeltas for Answer {
     fn next(&self) -> Result<Vec<Delta>, ProviderError> {
         let mut events = Vec::new();
         while events.is_empty() && self.state.get() != State::Done {
-            let Some(event) = self.reply.next_event()? else {
+            let first = self.first.take();
+            let data = match first {
+                Some(data) => Some(data),
+                None => self.reply.next_event()?.map(|event| event.data),
+            };
+            let Some(data) = data else {
                 return Err(error(ErrorKind::Interrupted, "The vendor's answer broke off."));
             };
-            let said = parse(&event.data)?;
+            let piece = halves::Piece::new(&data);
+            let said = parse(&piece.json)?;
             if let Some(message) = said["error"].as_str() {
                 return Err(error(ErrorKind::VendorFailed, message));
             }
             if self.state.replace(State::Begun) == State::Fresh {
                 events.push(Event::Start(Start { id: String::new(), model: self.model.clone(), extra: None }));
             }
+            let mut half = self.half.take();
             if let Some(text) = said["text"].as_str() {
-                events.push(Event::Text(TextDelta { index: 0, text: text.into() }));
+                events.push(Event::Text(TextDelta { index: 0, text: piece.text(text, &mut half) }));
             }
             if said["done"] == true {
+                let lost = half.take().map(|_| char::REPLACEMENT_CHARACTER.into());
+                events.extend(lost.map(|text| Event::Text(TextDelta { index: 0, text })));
                 events.push(Event::Usage(usage(&said)));
                 events.push(Event::Finish(Finish { reason: finish_reason(&said), extra: None }));
                 self.state.set(State::Done);
             }
+            self.half.set(half);
         }
         Ok(events.into_iter().map(|event| Delta { event, native: None }).collect())
     }
+}
+
+/// The data of a stream's first event. A vendor that fails may answer with status 200 and one JSON text in place of a
+/// stream, whatever the content type says; no event would be in it, and its words would be lost.
+fn first_event(reply: &Reply) -> Result<Option<String>, ProviderError> {
+    let mut data: Option<String> = None;
+    while let Some(line) = reply.next_line()? {
+        if data.is_none() && line.trim_start().starts_with(['{', '[', '<', '"']) {
+            let said = parse(&(line + "\n" + &reply.read_text().unwrap_or_default())).unwrap_or_default();
+            // Of a kind that isn't tried again: the vendor names none.
+            let message = said["error"].as_str().map(|message| error(ErrorKind::BadResponse, message));
+            return Err(message.unwrap_or_else(|| bad("a stream was asked for, and something else came")));
+        }
+        match line.strip_prefix("data:") {
+            Some(more) => {
+                let data = data.get_or_insert_default();
+                data.push_str(more.strip_prefix(' ').unwrap_or(more));
+            }
+            None if line.is_empty() && data.is_some() => break,
+            None => {}
+        }
+    }
+    Ok(data)
 }
 
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
@@ -172,8 +213,10 @@ fn finish_reason(answer: &Value) -> FinishReason {
     }
 }
 
+/// A count with a fraction is rounded, and one that makes no sense is left out: the answer is worth more than its bill.
 fn usage(answer: &Value) -> Usage {
-    let count = |key: &str| answer["usage"][key].as_u64().and_then(|count| u32::try_from(count).ok());
+    let is_count = |count: &f64| (0.0..f64::from(u32::MAX)).contains(count);
+    let count = |key: &str| answer["usage"][key].as_f64().filter(is_count).map(|count| count.round() as u32);
     Usage {
         input_tokens: count("in"),
         output_tokens: count("out"),
@@ -200,11 +243,13 @@ fn refusal(reply: &Reply) -> ProviderError {
         500..=599 => ErrorKind::VendorFailed,
         _ => ErrorKind::BadResponse,
     };
+    let advice = reply.find_header("x-should-retry").map(|advice| json!({ "x-should-retry": advice }).to_string());
     let seconds = reply.find_header("retry-after").and_then(|value| value.trim().parse::<u32>().ok());
     let said = reply.read_text().ok().and_then(|text| parse(&text).ok()).unwrap_or_default();
     let unexplained = || format!("The vendor answered HTTP {status} without a reason.");
     ProviderError {
         status: Some(status),
+        extra: advice,
         retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
         ..error(kind, said["error"].as_str().map_or_else(unexplained, String::from))
     }
@@ -247,7 +292,7 @@ fn bad(why: &str) -> ProviderError {
 }
 
 fn parse(text: &str) -> Result<Value, ProviderError> {
-    serde_json::from_str(text).map_err(|_| bad("it isn't JSON"))
+    serde_json::from_str(&halves::mended(text)).map_err(|_| bad("it isn't JSON"))
 }
 
 fn string(value: &Value) -> String {
