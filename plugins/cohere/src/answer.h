@@ -12,10 +12,6 @@ bool answer_read(Str body, Str model, Completion *completion, Error *error);
  * it, is why. */
 bool finish_reason_read(Str word, Str says, FinishReason *reason, Error *error);
 
-/* The vendor's counts, taken out of the object that has them as `usage`. What has no field of its own in the contract,
- * or is no count, is kept in `extra`. Returns false, and leaves `usage` where it is, if there are none. */
-bool usage_take(Arena *arena, Object *object, Usage *usage);
-
 /* Fields of an object, each false with a filled in error when it isn't what it should be. */
 bool take_string(Arena *arena, Object *object, const char *key, const Path *at, Str *string, Error *error);
 /* May be absent: then empty. */

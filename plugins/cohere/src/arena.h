@@ -1,5 +1,5 @@
 /* Memory that is released all at once: whatever one call needs on its way lives in one arena, so nothing is freed
- * twice and nothing is forgotten. What is handed to the host doesn't come from here but from give.h. */
+ * twice and nothing is forgotten. What is handed to the host is a copy from `malloc`, which the host frees. */
 #ifndef ARENA_H
 #define ARENA_H
 

@@ -22,30 +22,8 @@ static void tell_part(Step *step, Part part) {
     event->val.part.part = part;
 }
 
-/* Puts what the block held back before these words, and holds back half a surrogate pair at their end. */
 static Str with_half(Step *step, Str words) {
-    Stream *stream = step->stream;
-    Buffer joined = buffer_in(step->arena);
-    Str half = stream->half.text;
-    if (half.len != 0 && text_starts_with_low(words)) {
-        uint32_t high = (uint32_t)(half.ptr[1] & 0x0F) << 6 | (half.ptr[2] & 0x3F);
-        uint32_t low = (uint32_t)(words.ptr[1] & 0x0F) << 6 | (words.ptr[2] & 0x3F);
-        uint32_t point = 0x10000 + (high << 10) + low;
-        put_byte(&joined, (char)(0xF0 | point >> 18));
-        put_byte(&joined, (char)(0x80 | (point >> 12 & 0x3F)));
-        put_byte(&joined, (char)(0x80 | (point >> 6 & 0x3F)));
-        put_byte(&joined, (char)(0x80 | (point & 0x3F)));
-        words = (Str){words.ptr + half.len, words.len - half.len};
-    } else {
-        put(&joined, half);
-    }
-    put(&joined, words);
-    stream->half.text.len = 0;
-    if (text_ends_in_high(joined.text)) {
-        joined.text.len -= 3;
-        put(&stream->half, (Str){joined.text.ptr + joined.text.len, 3});
-    }
-    return joined.text;
+    return text_with_half(step->arena, &step->stream->half, words);
 }
 
 static void tell_piece(Step *step, Str words) {

@@ -52,8 +52,8 @@ static bool is_high(uint32_t half) {
     return half != 0 && half < 0xDC00;
 }
 
-/* Writes lone halves, which yyjson refuses where they are spelled out, as the three bytes that text.h tells of. Returns
- * the text itself where it has none, and else `*changed`, which has to be freed. */
+/* Writes lone halves, which yyjson refuses where they are spelled out, as the three bytes that `text_clean` knows.
+ * Returns the text itself where it has none, and else `*changed`, which has to be freed. */
 static Str with_halves(Str text, uint8_t **changed) {
     *changed = NULL;
     size_t len = 0;
@@ -225,4 +225,36 @@ bool object_take_count(Object *object, const char *key, uint32_t *count) {
         return object_take(object, key, &taken);
     }
     return false;
+}
+
+void put_json_string(Buffer *out, Str text) {
+    put_byte(out, '"');
+    put_json_escaped(out, text);
+    put_byte(out, '"');
+}
+
+void put_json_escaped(Buffer *out, Str text) {
+    static const char HEX[] = "0123456789abcdef";
+    size_t start = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.ptr[i];
+        if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+        put(out, (Str){text.ptr + start, i - start});
+        start = i + 1;
+        put_byte(out, '\\');
+        switch (byte) {
+        case '"':
+        case '\\': put_byte(out, (char)byte); break;
+        case '\b': put_byte(out, 'b'); break;
+        case '\f': put_byte(out, 'f'); break;
+        case '\n': put_byte(out, 'n'); break;
+        case '\r': put_byte(out, 'r'); break;
+        case '\t': put_byte(out, 't'); break;
+        default:
+            put_text(out, "u00");
+            put_byte(out, HEX[byte >> 4]);
+            put_byte(out, HEX[byte & 0xF]);
+        }
+    }
+    if (start < text.len) put(out, (Str){text.ptr + start, text.len - start});
 }

@@ -1,6 +1,6 @@
 /* JSON (RFC 8259), read by yyjson, strictly and without losing a digit: the values of an object or a list are kept as
  * JSON text, so fields that this provider doesn't understand are passed on with every digit of their numbers. Strings
- * may hold lone halves of surrogate pairs: see text.h.
+ * may hold lone halves of surrogate pairs: see `text_clean`.
  *
  * Nesting is bounded, and nothing here or in yyjson recurses. */
 #ifndef JSON_H
@@ -45,5 +45,10 @@ bool json_count(Str text, uint32_t *count);
 bool object_take(Object *object, const char *key, Str *value);
 /* Reads a count and removes it. What is none stays. */
 bool object_take_count(Object *object, const char *key, uint32_t *count);
+
+/* Puts a string, quotes included. */
+void put_json_string(Buffer *out, Str text);
+/* Puts a piece of one: escapes, no quotes. */
+void put_json_escaped(Buffer *out, Str text);
 
 #endif

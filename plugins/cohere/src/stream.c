@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "give.h"
 #include "growing.h"
+#include "usage.h"
 
 static bool message_start(Step *step) {
     Stream *stream = step->stream;

@@ -50,33 +50,6 @@ bool text_is_blank(Str text) {
     return text_trim(text).len == 0;
 }
 
-/* Halves are ED A0 80 to ED BF BF, the low ones from ED B0 80 on. */
-enum { HALF = 0xED, HALF_SIZE = 3 };
-
-static bool is_half(const uint8_t *at, size_t left, uint8_t from, uint8_t to) {
-    return left >= HALF_SIZE && at[0] == HALF && at[1] >= from && at[1] <= to;
-}
-
-bool text_ends_in_high(Str text) {
-    return text.len >= HALF_SIZE && is_half(text.ptr + text.len - HALF_SIZE, HALF_SIZE, 0xA0, 0xAF);
-}
-
-bool text_starts_with_low(Str text) {
-    return is_half(text.ptr, text.len, 0xB0, 0xBF);
-}
-
-void text_clean(Str text) {
-    static const uint8_t REPLACEMENT[HALF_SIZE] = {0xEF, 0xBF, 0xBD};
-    for (uint8_t *at = text.ptr; text.len != 0;) {
-        size_t left = text.len - (size_t)(at - text.ptr);
-        at = left == 0 ? NULL : memchr(at, HALF, left);
-        if (!at) return;
-        left = text.len - (size_t)(at - text.ptr);
-        if (is_half(at, left, 0xA0, 0xBF)) memcpy(at, REPLACEMENT, HALF_SIZE);
-        at++;
-    }
-}
-
 Str text_clip(Arena *arena, Str text, size_t characters) {
     size_t at = 0;
     for (; at < text.len; at++) {
@@ -135,4 +108,49 @@ void put_count(Buffer *buffer, size_t count) {
 void put_listed(Buffer *buffer, Str text) {
     if (buffer->text.len != 0) put_byte(buffer, ',');
     put(buffer, text);
+}
+
+/* Halves are ED A0 80 to ED BF BF, the second ones from ED B0 80 on. */
+enum { HALF = 0xED, HALF_SIZE = 3 };
+
+static bool is_half(const uint8_t *at, size_t left, uint8_t from, uint8_t to) {
+    return left >= HALF_SIZE && at[0] == HALF && at[1] >= from && at[1] <= to;
+}
+
+void text_clean(Str text) {
+    static const uint8_t REPLACEMENT[HALF_SIZE] = {0xEF, 0xBF, 0xBD};
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t *at = memchr(text.ptr + i, HALF, text.len - i);
+        if (!at) return;
+        i = (size_t)(at - text.ptr);
+        if (is_half(at, text.len - i, 0xA0, 0xBF)) memcpy(at, REPLACEMENT, HALF_SIZE);
+    }
+}
+
+static void put_pair(Buffer *buffer, const uint8_t *first, const uint8_t *second) {
+    uint32_t high = (uint32_t)(first[1] & 0x0F) << 6 | (first[2] & 0x3F);
+    uint32_t low = (uint32_t)(second[1] & 0x0F) << 6 | (second[2] & 0x3F);
+    uint32_t point = 0x10000 + (high << 10) + low;
+    uint8_t bytes[] = {(uint8_t)(0xF0 | point >> 18), (uint8_t)(0x80 | (point >> 12 & 0x3F)),
+                       (uint8_t)(0x80 | (point >> 6 & 0x3F)), (uint8_t)(0x80 | (point & 0x3F))};
+    put(buffer, (Str){bytes, sizeof bytes});
+}
+
+Str text_with_half(Arena *arena, Buffer *half, Str piece) {
+    if (piece.len == 0) return piece;
+    Buffer joined = buffer_in(arena);
+    if (half->text.len != 0 && is_half(piece.ptr, piece.len, 0xB0, 0xBF)) {
+        put_pair(&joined, half->text.ptr, piece.ptr);
+        piece = (Str){piece.ptr + HALF_SIZE, piece.len - HALF_SIZE};
+    } else {
+        put(&joined, half->text);
+    }
+    put(&joined, piece);
+    half->text.len = 0;
+    Str *all = &joined.text;
+    if (all->len >= HALF_SIZE && is_half(all->ptr + all->len - HALF_SIZE, HALF_SIZE, 0xA0, 0xAF)) {
+        all->len -= HALF_SIZE;
+        put(half, (Str){all->ptr + all->len, HALF_SIZE});
+    }
+    return *all;
 }

@@ -19,14 +19,6 @@ Str text_trim(Str text);
 /* Nothing, or nothing but white space. */
 bool text_is_blank(Str text);
 
-/* A lone half of a surrogate pair, which JSON can spell and UTF-8 can't, is kept as the three bytes that UTF-8 would
- * have for it (WTF-8) until it leaves or meets its other half. These tell where one stands. */
-bool text_ends_in_high(Str text);
-bool text_starts_with_low(Str text);
-
-/* Puts U+FFFD in place of each lone half: three bytes too. */
-void text_clean(Str text);
-
 /* The first `characters` characters and `…`, or the whole if it isn't longer. */
 Str text_clip(Arena *arena, Str text, size_t characters);
 
@@ -45,5 +37,15 @@ void put_count(Buffer *buffer, size_t count);
 
 /* Puts a comma first unless the buffer is empty. */
 void put_listed(Buffer *buffer, Str text);
+
+/* JSON can spell a lone half of a surrogate pair, and UTF-8 has no bytes for it. Here it is the three bytes that UTF-8
+ * would have (WTF-8), until its other half comes or it leaves for the host, which takes UTF-8 only. */
+
+/* Puts U+FFFD in place of each lone half: three bytes too. */
+void text_clean(Str text);
+
+/* A text that comes in pieces, which may end in the middle of a pair: gives what was held back and this piece, without
+ * a first half at its end, which is held back in `half` then. */
+Str text_with_half(Arena *arena, Buffer *half, Str piece);
 
 #endif

@@ -1,37 +1,5 @@
 #include "write.h"
 
-void put_json_string(Buffer *out, Str text) {
-    put_byte(out, '"');
-    put_json_escaped(out, text);
-    put_byte(out, '"');
-}
-
-void put_json_escaped(Buffer *out, Str text) {
-    static const char HEX[] = "0123456789abcdef";
-    size_t start = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.ptr[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-        put(out, (Str){text.ptr + start, i - start});
-        start = i + 1;
-        put_byte(out, '\\');
-        switch (byte) {
-        case '"':
-        case '\\': put_byte(out, (char)byte); break;
-        case '\b': put_byte(out, 'b'); break;
-        case '\f': put_byte(out, 'f'); break;
-        case '\n': put_byte(out, 'n'); break;
-        case '\r': put_byte(out, 'r'); break;
-        case '\t': put_byte(out, 't'); break;
-        default:
-            put_text(out, "u00");
-            put_byte(out, HEX[byte >> 4]);
-            put_byte(out, HEX[byte & 0xF]);
-        }
-    }
-    if (start < text.len) put(out, (Str){text.ptr + start, text.len - start});
-}
-
 /* Whole numbers below 2^53 and powers of ten up to 10^22 are doubles without error, and a division is rounded once, as
  * reading a decimal is. So the first number of digits that gives the double back is the shortest way to write it. A
  * double that needs more than 15 digits after the point is the result of a computation and is rounded. */

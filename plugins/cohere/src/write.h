@@ -5,11 +5,6 @@
 #include "fail.h"
 #include "json.h"
 
-/* A string, quotes included. */
-void put_json_string(Buffer *out, Str text);
-/* A piece of one: escapes, no quotes. */
-void put_json_escaped(Buffer *out, Str text);
-
 /* What the sampling parameters need: a number from 0 to 1000, as one would type it, with at most 15 digits after the
  * point. */
 void put_json_number(Buffer *out, double number);

@@ -200,6 +200,29 @@ export function wellFormed<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, wellFormed(field)])) as T;
 }
 
+/**
+ * Text that comes in pieces, which may end in the middle of a surrogate pair. The first half of a pair is held back until
+ * its other half has come.
+ */
+export class Joiner {
+  #half = '';
+
+  /** What can be told once this piece has come. Halves that stay alone are left to `wellFormed`. */
+  join(piece: string): string {
+    if (piece === '') return '';
+    const text = this.#half + piece;
+    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
+    return text.slice(0, text.length - this.#half.length);
+  }
+
+  /** What is held back, at the end of the text. */
+  rest(): string {
+    const rest = this.#half;
+    this.#half = '';
+    return rest;
+  }
+}
+
 /** The same without the fields that are null. QuickJS gives what is absent as null, where its types say undefined. */
 export function withoutNulls<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutNulls) as T;

@@ -3,7 +3,7 @@
 import type { Delta, Event, Part } from 'arete:provider/llm@0.1.0';
 
 import * as answer from './answer.ts';
-import { type Fields, parseObject, rest } from './json.ts';
+import { type Fields, Joiner, parseObject, rest } from './json.ts';
 import * as parts from './parts.ts';
 
 type Words = Extract<Part, { tag: 'text' | 'thinking' }>;
@@ -15,8 +15,8 @@ export class Stream {
   #started = false;
   /** The block that more text may be added to. */
   #open: 'text' | 'thinking' | undefined;
-  /** A high surrogate at the end of that block, held back until the low one that belongs to it has come. */
-  #half = '';
+  /** Of that block, whose characters the vendor may cut in two. */
+  #joiner = new Joiner();
   /** The index of the latest block. */
   #index = -1;
   #called = false;
@@ -59,7 +59,7 @@ export class Stream {
     const reason = answer.finishReason({ reason: this.#reason, blocked: this.#blocked }, this.#called);
     if (reason === undefined) throw answer.interrupted();
     const finish: Event = { tag: 'finish', val: { reason, extra: rest(this.#extra) } };
-    return [...this.#otherHalf().events, finish].map((event) => ({ event }));
+    return [...this.#close(), finish].map((event) => ({ event }));
   }
 
   /**
@@ -74,7 +74,7 @@ export class Stream {
         return this.#words(part, part.val.signature !== undefined || part.val.extra !== undefined);
       case 'tool-use': {
         const { id, name, input, extra } = part.val;
-        const { events } = this.#otherHalf();
+        const events = this.#close();
         this.#called = true;
         const index = this.#block();
         events.push({ tag: 'tool-use', val: { index, id, name, input } });
@@ -86,38 +86,27 @@ export class Stream {
         return events;
       }
       default:
-        return [...this.#otherHalf().events, { tag: 'part', val: { index: this.#block(), part } }];
+        return [...this.#close(), { tag: 'part', val: { index: this.#block(), part } }];
     }
   }
 
   /** Text or thoughts. `alone`: they are a block of their own. */
   #words(part: Words, alone: boolean): Event[] {
     if (part.val.text === '' && !alone) return [];
-    const { events, text } = this.#otherHalf(part);
-    if (this.#open !== part.tag || alone) this.#block(alone ? undefined : part.tag);
-    this.#half = alone ? '' : (/[\ud800-\udbff]$/.exec(text)?.[0] ?? '');
-    const piece = text.slice(0, text.length - this.#half.length);
+    const goesOn = this.#open === part.tag && !alone;
+    const events = goesOn ? [] : this.#close();
+    if (!goesOn) this.#block(alone ? undefined : part.tag);
+    const text = alone ? part.val.text : this.#joiner.join(part.val.text);
     const signature = part.tag === 'thinking' ? part.val.signature : undefined;
-    if (piece !== '' || signature !== undefined) events.push(this.#piece(part.tag, piece, signature));
-    if (part.val.extra !== undefined) {
-      const whole = { ...part, val: { ...part.val, text } } as Words;
-      events.push({ tag: 'part', val: { index: this.#index, part: whole } });
-    }
+    if (text !== '' || signature !== undefined) events.push(this.#piece(part.tag, text, signature));
+    if (part.val.extra !== undefined) events.push({ tag: 'part', val: { index: this.#index, part } });
     return events;
   }
 
-  /**
-   * The half that is held back, told with the other half if `next` begins with it, and what is left of `next` then. If
-   * something else follows, U+FFFD stands for it.
-   */
-  #otherHalf(next?: Words): { events: Event[]; text: string } {
-    const text = next?.val.text ?? '';
-    const [open, half] = [this.#open, this.#half];
-    if (open === undefined || half === '') return { events: [], text };
-    this.#half = '';
-    const fits = next?.tag === open && /^[\udc00-\udfff]/.test(text);
-    const character = fits ? half + text.charAt(0) : '\ufffd';
-    return { events: [this.#piece(open, character)], text: fits ? text.slice(1) : text };
+  /** Nothing more comes to the block that is open. */
+  #close(): Event[] {
+    const left = this.#joiner.rest();
+    return this.#open === undefined || left === '' ? [] : [this.#piece(this.#open, left)];
   }
 
   #piece(tag: Words['tag'], text: string, signature?: string): Event {

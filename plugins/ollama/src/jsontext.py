@@ -24,6 +24,7 @@ full. The host itself takes no more than 128."""
 
 _INTEGER_CHARACTERS_MAX = 18
 _NESTING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
+_FIRST_HALF = re.compile("[\ud800-\udbff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -74,6 +75,28 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         return _LONE_SURROGATE.sub("\ufffd", text)
     return text
+
+
+class Joiner:
+    """Text that comes in pieces, which may end in the middle of a surrogate pair. The first half of a pair is held back
+    until its other half has come."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, piece: str) -> str:
+        """What can be told once this piece has come. Halves that stay alone are left to `cleaned`."""
+        if not piece:
+            return ""
+        text, self._half = self._half + piece, ""
+        if _FIRST_HALF.match(text[-1]):
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+    def rest(self) -> str:
+        """What is held back, at the end of the text."""
+        rest, self._half = self._half, ""
+        return rest
 
 
 def cleaned(value: T) -> T:

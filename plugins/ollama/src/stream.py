@@ -6,7 +6,6 @@ another block.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -16,7 +15,7 @@ from wit_world.imports import llm
 
 from answer import Chunk, Ids, finish_reason, is_object, read, tool_use
 from errors import Failure, interrupted, no_stream
-from jsontext import Json, Mismatch, Object, cleaned, extra
+from jsontext import Joiner, Json, Mismatch, Object, cleaned, extra
 
 _TOLD = ("message", "done", "model", "created_at", "error")
 """What the vendor's objects have at least one of."""
@@ -35,18 +34,14 @@ class _Kind(Enum):
     TEXT = auto()
 
 
-_FIRST_HALF = re.compile("[\ud800-\udbff]$")
-_SECOND_HALF = re.compile("[\udc00-\udfff]")
-
-
 @dataclass
 class _Answer:
     """What has been told so far."""
 
     ids: Ids
     open: _Kind | None = None
-    half: str = ""
-    """A high surrogate at the end of the open block, held back until the low one that belongs to it has come."""
+    joiner: Joiner = field(default_factory=Joiner)
+    """Of the open block, whose characters the vendor may cut in two."""
     blocks: int = 0
     calls: int = 0
     reason: str | None = None
@@ -59,10 +54,10 @@ class _Answer:
         yield from self._growing(_Kind.THINKING, chunk.thinking)
         yield from self._growing(_Kind.TEXT, chunk.text)
         for image in chunk.images:
-            yield from self._half_is_all()
+            yield from self._close()
             yield llm.Event_Part(llm.PartDelta(self._whole(), image))
         for call in chunk.tool_calls:
-            yield from self._half_is_all()
+            yield from self._close()
             yield from self._call(tool_use(call, self.calls, self.ids))
         self._say(chunk.rest)
         self.reason = chunk.reason or self.reason
@@ -72,33 +67,27 @@ class _Answer:
 
     def finish(self) -> Iterator[llm.Event]:
         """The end of the answer."""
-        yield from self._half_is_all()
+        yield from self._close()
         if self.usage is not None:
             yield llm.Event_Usage(self.usage)
         reason = finish_reason(self.reason, called=self.calls > 0)
         yield llm.Event_Finish(llm.Finish(reason, extra(self.rest)))
 
     def _growing(self, kind: _Kind, text: str) -> Iterator[llm.Event]:
-        """More text of a kind. A high surrogate at its end waits for the low one, which the next line may have."""
+        """More text of a kind."""
         if not text:
             return
-        if self.half and self.open is kind and _SECOND_HALF.match(text):
-            text = (self.half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-            self.half = ""
-        yield from self._half_is_all()
         if self.open is not kind:
+            yield from self._close()
             self.open = kind
             self.blocks += 1
-        if _FIRST_HALF.search(text):
-            text, self.half = text[:-1], text[-1]
-        if text:
+        if text := self.joiner.join(text):
             yield self._piece(kind, text)
 
-    def _half_is_all(self) -> Iterator[llm.Event]:
-        """The low surrogate hasn't come: U+FFFD stands for the high one."""
-        if self.half and self.open:
-            self.half = ""
-            yield self._piece(self.open, "\ufffd")
+    def _close(self) -> Iterator[llm.Event]:
+        """Nothing more comes to the open block."""
+        if self.open and (left := self.joiner.rest()):
+            yield self._piece(self.open, left)
 
     def _piece(self, kind: _Kind, text: str) -> llm.Event:
         index = self.blocks - 1
