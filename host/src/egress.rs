@@ -82,7 +82,7 @@ impl CallEgress {
     pub(crate) async fn send(&mut self, request: Request) -> Result<Reply, SendError> {
         let egress = self.egress.clone();
         let limits = &egress.limits;
-        let target = egress.targets.find(&request.url, limits, &egress.granted)?;
+        let target = Target::of(&request.url, limits, &egress.granted)?;
         let grant = self.granted(&target)?;
         let method = request::method(&request.method)?;
         self.check_endpoint(grant, &target, &method)?;
@@ -93,7 +93,7 @@ impl CallEgress {
 
         let mut outgoing = http::Request::new(Full::new(request.body));
         (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) =
-            (method, target.uri.clone(), headers);
+            (method, target.uri, headers);
 
         let interim = Interim::count(&mut outgoing);
         let waiting = self.meter.waiting();

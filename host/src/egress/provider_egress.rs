@@ -21,7 +21,6 @@ use super::grant::{Grant, ReadyGrant};
 use super::resolve::{self, Resolver};
 use super::roots;
 use super::secrets::{self, Secrets};
-use super::target::Targets;
 
 /// TLS sessions kept for each granted origin: what rustls keeps of one server.
 const SESSIONS_PER_ORIGIN: usize = 8;
@@ -80,7 +79,6 @@ pub(crate) struct Egress {
     /// them, wherever it asks.
     pub(super) secret_headers: Vec<HeaderName>,
     pub(super) granted: Vec<Arc<ReadyGrant>>,
-    pub(super) targets: Targets,
 }
 
 impl Egress {
@@ -126,7 +124,6 @@ impl Egress {
                 .iter()
                 .map(|grant| ReadyGrant::new(grant).map(Arc::new))
                 .collect::<anyhow::Result<_>>()?,
-            targets: Targets::default(),
         })
     }
 

@@ -16,7 +16,6 @@ use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 
 use self::endpoints::endpoints;
-use self::expand::Expanded;
 pub(super) use self::reader::Problems;
 use self::reader::{ENTRIES_MAX, Reader};
 use crate::config::{Limit, Limits, Vars};
