@@ -7,8 +7,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use crate::chat::{Cache, Pipeline};
-use crate::config::{Config, Mistakes};
-use crate::plugin::{Loader, Providers};
+use crate::config::{Config, Machine, Mistakes, Vars};
+use crate::plugin::{self, Loader, Providers};
 use crate::shutdown::Stop;
 use crate::store::redb::RedbUsers;
 use crate::store::users::UserStore;
@@ -31,6 +31,24 @@ pub struct App {
     pub started: Instant,
     /// The stop of the server.
     pub stop: Stop,
+}
+
+/// Reads all settings, those of the bundled providers too.
+///
+/// # Errors
+/// All mistakes.
+pub fn settings(vars: &Vars, machine: &Machine) -> Result<Config, Mistakes> {
+    let config = Config::parse(vars, machine);
+    let folder = config.as_ref().ok().and_then(|config| config.plugins.dir.as_deref());
+    let bundled = plugin::check_bundled(vars, folder);
+    match config {
+        Ok(config) if bundled.is_empty() => Ok(config),
+        Ok(_) => Err(bundled),
+        Err(mut mistakes) => {
+            mistakes.extend(bundled);
+            Err(mistakes)
+        }
+    }
 }
 
 impl App {

@@ -221,7 +221,6 @@ impl Config {
     /// All mistakes, each with the setting's name and what would be right.
     pub fn parse(vars: &Vars, machine: &Machine) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        check_anthropic(vars, &mut mistakes);
         let server = ServerConfig::parse(vars, machine, &mut mistakes);
         let llm = LlmConfig::parse(vars, &mut mistakes);
         let others = server.body_memory.saturating_add(llm.cache.memory_bytes);
@@ -410,18 +409,6 @@ impl CompileConfig {
 
 fn data_dir(vars: &Vars) -> PathBuf {
     vars.get("DATA_DIR").unwrap_or("data").into()
-}
-
-/// The settings that the bundled provider `claude` is made of. Its file reads them; what is wrong
-/// with them is told here, with everything else, before the port opens.
-fn check_anthropic(vars: &Vars, mistakes: &mut Mistakes) {
-    if vars.get("ANTHROPIC_API_KEY").is_some_and(|key| HeaderValue::from_str(key).is_err()) {
-        mistakes
-            .add("ANTHROPIC_API_KEY", "holds characters that can't stand in an HTTP header".into());
-    }
-    if let Some(Err(problem)) = vars.get("ANTHROPIC_BASE_URL").map(base_url) {
-        mistakes.add("ANTHROPIC_BASE_URL", problem.to_string());
-    }
 }
 
 impl LogConfig {

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use arete::app::{self, App};
 use arete::cli::{self, EX_USAGE, PluginCommand};
 use arete::config::{Config, DescriptorShares, Machine, Mistakes, Vars, raise_descriptors};
 use arete::plugin::{CompileArgs, advise_on_grants, compile_component};
-use arete::{api, app::App, http, observe, shutdown};
+use arete::{api, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     let config = Vars::load()
         .map_err(|problem| Mistakes::one("DOTENV", problem.to_string()))
-        .and_then(|vars| Config::parse(&vars, &Machine::of_this_process()))
+        .and_then(|vars| app::settings(&vars, &Machine::of_this_process()))
         .map(|mut config| {
             config.plugins.compile.executable = cli::own_executable();
             config

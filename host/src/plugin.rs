@@ -19,7 +19,9 @@ mod runtime;
 
 pub use call::Provider;
 pub(crate) use call::ProviderCall;
-pub use catalog::{Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, examine};
+pub use catalog::{
+    Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, check_bundled, examine,
+};
 pub use definition::{Definition, MissingSettings};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;

@@ -1,15 +1,21 @@
 //! Mistakes in the settings, all of them at once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The mistakes in the settings.
 #[derive(Debug, Default)]
-pub struct Mistakes(Vec<(&'static str, String)>);
+pub struct Mistakes(Vec<(Cow<'static, str>, String)>);
 
 impl Mistakes {
     /// Adds a mistake in a setting.
-    pub fn add(&mut self, name: &'static str, problem: String) {
-        self.0.push((name, problem));
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, problem: String) {
+        self.0.push((name.into(), problem));
+    }
+
+    /// Adds other mistakes behind these.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// Returns true if there are none.
@@ -19,7 +25,7 @@ impl Mistakes {
 
     /// Returns a single mistake.
     pub fn one(name: &'static str, problem: String) -> Self {
-        Self(vec![(name, problem)])
+        Self(vec![(name.into(), problem)])
     }
 }
 

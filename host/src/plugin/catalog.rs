@@ -1,6 +1,7 @@
 //! The catalogue of providers: the bundled ones and over them the operator's folder, read, watched
 //! and loaded.
 
+mod bundled_settings;
 mod file;
 mod loader;
 mod provider_dir;
@@ -8,6 +9,7 @@ mod registry;
 mod report;
 mod watch;
 
+pub use bundled_settings::check_bundled;
 pub use loader::Loader;
 pub use registry::{Change, Providers, Slot, SlotState};
 pub use report::{Report, advise_on_grants, examine};

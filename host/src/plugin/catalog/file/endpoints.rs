@@ -84,6 +84,11 @@ fn list<T>(
         let Some(text) = reader.text(entry, &place) else { continue };
         match read(&text) {
             Ok(item) => list.push(item),
+            // The value of a variable isn't shown, here as elsewhere.
+            Err(_) if entry.get_ref().as_str().is_some_and(|written| written != text) => {
+                let problem = format!("{place}: with the value of its variable, it can't be used");
+                reader.complain(entry, problem);
+            }
             Err(problem) => reader.complain(entry, format!("{place}: {text:?} {problem}")),
         }
     }

@@ -1,7 +1,7 @@
 //! Values of a TOML document, read one by one; every mistake is kept with its line, and all are
 //! told in the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use toml::de::{DeArray, DeTable, DeValue};
@@ -21,19 +21,37 @@ const ALIKE: f64 = 0.75;
 
 /// Everything that is wrong with a file.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Problems(Vec<String>);
+pub(in super::super) struct Problems(Vec<Problem>);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Problem {
+    line: usize,
+    text: String,
+    /// The variables that the value is made of.
+    variables: Vec<String>,
+}
 
 impl Problems {
     /// Returns the problem of a text that isn't TOML.
     pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map_or(1, |span| line(text, span.start));
-        Self(vec![format!("line {line}: {}", error.message().trim().replace('\n', ", "))])
+        let text = error.message().trim().replace('\n', ", ");
+        Self(vec![Problem { line, text, variables: vec![] }])
+    }
+
+    /// Returns the problems, each with the variables that the value is made of.
+    pub(in super::super) fn of_variables(&self) -> impl Iterator<Item = (&[String], &str)> {
+        self.0.iter().map(|problem| (&*problem.variables, &*problem.text))
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
+        for (index, Problem { line, text, .. }) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { "; " };
+            write!(f, "{between}line {line}: {text}")?;
+        }
+        Ok(())
     }
 }
 
@@ -43,13 +61,15 @@ impl std::error::Error for Problems {}
 pub(super) struct Reader<'a> {
     text: &'a str,
     vars: &'a Vars,
-    problems: Vec<(usize, String)>,
+    problems: Vec<Problem>,
+    /// The variables of values, by the places of these.
+    variables: BTreeMap<usize, Vec<String>>,
     missing: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, vars: &'a Vars) -> Self {
-        Self { text, vars, problems: vec![], missing: BTreeSet::new() }
+        Self { text, vars, problems: vec![], variables: BTreeMap::new(), missing: BTreeSet::new() }
     }
 
     /// Notes what is wrong with a value.
@@ -58,7 +78,9 @@ impl<'a> Reader<'a> {
     }
 
     fn complain_at(&mut self, offset: usize, problem: String) {
-        self.problems.push((line(self.text, offset), problem));
+        let variables = self.variables.get(&offset).cloned().unwrap_or_default();
+        let line = line(self.text, offset);
+        self.problems.push(Problem { line, text: problem, variables });
     }
 
     /// Complains about keys that nobody reads: whoever wrote them expects something.
@@ -113,6 +135,7 @@ impl<'a> Reader<'a> {
         match expand(&text, self.vars) {
             Ok(expanded) => {
                 self.missing.extend(expanded.missing.iter().cloned());
+                self.variables.insert(value.span().start, expanded.names.clone());
                 Some(expanded)
             }
             Err(problem) => {
@@ -183,9 +206,7 @@ impl<'a> Reader<'a> {
         }
         let mut problems = self.problems;
         problems.sort();
-        Err(Problems(
-            problems.into_iter().map(|(line, problem)| format!("line {line}: {problem}")).collect(),
-        ))
+        Err(Problems(problems))
     }
 }
 
