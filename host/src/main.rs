@@ -147,9 +147,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         }
         info!("ARETE_API_KEYS is not set; accepting unauthenticated requests from localhost only");
     }
+    // Before anybody can know that it listens, and so ask it to stop.
+    let signal = shutdown::signal();
     let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));
     info!(address = %listener.local_addr()?, version, providers, keys, "Listening");
-    http::server::run(listener, front, &config.server, &app.stop, shutdown::signal()).await;
+    http::server::run(listener, front, &config.server, &app.stop, signal).await;
     app.chat.cache().close().await;
     info!("Stopped");
     Ok(())

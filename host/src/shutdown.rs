@@ -68,40 +68,68 @@ impl Stop {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
-pub async fn signal() {
-    let name = next().await;
-    info!("Received {name}; a second signal stops at once");
-    tokio::spawn(async {
-        let name = next().await;
-        warn!("Received {name} again; stopping at once");
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "who asks twice wants it at once; users answered 2xx are on disk"
-        )]
-        std::process::exit(EXIT_INTERRUPTED);
-    });
+/// Listens to signals from now on, and resolves at the first SIGTERM or SIGINT.
+pub fn signal() -> impl Future<Output = ()> {
+    let signals = Signals::listen();
+    async move {
+        let mut signals = signals;
+        let name = signals.next().await;
+        info!("Received {name}; a second signal stops at once");
+        tokio::spawn(end_at_next(signals));
+    }
 }
+
+async fn end_at_next(mut signals: Signals) {
+    let name = signals.next().await;
+    warn!("Received {name} again; stopping at once");
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "who asks twice wants it at once; users answered 2xx are on disk"
+    )]
+    std::process::exit(EXIT_INTERRUPTED);
+}
+
+/// The signals to stop, as far as they can be received.
+#[cfg(unix)]
+struct Signals(Option<[tokio::signal::unix::Signal; 2]>);
 
 #[cfg(unix)]
-async fn next() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        warn!("Signals can't be received; only SIGKILL will stop this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+impl Signals {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(terminate), Ok(interrupt)) = signals else {
+            warn!("Signals can't be received; only SIGKILL will stop this process");
+            return Self(None);
+        };
+        Self(Some([terminate, interrupt]))
+    }
+
+    async fn next(&mut self) -> &'static str {
+        let Some([terminate, interrupt]) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     }
 }
 
+/// The signals to stop, as far as they can be received.
 #[cfg(not(unix))]
-async fn next() -> &'static str {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return std::future::pending().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
     }
-    "Ctrl-C"
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return std::future::pending().await;
+        }
+        "Ctrl-C"
+    }
 }

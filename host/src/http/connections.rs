@@ -14,6 +14,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ServerConfig;
 
+/// The longest wait of a request for a place for its connection.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after which another idle connection is looked for: one may have become idle, or the
 /// last one have got a request in the same moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -28,8 +30,6 @@ struct Shared {
     /// A permit is a request on a connection that stands by and waits for a place. Half of those
     /// that stand by may; the other half stays for health.
     waiting: Semaphore,
-    /// The longest wait for a place. A client that doesn't read holds its own for half as long.
-    patience: Duration,
     idle: Mutex<Idle>,
 }
 
@@ -79,7 +79,6 @@ impl Connections {
             places: Arc::new(Semaphore::new(config.max_connections)),
             standby: Arc::new(Semaphore::new(config.standby_connections)),
             waiting: Semaphore::new(config.standby_connections / 2),
-            patience: 2 * config.read_timeout,
             idle: Mutex::default(),
         }))
     }
@@ -158,7 +157,7 @@ impl Connection {
             Ok(permit) => permit,
             Err(_) => {
                 let Ok(_waiting) = shared.waiting.try_acquire() else { return false };
-                let place = tokio::time::timeout(shared.patience, self.connections.free_place());
+                let place = tokio::time::timeout(PATIENCE, self.connections.free_place());
                 let Ok(permit) = place.await else { return false };
                 permit
             }

@@ -33,6 +33,7 @@ pub(crate) struct Place(Arc<Shared>);
 
 struct Shared {
     work: Arc<Semaphore>,
+    bodies: Budget,
     streams: Budget,
     caller: Arc<str>,
     kind: Mutex<Kind>,
@@ -41,6 +42,8 @@ struct Shared {
 
 /// A kind of place, and what holds it.
 enum Kind {
+    /// The body may have come with the head, and isn't waited for yet.
+    None,
     /// The body is still coming.
     Body { _place: Charge },
     /// The request is worked on.
@@ -76,16 +79,13 @@ impl Places {
             if self.work.available_permits() == 0 {
                 return Err(Problem::full());
             }
-            let mut place = self.bodies.open(&caller);
-            if !place.grow(1) {
-                return Err(full("as many request bodies are coming as may", "HTTP_MAX_BODIES"));
-            }
-            Kind::Body { _place: place }
+            Kind::None
         } else {
             work(&self.work)?
         };
         Ok(Place(Arc::new(Shared {
             work: self.work.clone(),
+            bodies: self.bodies.clone(),
             streams: self.streams.clone(),
             kind: Mutex::new(kind),
             body: Mutex::new(self.body_bytes.open(&caller)),
@@ -103,6 +103,15 @@ impl Place {
     /// Returns true if there is memory for so much of the body.
     pub(super) fn has_bytes(&self, bytes: u64) -> bool {
         self.body().can_grow(bytes)
+    }
+
+    /// Takes a place to wait for the body, if there is one.
+    pub(super) fn wait_for_body(&self) -> bool {
+        let waiting = self.change(|shared| {
+            let mut place = shared.bodies.open(&shared.caller);
+            if place.grow(1) { Ok(Kind::Body { _place: place }) } else { Err(Problem::full()) }
+        });
+        waiting.is_ok()
     }
 
     /// Begins the work on a request whose body has come.
@@ -142,9 +151,15 @@ fn work(places: &Arc<Semaphore>) -> Result<Kind, Problem> {
     Ok(Kind::Work { _place: place })
 }
 
+/// Returns the problem of a place of which there is none left.
 fn full(of: &str, setting: &str) -> Problem {
     let detail = format!("{of}: one caller may have three times what is left of {setting}");
     Problem::new(Code::Overloaded, detail).retry_after_default()
+}
+
+/// Returns the problem of a body that can't be waited for.
+pub(super) fn too_many_bodies() -> Problem {
+    full("as many request bodies are waited for as may", "HTTP_MAX_BODIES")
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for StreamPlace {
@@ -176,9 +191,10 @@ mod tests {
     fn bodies_and_streams_take_no_place_from_work() {
         let places = places(&[("HTTP_MAX_REQUESTS", "1"), ("HTTP_MAX_BODIES", "8")]);
         let (slow, quick) = (caller("slow"), caller("quick"));
-        let bodies: Vec<Place> = std::iter::from_fn(|| places.enter(&slow, true).ok()).collect();
-        assert_eq!(bodies.len(), 6);
+        let bodies: Vec<Place> = (0..7).map(|_| places.enter(&slow, true).unwrap()).collect();
+        assert_eq!(bodies.iter().filter(|body| body.wait_for_body()).count(), 6);
         let body = places.enter(&quick, true).unwrap();
+        assert!(body.wait_for_body());
         let stream = places.enter(&quick, false).unwrap();
         assert!(body.begin_work().is_err());
         stream.begin_stream().unwrap();

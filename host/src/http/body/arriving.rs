@@ -12,13 +12,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use crate::http::places::Place;
+use crate::http::places::{self, Place};
 use crate::http::problem::{Code, Problem};
 
 /// Room made at once for a body of several pieces. More is made when it has come: who announces
 /// much needn't send it.
 const ROOM_MAX: u64 = 1024 * 1024;
-/// The time for which a body waits for memory that others have.
+/// The time for which a body waits for memory that others have, and in which one has to come that
+/// there is no place to wait for.
 const CROWDED_MAX: Duration = Duration::from_secs(1);
 /// The time after which it looks again.
 const CROWDED_LOOK: Duration = Duration::from_millis(20);
@@ -43,6 +44,10 @@ pub(crate) struct Arriving<B = Incoming> {
     began: Instant,
     /// True once there was memory for as much as is announced.
     admitted: bool,
+    /// True once it has a place to be waited for.
+    waits: bool,
+    /// The moment until which it has to come if there is no such place.
+    hurried: Option<Instant>,
     /// A piece for which there is no memory yet.
     held: Option<Frame<Bytes>>,
     /// The moment until which memory is waited for.
@@ -64,6 +69,9 @@ pub(crate) enum Broken {
     /// It didn't come in the time that a whole body has.
     #[error("it took longer than {0:?}")]
     Slow(Duration),
+    /// As many bodies are waited for as may be.
+    #[error("there is no place to wait for it")]
+    Unplaced,
     /// The bodies of others leave no memory for it.
     #[error("there is no memory for it")]
     Crowded,
@@ -82,6 +90,8 @@ impl<B> Arriving<B> {
             taken: 0,
             began: Instant::now(),
             admitted: false,
+            waits: false,
+            hurried: None,
             held: None,
             crowded: None,
             timer: None,
@@ -110,6 +120,30 @@ impl<B> Arriving<B> {
                 return Poll::Ready(Err(Broken::Crowded));
             }
             ready!(self.poll_timer(context, now + CROWDED_LOOK));
+        }
+    }
+
+    /// Waits until the next piece should have come.
+    fn poll_pause(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        loop {
+            let now = Instant::now();
+            if !self.waits && self.place.wait_for_body() {
+                (self.waits, self.hurried, self.timer) = (true, None, None);
+            }
+            if !self.waits && *self.hurried.get_or_insert(now + CROWDED_MAX) <= now {
+                return Poll::Ready(Broken::Unplaced);
+            }
+            let end = self.began + self.bounds.whole;
+            let next = end.min(now + self.bounds.pause);
+            ready!(
+                self.poll_timer(context, self.hurried.map_or(next, |hurried| hurried.min(next)))
+            );
+            if end <= Instant::now() {
+                return Poll::Ready(Broken::Slow(self.bounds.whole));
+            }
+            if self.waits {
+                return Poll::Ready(Broken::Stopped);
+            }
         }
     }
 
@@ -144,12 +178,7 @@ where
         }
         if self.held.is_none() {
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
-                let now = Instant::now();
-                let end = self.began + self.bounds.whole;
-                ready!(self.poll_timer(context, end.min(now + self.bounds.pause)));
-                let slow = end <= Instant::now();
-                let broken = if slow { Broken::Slow(self.bounds.whole) } else { Broken::Stopped };
-                return Poll::Ready(Some(Err(broken)));
+                return self.poll_pause(context).map(|broken| Some(Err(broken)));
             };
             self.timer = None;
             let Some(frame) = frame else { return Poll::Ready(None) };
@@ -222,6 +251,7 @@ fn problem(error: &(dyn Error + 'static)) -> Problem {
         Some(Broken::TooLarge(limit)) => Problem::body_too_large(*limit),
         Some(Broken::Stopped) => Problem::body_stopped(),
         Some(Broken::Slow(allowed)) => Problem::body_slow(*allowed),
+        Some(Broken::Unplaced) => places::too_many_bodies(),
         Some(Broken::Crowded) => Problem::bodies_full(),
         Some(Broken::Off(_)) | None => {
             Problem::new(Code::InvalidRequest, format!("the request body broke off: {error}"))
@@ -243,7 +273,8 @@ mod tests {
         Bounds { limit: 1_000, pause: Duration::from_secs(30), whole: Duration::from_secs(60) };
 
     fn places() -> Places {
-        let vars = [("HTTP_BODY_LIMIT", "1024"), ("HTTP_BODY_MEMORY", "1400")];
+        let vars =
+            [("HTTP_BODY_LIMIT", "1024"), ("HTTP_BODY_MEMORY", "1400"), ("HTTP_MAX_BODIES", "1")];
         let config = Config::parse(&Vars::from(vars), &Machine::of_this_process()).unwrap();
         Places::new(&config.server)
     }
@@ -297,5 +328,17 @@ mod tests {
         };
         let (read, ()) = tokio::join!(code(pieces(second, 4, 0)), waits);
         assert_eq!(read, Ok(400));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_there_is_no_place_to_wait_for_has_a_second_to_come() {
+        let places = places();
+        let slow = place(&places, "a");
+        assert!(slow.wait_for_body());
+        assert_eq!(code(pieces(place(&places, "b"), 5, 0)).await, Ok(500));
+        let refused = read(pieces(place(&places, "b"), 5, 2)).await.unwrap_err();
+        assert!(refused.log_text().contains("HTTP_MAX_BODIES"), "{refused:?}");
+        drop(slow);
+        assert_eq!(code(pieces(place(&places, "b"), 5, 2)).await, Ok(500));
     }
 }
