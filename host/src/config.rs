@@ -309,13 +309,12 @@ impl ServerConfig {
 
 impl ServerConfig {
     /// Fits the settings to the connections that there are descriptors for. A body that is still
-    /// coming and an event stream keep a connection busy, so the first may be half of them, the
-    /// second a quarter.
+    /// coming and an event stream keep a connection busy, so each may be a quarter of them.
     pub fn fit(&mut self, shares: &DescriptorShares) {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         self.max_connections = count(shares.clients);
         self.standby_connections = count(shares.standby);
-        self.max_bodies = self.max_bodies.min(self.max_connections.div_ceil(2));
+        self.max_bodies = self.max_bodies.min(self.max_connections.div_ceil(4));
         self.max_event_streams = self.max_event_streams.min(self.max_connections.div_ceil(4));
     }
 }

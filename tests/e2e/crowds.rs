@@ -58,6 +58,26 @@ async fn idle_connections_take_neither_a_kept_connection_nor_a_vendor_nor_health
     assert!(!log.contains("could not be accepted"), "there were descriptors all the time");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn where_descriptors_are_few_dripping_bodies_leave_connections_for_others() {
+    let app = App::with_echo().descriptors(256).start().await;
+    let mut dripping = Vec::new();
+    for number in 1..=300 {
+        let mut client = Raw::connect(&app).await;
+        client.send(format!("{HEAD}content-length: 100\r\n\r\n{{")).await;
+        dripping.push(client);
+        if number % 50 == 0 {
+            assert_healthy(&app).await;
+        }
+    }
+    within("an answer beside them", async {
+        while app.chat(ask("Hello", json!({ "useCache": false }))).await.status != 200 {}
+    })
+    .await;
+    assert!(!app.logs().text().contains("could not be accepted"));
+}
+
 #[tokio::test]
 async fn where_every_connection_is_at_work_health_is_answered_and_others_wait() {
     let vendor = MockVendor::start().await;

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((server.max_bodies, server.max_event_streams), (1_024, 256));
         server.fit(&DescriptorShares::new(256, server.max_connections));
         let ServerConfig { max_connections, max_bodies, max_event_streams, .. } = server;
-        assert_eq!((max_connections, max_bodies, max_event_streams), (72, 36, 18));
+        assert_eq!((max_connections, max_bodies, max_event_streams), (72, 18, 18));
         server.fit(&DescriptorShares::new(20_000, 1));
         assert_eq!((server.max_bodies, server.max_event_streams), (1, 1));
     }

@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::config::ServerConfig;
 
 /// The longest wait of a request for a place for its connection.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The wait for a place before a connection that was served has to give up its own: commonly it is
+/// asked again, and those that were never served give theirs up soon.
+const KEPT_FOR: Duration = Duration::from_millis(250);
 /// The pause after which another idle connection is looked for: one may have become idle, or the
 /// last one have got a request in the same moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -107,8 +111,9 @@ impl Connections {
             return permit;
         }
         let mut place = std::pin::pin!(self.0.places.clone().acquire_owned());
+        let began = Instant::now();
         loop {
-            self.close_idle();
+            self.close_idle(KEPT_FOR <= began.elapsed());
             if let Ok(Ok(permit)) = tokio::time::timeout(LOOK_AGAIN, place.as_mut()).await {
                 return permit;
             }
@@ -116,9 +121,11 @@ impl Connections {
     }
 
     /// Asks the connection that is idle for longest to close, if there is one.
-    fn close_idle(&self) {
-        if let Some((_, close)) = self.idle().order.pop_first() {
-            close.notify_one();
+    fn close_idle(&self, even_served: bool) {
+        let mut idle = self.idle();
+        let Some(first) = idle.order.first_entry() else { return };
+        if even_served || !first.key().was_served {
+            first.remove().notify_one();
         }
     }
 
@@ -229,21 +236,30 @@ mod tests {
         connection.asked_to_close().now_or_never().is_some()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_one_that_was_never_served_and_is_idle_for_longest_is_closed_first() {
         let all = connections(3, 4);
         let (kept, silent, newer) = (all.open().await, all.open().await, all.open().await);
         kept.begin().answered(StatusCode::OK);
         newer.begin().answered(StatusCode::SERVICE_UNAVAILABLE);
-        for (round, closed) in [&silent, &newer, &kept].into_iter().enumerate() {
+        let three = [&silent, &newer, &kept];
+        for round in 0..2 {
             let standby = all.open().await;
             assert!(standby.place().is_standby);
             // It asks, so it isn't the next one to be closed.
             std::mem::forget(standby.begin());
-            for (at, other) in [&silent, &newer, &kept].into_iter().enumerate() {
+            for (at, other) in three.into_iter().enumerate() {
                 assert_eq!(is_asked_to_close(other).await, at == round, "{round}: {at}");
             }
-            assert_eq!(closed.is_new(), round == 0);
+        }
+        assert!(silent.is_new() && !newer.is_new());
+        // One that was served is closed only for a request that has waited for a while.
+        let last = all.open().await;
+        let _request = last.begin();
+        assert!(!is_asked_to_close(&kept).await);
+        tokio::select! {
+            () = kept.asked_to_close() => {}
+            _ = last.take_place() => panic!("there is no place"),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Places {
     work: Arc<Semaphore>,
     /// Requests whose bodies are still coming, for each caller.
     bodies: Budget,
+    /// Those that find no such place and have to hurry: half as many.
+    hurried: Budget,
     /// Streams without an end, for each caller.
     streams: Budget,
     /// Bytes of bodies, for each caller.
@@ -34,6 +36,7 @@ pub(crate) struct Place(Arc<Shared>);
 struct Shared {
     work: Arc<Semaphore>,
     bodies: Budget,
+    hurried: Budget,
     streams: Budget,
     caller: Arc<str>,
     kind: Mutex<Kind>,
@@ -62,6 +65,7 @@ impl Places {
         Self {
             work: Arc::new(Semaphore::new(config.max_requests)),
             bodies: Budget::new(config.max_bodies as u64),
+            hurried: Budget::new(config.max_bodies.div_ceil(2) as u64),
             streams: Budget::new(config.max_event_streams as u64),
             body_bytes: Budget::new(config.body_memory),
             nobody: Arc::from(""),
@@ -86,6 +90,7 @@ impl Places {
         Ok(Place(Arc::new(Shared {
             work: self.work.clone(),
             bodies: self.bodies.clone(),
+            hurried: self.hurried.clone(),
             streams: self.streams.clone(),
             kind: Mutex::new(kind),
             body: Mutex::new(self.body_bytes.open(&caller)),
@@ -107,11 +112,21 @@ impl Place {
 
     /// Takes a place to wait for the body, if there is one.
     pub(super) fn wait_for_body(&self) -> bool {
-        let waiting = self.change(|shared| {
-            let mut place = shared.bodies.open(&shared.caller);
-            if place.grow(1) { Ok(Kind::Body { _place: place }) } else { Err(Problem::full()) }
-        });
-        waiting.is_ok()
+        self.wait_in(&self.0.bodies)
+    }
+
+    /// Takes a place to wait for the body for a moment, if there is one.
+    pub(super) fn hurry_body(&self) -> bool {
+        self.wait_in(&self.0.hurried)
+    }
+
+    fn wait_in(&self, places: &Budget) -> bool {
+        let mut place = places.open(&self.0.caller);
+        let taken = place.grow(1);
+        if taken {
+            self.set(Kind::Body { _place: place });
+        }
+        taken
     }
 
     /// Begins the work on a request whose body has come.
@@ -136,9 +151,12 @@ impl Place {
     }
 
     fn change(&self, next: impl Fn(&Shared) -> Result<Kind, Problem>) -> Result<(), Problem> {
-        let next = next(&self.0)?;
-        *self.0.kind.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        self.set(next(&self.0)?);
         Ok(())
+    }
+
+    fn set(&self, kind: Kind) {
+        *self.0.kind.lock().unwrap_or_else(PoisonError::into_inner) = kind;
     }
 
     fn body(&self) -> MutexGuard<'_, Charge> {

@@ -21,6 +21,9 @@ const ROOM_MAX: u64 = 1024 * 1024;
 /// The time for which a body waits for memory that others have, and in which one has to come that
 /// there is no place to wait for.
 const CROWDED_MAX: Duration = Duration::from_secs(1);
+/// The time in which one has to come that may not even wait so long: many clients send a head and
+/// its body in two packets.
+const SECOND_PACKET: Duration = Duration::from_millis(50);
 /// The time after which it looks again.
 const CROWDED_LOOK: Duration = Duration::from_millis(20);
 
@@ -130,8 +133,14 @@ impl<B> Arriving<B> {
             if !self.waits && self.place.wait_for_body() {
                 (self.waits, self.hurried, self.timer) = (true, None, None);
             }
-            if !self.waits && *self.hurried.get_or_insert(now + CROWDED_MAX) <= now {
-                return Poll::Ready(Broken::Unplaced);
+            if !self.waits {
+                let place = &self.place;
+                let hurried = *self.hurried.get_or_insert_with(|| {
+                    now + if place.hurry_body() { CROWDED_MAX } else { SECOND_PACKET }
+                });
+                if hurried <= now {
+                    return Poll::Ready(Broken::Unplaced);
+                }
             }
             let end = self.began + self.bounds.whole;
             let next = end.min(now + self.bounds.pause);
