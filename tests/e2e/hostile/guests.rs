@@ -27,7 +27,6 @@ const LIMITS: &str = "
     cpu = \"300ms\"
     memory = \"32 MiB\"
     handles = 50
-    timeout = \"5s\"
     response-bytes = \"1 MiB\"
 ";
 
@@ -38,6 +37,11 @@ fn puppet() -> Builder {
         .set("LLM_MAX_RETRIES", "0")
         .plugin_file("puppet", &*PUPPET)
         .file("plugins/puppet.toml", LIMITS)
+        // For what may wait: the same, and a call ends soon.
+        .file(
+            "plugins/brief.toml",
+            format!("component = \"puppet.wasm\"\n{LIMITS}timeout = \"1s\"\n"),
+        )
 }
 
 /// One such server for the tests that run at the same time: each must leave it well.
@@ -48,8 +52,17 @@ async fn server() -> Arc<App> {
 
 /// Has the puppet run a program, beside a neighbour.
 async fn run(app: &App, program: &Program, stream: bool) -> Answer {
-    let fields = json!({ "provider": "puppet", "useCache": false, "stream": stream });
-    beside(app, app.chat(ask(program.text(), fields))).await
+    beside(app, told(app, "puppet", program, stream)).await
+}
+
+/// The same for a program that may wait for ever.
+async fn run_briefly(app: &App, program: &Program, stream: bool) -> Answer {
+    beside(app, told(app, "brief", program, stream)).await
+}
+
+async fn told(app: &App, provider: &str, program: &Program, stream: bool) -> Answer {
+    let fields = json!({ "provider": provider, "useCache": false, "stream": stream });
+    app.chat(ask(program.text(), fields)).await
 }
 
 /// Fails unless the program ended its own call, for this reason.

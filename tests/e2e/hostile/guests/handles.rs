@@ -1,11 +1,9 @@
 //! Handles: used after they were given back, never given, of another kind, by the thousand.
 
 use arete_puppet::{Place, Program};
-use serde_json::json;
 
 use super::super::beside;
-use super::{assert_answers, assert_ends, calling, server};
-use crate::support::ask;
+use super::{assert_answers, assert_ends, calling, server, told};
 
 const POLL: &str = "wasi:io/poll";
 const STREAMS: &str = "wasi:io/streams";
@@ -59,8 +57,7 @@ async fn a_guest_that_waits_for_what_never_comes_ends_with_its_time() {
     let app = server().await;
     let wait = async |place, stream| {
         let program = calling(moment_in(place), POLL, "pollable.block", &[Program::last()]);
-        let fields = json!({ "provider": "puppet", "useCache": false, "stream": stream });
-        app.chat(ask(program.text(), fields)).await
+        told(&app, "brief", &program, stream).await
     };
     let waits = async {
         tokio::join!(wait(Place::Call, false), wait(Place::Call, true), wait(Place::Next, true))

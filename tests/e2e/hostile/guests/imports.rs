@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::super::{beside, family};
-use super::{IMPORTS, assert_ends, calling, puppet, run, server};
-use crate::support::{App, ask};
+use super::{IMPORTS, assert_ends, calling, puppet, run_briefly, server, told};
+use crate::support::App;
 
 /// The table of what a guest can make the host do.
 const TABLE: &str = "## What a guest can make the host do";
@@ -129,15 +129,11 @@ async fn every_import_takes_odd_arguments_and_ends_at_most_its_own_call() {
             let arguments = vec![argument; import.arguments()];
             let program = Program::new(Place::Call).call(index, import, &arguments);
             let app = &app;
-            async move {
-                let fields = serde_json::json!({ "provider": "puppet", "useCache": false });
-                app.chat(ask(program.text(), fields)).await
-            }
+            async move { told(app, "brief", &program, false).await }
         });
         let answers = beside(&app, futures_util::future::join_all(calls)).await;
         for (answer, (arguments, _)) in answers.iter().zip(PATTERNS) {
             let what = format!("{} {} with {arguments}", import.interface, import.function);
-            // 503: it left the place of another call of the same import no room to wait in.
             assert!(matches!(answer.status, 200 | 502 | 504), "{what}: {answer:?}");
         }
     }
@@ -167,7 +163,7 @@ fn whatever_is_called_in_whatever_order_only_the_caller_ends() {
                 calls.into_iter().fold(Program::new(Place::Call), |program, (index, arguments)| {
                     program.call(index, &IMPORTS[index], &arguments)
                 });
-            let answer = run(app, &program, false).await;
+            let answer = run_briefly(app, &program, false).await;
             match answer.status {
                 200 | 502 | 504 => Ok(()),
                 _ => Err(format!("{answer:?}")),
