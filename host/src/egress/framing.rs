@@ -90,13 +90,14 @@ impl Framer {
         Ok(Some(text(&line)))
     }
 
-    /// The next event, or nothing until more bytes come. Events without data are passed over, and
-    /// an event that the end cuts off is dropped, as the HTML standard says.
+    /// The next event, or nothing until more bytes come. Events without data are passed over. At the
+    /// end the last one needs no blank line: servers leave it out, and the HTML standard, which
+    /// would drop the event, is about streams that are opened again.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, TooLarge> {
         loop {
             self.drop_line_feed();
             let Some(end) = self.find(|byte| byte == b'\n' || byte == b'\r')? else {
-                return Ok(None);
+                return self.last_event();
             };
             let mut line = self.buffer.split_to(end);
             self.after_cr = self.buffer.first() == Some(&b'\r');
@@ -148,6 +149,23 @@ impl Framer {
         Some(text(&line))
     }
 
+    /// What the end of the body leaves of an event, unless it cuts its JSON off.
+    fn last_event(&mut self) -> Result<Option<Event>, TooLarge> {
+        if !self.ended {
+            return Ok(None);
+        }
+        let mut line = self.buffer.split();
+        self.searched = 0;
+        if std::mem::take(&mut self.at_start) && line.starts_with(BYTE_ORDER_MARK) {
+            line.advance(BYTE_ORDER_MARK.len());
+        }
+        if !line.is_empty() {
+            self.field(&line)?;
+        }
+        let event = self.event.take().and_then(|mut event| event.data.pop().map(|_| event));
+        Ok(event.filter(|event| !is_cut_off(&event.data)))
+    }
+
     /// Adds one `name: value` line to the event.
     fn field(&mut self, line: &[u8]) -> Result<(), TooLarge> {
         let line = text(line);
@@ -172,6 +190,12 @@ impl Framer {
 /// answer.
 fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
+}
+
+/// Returns true if a text begins as JSON does and isn't whole.
+fn is_cut_off(data: &str) -> bool {
+    data.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde::de::IgnoredAny>(data).is_err()
 }
 
 #[cfg(test)]

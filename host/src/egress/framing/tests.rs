@@ -84,9 +84,14 @@ fn a_byte_order_mark_is_dropped_once() {
 }
 
 #[test]
-fn an_event_that_the_end_cuts_off_is_dropped() {
-    check("data: 1\n\ndata: 2\n", &[event("", "1")]);
-    check("data: 1\n\ndata: 2", &[event("", "1")]);
+fn the_last_event_needs_no_blank_line_unless_its_json_is_cut_off() {
+    for last in ["data: 2\n", "data: 2", "data: 2\r", "data: 2\r\n"] {
+        check(&format!("data: 1\n\n{last}"), &[event("", "1"), event("", "2")]);
+    }
+    check("event: x\ndata: {\"a\": 1}", &[event("x", "{\"a\": 1}")]);
+    for cut in ["data: {\"a\": 1", "data: [1,\n", "data: [DONE", "event: x", "event: x\n", "dat"] {
+        check(&format!("data: 1\n\n{cut}"), &[event("", "1")]);
+    }
 }
 
 #[test]
