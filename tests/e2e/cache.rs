@@ -78,6 +78,33 @@ async fn size_and_bytes_count_the_same_answers_at_any_moment() {
 }
 
 #[tokio::test]
+async fn an_answer_is_kept_by_its_reason_to_stop() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    for (reason, kept) in [
+        ("end_turn", true),
+        ("stop_sequence", true),
+        ("max_tokens", true),
+        ("refusal", false),
+        ("pause_turn", false),
+        ("model_context_window_exceeded", false),
+        ("a new word", false),
+    ] {
+        let before = vendor.count();
+        let content = json!([{ "type": "text", "text": "Hi" }]);
+        vendor.always(Reply::json(200, claude::message_with(content, reason)));
+        app.chat(question(reason)).await.ok();
+        let again = app.chat(question(reason)).await;
+        assert_eq!(
+            again.header("x-arete-cache"),
+            Some(if kept { "hit" } else { "miss" }),
+            "{reason}"
+        );
+        assert_eq!(vendor.count() - before, if kept { 1 } else { 2 }, "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn any_field_that_is_changed_is_another_question() {
     let vendor = MockVendor::start().await;
     numbered(&vendor);

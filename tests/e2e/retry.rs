@@ -178,6 +178,48 @@ async fn a_stream_is_asked_for_again_only_until_the_client_has_heard_something()
 }
 
 #[tokio::test]
+async fn the_vendors_advice_is_followed_within_the_budget() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "2").start().await;
+    let advised = |status, kind, advice: &str| {
+        Reply::json(status, claude::error(kind, "No.")).header("x-should-retry", advice)
+    };
+    for (reply, asked) in [
+        (advised(529, "overloaded_error", "false"), 1),
+        (advised(429, "rate_limit_error", "false"), 1),
+        (advised(409, "conflict_error", "true"), 3),
+        (advised(400, "invalid_request_error", "true"), 3),
+    ] {
+        let before = vendor.count();
+        vendor.always(reply);
+        let answer = app.chat(question("Hello")).await;
+        assert!(answer.status >= 400, "{answer:?}");
+        assert_eq!(vendor.count() - before, asked, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_place_of_a_stream_is_told_in_its_words_and_asked_for_once() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    let wrong_key = claude::error("authentication_error", "invalid x-api-key");
+    let of_gateway = json!({ "error": { "message": "Incorrect API key provided" } });
+    for (body, status, code, words) in [
+        (wrong_key, 502, "provider-credentials", "invalid x-api-key"),
+        (of_gateway, 502, "provider-failed", "Incorrect API key provided"),
+    ] {
+        for kind in ["text/event-stream", "application/json"] {
+            let before = vendor.count();
+            let reply = Reply::status(200).header("content-type", kind);
+            vendor.always(reply.body(format!("{body}\n")));
+            let answer = app.refused_stream(question("Hello")).await;
+            assert_eq!(answer.problem(status, code)["detail"], words);
+            assert_eq!(vendor.count(), before + 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_deadline_bounds_everything() {
     let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_TIMEOUT", "300ms").start().await;

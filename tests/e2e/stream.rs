@@ -188,9 +188,11 @@ async fn a_stream_that_breaks_off_fails_and_is_never_done() {
         vendor.reply(ending(whole(&gate), position));
         fails_after_half(&app, how, &gate).await;
     }
-    for (how, length) in
-        [("a clean end without message_stop", end), ("a clean end in half an event", heard + 10)]
-    {
+    let unexplained = text.find("event: message_delta").unwrap();
+    for (how, length) in [
+        ("a clean end without a reason to stop", unexplained),
+        ("a clean end in half an event", heard + 10),
+    ] {
         let gate = Gate::new();
         vendor.reply(Reply::sse([&text[..length]]).wait_at(heard, &gate));
         fails_after_half(&app, how, &gate).await;
@@ -228,7 +230,12 @@ async fn a_failure_before_the_first_words_is_an_ordinary_status() {
         ),
         ("empty", Reply::sse([""; 0]), 502, "provider-failed"),
         ("half an event", Reply::sse(["event: message_start\ndata: {"]), 502, "provider-failed"),
-        ("not a stream", Reply::json(200, claude::message("Hi")), 502, "provider-failed"),
+        (
+            "not a stream",
+            Reply::status(200).header("content-type", "text/event-stream").body("<html></html>"),
+            502,
+            "provider-failed",
+        ),
         (
             "nonsense",
             Reply::sse(["event: message_start\ndata: nonsense\n\n"]),
@@ -239,6 +246,80 @@ async fn a_failure_before_the_first_words_is_an_ordinary_status() {
         vendor.reply(reply);
         app.refused_stream(question(how)).await.problem(status, code);
     }
+}
+
+/// A streamed answer of these blocks' events.
+fn blocks(events: impl IntoIterator<Item = String>, stop_reason: &str) -> Vec<String> {
+    let end = [claude::message_delta(stop_reason), claude::message_stop()];
+    [claude::message_start()].into_iter().chain(events).chain(end).collect()
+}
+
+#[tokio::test]
+async fn a_call_that_the_tokens_end_in_is_kept_as_text() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "note", "input": {} });
+    let arguments = r#"{"title":"a","text":"it was a da"#;
+    let events =
+        [claude::block_start(0, call), claude::input_delta(0, arguments), claude::block_stop(0)];
+    vendor.reply(Reply::sse(blocks(events.clone(), "max_tokens")));
+    let mut told = app.stream(question("Note it.")).await.rest().await;
+    let (name, done) = told.pop().unwrap();
+    assert_eq!((name.as_str(), &done["finishReason"]), ("done", &json!("max_tokens")));
+    let json = json!({ "id": "toolu_1", "name": "note", "input": arguments });
+    let part = json!({ "type": "other", "kind": "incomplete_tool_use", "json": json });
+    assert_eq!(done["parts"], json!([part]));
+
+    // Sent back, nothing of it reaches the vendor.
+    vendor.reply(Reply::json(200, claude::message("Hi")));
+    let back = json!({ "messages": [
+        { "role": "user", "content": "Note it." },
+        { "role": "assistant", "content": done["parts"] },
+        { "role": "user", "content": "Again." },
+    ] });
+    app.chat(back).await.ok();
+    let sent = vendor.requests().pop().unwrap().json();
+    assert_eq!(
+        sent["messages"],
+        json!([{ "role": "user", "content": "Note it." }, { "role": "user", "content": "Again." }])
+    );
+    let only = json!({ "messages": [{ "role": "assistant", "content": done["parts"] }] });
+    app.chat(only).await.problem(400, "invalid-request");
+
+    // Where the vendor says that the call is whole, it has to be.
+    vendor.reply(Reply::sse(blocks(events, "tool_use")));
+    app.stream(question("Note that.")).await.fail(502, "plugin-failed").await;
+}
+
+#[tokio::test]
+async fn what_stands_beside_an_answer_never_costs_it() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    let text = claude::stream(&["hi FIRST", "SECOND there"]);
+    let halves = text.replace("FIRST", r"\ud83d").replace("SECOND", r"\ude00");
+    let counts = halves.replace("\"input_tokens\":12", "\"input_tokens\":11.6");
+    let unmarked = counts.replace(&claude::message_stop(), "");
+    for (how, reply) in [
+        ("halves of a character", Reply::sse([halves])),
+        ("counts with fractions", Reply::sse([counts])),
+        ("no mark of the end", Reply::sse([unmarked.clone()])),
+        ("no blank line at the end", Reply::sse([unmarked.trim_end()])),
+        (
+            "another content type",
+            Reply::status(200).header("content-type", "application/json").body(unmarked.as_str()),
+        ),
+    ] {
+        vendor.reply(reply);
+        let mut stream = app.stream(question(how)).await;
+        assert_eq!(stream.finish().await, ("hi 😀 there".to_owned(), done()), "{how}");
+    }
+    // A connection that is lost is no end.
+    vendor.reply(Reply::sse([unmarked.as_str()]).close_mid_body(unmarked.len()));
+    app.stream(question("lost")).await.fail(502, "provider-failed").await;
+    // A whole answer to a question for a stream.
+    vendor.reply(Reply::json(200, claude::message("Hi")));
+    let mut stream = app.stream(question("whole")).await;
+    assert_eq!(stream.finish().await, ("Hi".to_owned(), done()));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 //! all, and nobody would hear the reason.
 
 use crate::http::SseEvent;
+use crate::json;
 
 /// A stream may begin with one; it isn't part of the first line.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -16,6 +17,12 @@ const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
 /// Bytes of what is no stream that are kept: more than any error says.
 const STRANGE_BYTES_MAX: usize = 64 << 10;
 
+/// Lines of the first event: each costs a question to the host, and no vendor needs so many.
+const EVENT_LINES_MAX: usize = 1_000;
+
+/// Lines before the first event, comments that keep a connection open for the most part.
+const LINES_MAX: usize = 10_000;
+
 /// An answer, as far as it is known.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Known {
@@ -25,6 +32,8 @@ pub(crate) enum Known {
     Events(Vec<SseEvent>),
     /// It isn't a stream. The body up to here.
     Unframed(String),
+    /// Its first event has more lines than any has.
+    Endless,
 }
 
 /// The beginning of an answer, before its first event.
@@ -36,6 +45,9 @@ pub(crate) struct Opening {
     event: Option<SseEvent>,
     /// Events that are whole.
     events: Vec<SseEvent>,
+    /// Lines so far, and those of the event.
+    lines: usize,
+    event_lines: usize,
     /// Lines that no stream has.
     strange: String,
 }
@@ -47,6 +59,8 @@ impl Opening {
             at_start: true,
             event: None,
             events: Vec::new(),
+            lines: 0,
+            event_lines: 0,
             strange: String::new(),
         }
     }
@@ -62,16 +76,27 @@ impl Opening {
             self.at_start = false;
         }
         text.split('\r').for_each(|line| self.line(line));
+        self.lines += 1;
         // The host goes on between events.
-        if self.events.is_empty() || self.event.is_some() {
+        if self.event.is_some() {
+            let is_endless = EVENT_LINES_MAX < self.event_lines;
+            return if is_endless { Known::Endless } else { Known::Nothing };
+        }
+        if STRANGE_BYTES_MAX <= self.strange.len() {
+            return Known::Unframed(std::mem::take(&mut self.strange));
+        }
+        if self.events.is_empty() && self.lines < LINES_MAX {
             return Known::Nothing;
         }
         Known::Events(std::mem::take(&mut self.events))
     }
 
-    /// The body has ended. Its last event needs no blank line then.
+    /// The body has ended. Its last event needs no blank line then, but its JSON has to be whole.
     pub(crate) fn end(mut self) -> Known {
-        self.line("");
+        let is_cut = |data: &str| data.starts_with(['{', '[']) && json::value(data).is_err();
+        if !self.event.as_ref().is_some_and(|event| is_cut(event.data.trim())) {
+            self.line("");
+        }
         match (self.events.is_empty(), self.strange.is_empty()) {
             (false, _) => Known::Events(self.events),
             (true, false) => Known::Unframed(self.strange),
@@ -81,6 +106,7 @@ impl Opening {
 
     fn line(&mut self, line: &str) {
         if line.is_empty() {
+            self.event_lines = 0;
             if let Some(mut event) = self.event.take()
                 && event.data.pop().is_some()
             {
@@ -89,12 +115,17 @@ impl Opening {
             return;
         }
         if !is_field(line) {
-            if self.strange.len() + line.len() < STRANGE_BYTES_MAX {
-                self.strange.push_str(line);
-                self.strange.push('\n');
-            }
+            let room = STRANGE_BYTES_MAX.saturating_sub(self.strange.len());
+            let end = (0..=line.len().min(room)).rfind(|end| line.is_char_boundary(*end));
+            self.strange.push_str(line.get(..end.unwrap_or_default()).unwrap_or_default());
+            self.strange.push('\n');
             return;
         }
+        // A comment.
+        if line.starts_with(':') {
+            return;
+        }
+        self.event_lines += 1;
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         let new = || SseEvent { name: String::new(), data: String::new(), id: None };
@@ -191,12 +222,16 @@ mod tests {
         );
         assert_eq!(known(STREAM, ""), (Known::Nothing, 0));
         assert_eq!(known(STREAM, ": ping\n\n"), (Known::Nothing, 2));
+        assert_eq!(known(STREAM, "data: {\"a\": 1"), (Known::Nothing, 1));
     }
 
     #[test]
     fn what_is_no_stream_is_bounded() {
         let line = "x".repeat(1000) + "\n";
-        let (Known::Unframed(kept), _) = known(STREAM, &line.repeat(1000)) else { panic!() };
-        assert!(kept.len() <= STRANGE_BYTES_MAX);
+        let (Known::Unframed(kept), read) = known(STREAM, &line.repeat(1000)) else { panic!() };
+        assert!(kept.len() <= STRANGE_BYTES_MAX + 1 && read < 100, "{} {read}", kept.len());
+        let endless = "event: x\n".to_owned() + &"data: x\n".repeat(5000);
+        assert_eq!(known(STREAM, &endless), (Known::Endless, EVENT_LINES_MAX + 1));
+        assert_eq!(known(STREAM, &":\n".repeat(20_000)), (Known::Events(vec![]), LINES_MAX));
     }
 }

@@ -17,7 +17,7 @@ const REPLACEMENT: &str = r"\ufffd";
 type LoneHalf = (usize, u16);
 
 /// Returns JSON without lone halves: each becomes U+FFFD.
-pub(crate) fn mended(json: &str) -> Cow<'_, str> {
+pub fn mended(json: &str) -> Cow<'_, str> {
     let lone = lone_halves(json);
     if lone.is_empty() { Cow::Borrowed(json) } else { Cow::Owned(replaced(json, &lone)) }
 }

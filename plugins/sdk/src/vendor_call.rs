@@ -7,7 +7,7 @@ use crate::event_stream::{self, DeltaReader};
 use crate::http::{self, Body, Header, HttpRequest, Reply};
 use crate::llm::{Completion, Delta, ProviderError};
 use crate::opening::{Known, Opening};
-use crate::vendor_error;
+use crate::vendor_error::{self, Broken};
 use crate::{Deltas, GuestDeltas};
 
 /// An answer that the vendor has accepted to give.
@@ -95,6 +95,9 @@ fn begin(
         Known::Events(events) => {
             let (told, failed) = reader.take_all(&events);
             Ok(Progress { reader: Some(reader), told, failed })
+        }
+        Known::Endless => {
+            Err(Broken("the first event of the stream doesn't end".to_owned()).into())
         }
         Known::Unframed(mut body) => {
             // What can't be read any more can't be told either.
