@@ -8,7 +8,10 @@ use anyhow::Context;
 use mock_vendor::MockVendor;
 
 use super::cassette::Cassette;
-use super::checks::{broken, cassettes, leaving, many, refusals, texts};
+use super::checks::{
+    advice, broken, cassettes, halves, leaving, many, numbers, refusals, shown, texts, wrappings,
+};
+use super::executable::Arete;
 use super::folder::Folder;
 use super::logs::Logs;
 use super::project::Project;
@@ -68,7 +71,8 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     let stage = Stage { service, vendor, id: folder.id.clone(), plain: None, streamed: None };
     let service = match suite.admit(&stage).await? {
         Some(streams) => {
-            suite.perform(stage, cassettes, options.record, streams, compiled_in).await?
+            let served = (&folder, &options.arete);
+            suite.perform(stage, cassettes, options.record, streams, compiled_in, served).await?
         }
         None => stage.service,
     };
@@ -120,6 +124,7 @@ impl Suite {
         record: bool,
         streams: bool,
         compiled_in: Option<Duration>,
+        (folder, arete): (&Folder, &Arete),
     ) -> anyhow::Result<Service> {
         if record {
             for cassette in &mut all {
@@ -209,6 +214,45 @@ impl Suite {
             texts::unknown_fields(s),
         )
         .await;
+        self.check(
+            "half-surrogates",
+            "half of a character that JSON escapes never costs the answer",
+            halves::surrogates(s),
+        )
+        .await;
+        self.check("counts", "counts that make no sense never cost the answer", numbers::counts(s))
+            .await;
+        self.check(
+            "big-numbers",
+            "the arguments of a call keep their digits",
+            numbers::digits(s, &all),
+        )
+        .await;
+        self.check(
+            "unframed-error",
+            "an error with status 200 in place of a stream is told in its words",
+            wrappings::unframed_error(s, &all),
+        )
+        .await;
+        self.check(
+            "loose-stream",
+            "a stream is known by its content and ends with its body",
+            wrappings::loose_stream(s),
+        )
+        .await;
+        self.check(
+            "events-with-error",
+            "what comes together with a failure is told before it",
+            wrappings::events_with_error(s),
+        )
+        .await;
+        for kind in &shown::KINDS {
+            self.check(kind.check, kind.shows, async { shown::shown(kind, &all) }).await;
+        }
+        if self.wants("should-retry") {
+            let outcome = advice::followed(s, folder, arete).await?;
+            self.add("should-retry", "the vendor's x-should-retry is obeyed", outcome).await;
+        }
         self.check("at-once", "200 calls at once are all right, none mixed up", many::at_once(s))
             .await;
         self.check("again", "nothing is left of one call in the next", many::again(s)).await;

@@ -271,6 +271,8 @@ pub async fn every_mistake_is_found_by_its_check() {
         ("draws lots", &["cassette/plain", "cassette/stream", "again"], "body: lot: not expected"),
         ("refuses what it doesn't know", &["unknown-fields"], "vendors add some without notice"),
         ("frames by itself", &["cuts/stream", "unicode-answer"], "one byte at a time"),
+        ("trips over half a character", &["half-surrogates"], "put U+FFFD where half"),
+        ("keeps advice to itself", &["should-retry"], "put the header into the error's extra"),
     ];
     // At the same time, as far as starts may be.
     let runs = cases.into_iter().map(|(mistake, checks, says)| async move {
