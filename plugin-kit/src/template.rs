@@ -58,6 +58,7 @@ fn contents(name: &PluginName, language: Language) -> Vec<(&'static str, String)
     for (path, text) in files::COMMON.iter().chain(files::of(language)) {
         all.push((*path, fill(text)));
     }
+    all.extend(files::shared(language).iter().map(|(path, text)| (*path, (*text).to_owned())));
     // The builds of languages that we know bring it along; wit-bindgen's macro for Rust, and the
     // generators that we don't know, read it where the sources are.
     if matches!(language, Language::Rust | Language::Other) {

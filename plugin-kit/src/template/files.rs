@@ -32,11 +32,39 @@ pub(super) const COMMON: Files = files!("common":
     "cassettes/stream/response.http"
 );
 
+/// What a template shares with the plugin of this repository in the same language, by its path in
+/// a project: reading JSON without losing anything is written and tested once.
+pub(super) fn shared(language: Language) -> Files {
+    macro_rules! from {
+        ($plugin:literal: $($path:literal)*) => {
+            &[$(($path, include_str!(concat!("../../../plugins/", $plugin, "/", $path)))),*]
+        };
+    }
+    match language {
+        Language::C => from!("cohere":
+            "src/arena.c"
+            "src/arena.h"
+            "src/contract.h"
+            "src/json.c"
+            "src/json.h"
+            "src/text.c"
+            "src/text.h"
+            "src/yyjson/LICENSE"
+            "src/yyjson/README.md"
+            "src/yyjson/yyjson.c"
+            "src/yyjson/yyjson.h"
+        ),
+        Language::Python => from!("ollama": "src/jsontext.py"),
+        Language::Rust => &[],
+        Language::TypeScript => from!("gemini": "src/json.ts"),
+    }
+}
+
 /// What belongs to a language.
 pub(super) fn of(language: Language) -> Files {
     match language {
         Language::C => {
-            files!("c": ".gitignore" "README.md" "compile_flags.txt" "requirements.txt" "src/json.c" "src/json.h" "src/provider.c")
+            files!("c": ".gitignore" "README.md" "compile_flags.txt" "requirements.txt" "src/provider.c")
         }
         Language::Other => files!("other": ".gitignore" "README.md" "plugin.toml"),
         Language::Python => {

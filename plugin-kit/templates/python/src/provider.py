@@ -7,7 +7,6 @@ remember. Import what you need at the top of the file: there are no files left w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import config, http, llm
+
+from jsontext import Json, Joiner, Mismatch, Object, cleaned, write
 
 T = TypeVar("T")
 
@@ -25,13 +26,15 @@ def told(call: Callable[..., T]) -> Callable[..., T]:
     @wraps(call)
     def within(*arguments: Any) -> T:
         try:
-            return call(*arguments)
+            return cleaned(call(*arguments))
         except Err as err:
             # Ours, or the host's: the question could not be sent, or its answer not be read.
             error = err.value if isinstance(err.value, llm.ProviderError) else not_sent(err.value)
+        except Mismatch as mismatch:
+            error = bad(str(mismatch)).value
         except Exception as bug:
             error = failure(llm.ErrorKind_Other("plugin"), f"The plugin has a mistake in it: {bug!r}").value
-        raise Err(error)
+        raise Err(cleaned(error))
 
     return within
 
@@ -56,15 +59,15 @@ class Chat(exports.Chat):
     @told
     def complete(self, request: llm.Request) -> llm.Completion:
         with ask(request, stream=False) as reply:
-            answer = parse(reply.read_text())
-        text = answer.get("text")
-        if not isinstance(text, str):
+            answer = Object.parse(reply.read_text())
+        text = answer.text("text")
+        if text is None:
             raise bad("there is no text in it")
         return llm.Completion(
-            id=string(answer.get("id")),
-            model=string(answer.get("model")),
+            id=answer.text("id") or "",
+            model=answer.text("model") or "",
             parts=[llm.Part_Text(llm.Text(text, None))],
-            finish_reason=finish_reason(answer),
+            finish_reason=finish_reason(answer.text("finish")),
             usage=usage(answer),
             native=None,
             extra=None,
@@ -91,22 +94,57 @@ class Deltas(exports.chat.Deltas):
 def events(reply: http.Reply, model: str) -> Iterator[list[llm.Event]]:
     """What each event of the vendor's tells."""
     new: list[llm.Event] = [llm.Event_Start(llm.Start("", model, None))]
+    # The vendor may cut a character in two.
+    joiner = Joiner()
+    finish: str | None = None
     with reply:
-        while (event := reply.next_event()) is not None:
-            said = parse(event.data)
-            if "error" in said:
-                raise failure(llm.ErrorKind_VendorFailed(), string(said["error"]))
-            if isinstance(said.get("text"), str):
-                new.append(llm.Event_Text(llm.TextDelta(0, said["text"])))
-            if said.get("done") is True:
-                new.append(llm.Event_Usage(usage(said)))
-                new.append(llm.Event_Finish(llm.Finish(finish_reason(said), None)))
-                yield new
+        for said in heard(reply):
+            if "error" in said.fields:
+                raise failure(llm.ErrorKind_VendorFailed(), said.text("error") or "The vendor reported an error.")
+            if text := joiner.join(said.text("text") or ""):
+                new.append(llm.Event_Text(llm.TextDelta(0, text)))
+            finish = said.text("finish") or finish
+            if said.flag("done"):
+                yield [*new, *end(joiner, finish, said)]
                 return
             if new:
                 yield new
             new = []
-    raise failure(llm.ErrorKind_Interrupted(), "The vendor's answer broke off.")
+    # A reason and a body that has ended properly are an end, too.
+    if finish is None:
+        raise failure(llm.ErrorKind_Interrupted(), "The vendor's answer broke off.")
+    yield end(joiner, finish, Object({}))
+
+
+def end(joiner: Joiner, finish: str | None, said: Object) -> list[llm.Event]:
+    left = joiner.rest()
+    return [
+        *([llm.Event_Text(llm.TextDelta(0, left))] if left else []),
+        llm.Event_Usage(usage(said)),
+        llm.Event_Finish(llm.Finish(finish_reason(finish), None)),
+    ]
+
+
+def heard(reply: http.Reply) -> Iterator[Object]:
+    """The vendor's events. They have one line of data each, so lines are read; for events of several lines the host has
+    `next_event`. What stands before the vendor answers with a whole body, under any content type, where a stream was
+    asked for: the first line tells."""
+    first = True
+    while (line := reply.next_line()) is not None:
+        line = line.strip("\ufeff \t\r")
+        if first and line.startswith(("{", "[", "<", '"')):
+            raise no_stream(f"{line}\n{reply.read_text()}")
+        first = first and not line
+        if line.startswith("data:"):
+            yield Object.parse(line.removeprefix("data:"))
+
+
+def no_stream(body: str) -> Err[llm.ProviderError]:
+    try:
+        said = Object.parse(body).text("error")
+    except Mismatch:
+        said = None
+    return failure(llm.ErrorKind_BadResponse(), said) if said else bad("a stream was asked for, and none came")
 
 
 def ask(request: llm.Request, stream: bool) -> http.Reply:
@@ -137,15 +175,20 @@ def body(request: llm.Request, stream: bool) -> str:
         if given:
             raise at_fault(llm.ErrorKind_Unsupported(), field, "isn't something that this vendor can do")
     messages = [message(index, each) for index, each in enumerate(request.messages)]
-    own: dict[str, Any] = {"model": request.model, "messages": messages, "stream": stream}
+    # Vendors refuse answers of theirs without words.
+    told: list[Json] = [{**each} for each in messages if each["role"] != "assistant" or each["content"].strip()]
+    own: dict[str, Json] = {"model": request.model, "messages": told, "stream": stream}
     if request.max_tokens is not None:
         own["max_tokens"] = request.max_tokens
-    # Fields that only the vendor knows: callers give them under `extra`.
-    extra = parse(request.extra or "{}")
+    # Fields that only the vendor knows: callers give them under `extra`. Their numbers keep the digits that they have.
+    try:
+        extra = Object.parse(request.extra or "{}").fields
+    except Mismatch as mismatch:
+        raise at_fault(llm.ErrorKind_InvalidRequest(), "extra", mismatch.says) from None
     for key in extra:
         if key in ("model", "messages", "stream", "max_tokens"):
             raise at_fault(llm.ErrorKind_InvalidRequest(), f"extra.{key}", "has a field of its own")
-    return json.dumps({**own, **extra})
+    return write({**own, **extra})
 
 
 ROLES: dict[type, str] = {llm.Role_System: "system", llm.Role_User: "user", llm.Role_Assistant: "assistant"}
@@ -167,24 +210,21 @@ def message(index: int, message: llm.Message) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def finish_reason(answer: dict[str, Any]) -> llm.FinishReason:
-    match answer.get("finish"):
+def finish_reason(word: str | None) -> llm.FinishReason:
+    match word:
         case "stop":
             return llm.FinishReason_EndTurn()
         case "length":
             return llm.FinishReason_MaxTokens()
-        case other:
-            return llm.FinishReason_Other(string(other) or "unknown")
+        case _:
+            return llm.FinishReason_Other(word or "unknown")
 
 
-def usage(answer: dict[str, Any]) -> llm.Usage:
-    counts = answer.get("usage")
-
-    def count(key: str) -> int | None:
-        value = counts.get(key) if isinstance(counts, dict) else None
-        return value if type(value) is int and 0 <= value < 2**32 else None
-
-    return llm.Usage(count("in"), count("out"), None, None, None, None)
+def usage(answer: Object) -> llm.Usage:
+    """A count that makes no sense is left out: the answer is worth more."""
+    value = answer.take("usage")
+    counts = Object(value if isinstance(value, dict) else {})
+    return llm.Usage(counts.count("in"), counts.count("out"), None, None, None, None)
 
 
 KINDS: dict[int, llm.ErrorKind] = {
@@ -213,11 +253,13 @@ def refusal(reply: http.Reply) -> Err[llm.ProviderError]:
     else:
         kind = llm.ErrorKind_VendorFailed() if 500 <= status else llm.ErrorKind_BadResponse()
     try:
-        said = string(parse(reply.read_text()).get("error"))
-    except Err:
-        said = ""  # Its words can't be read: it is still that refusal.
+        said = Object.parse(reply.read_text()).text("error")
+    except (Err, Mismatch):
+        said = None  # Its words can't be read: it is still that refusal.
     err = failure(kind, said or f"The vendor answered HTTP {status} without a reason.")
     err.value.status = status
+    if (advice := reply.find_header("x-should-retry")) is not None:
+        err.value.extra = write({"x-should-retry": advice[:100]})  # The host follows it.
     seconds = reply.find_header("retry-after")
     if seconds is not None and seconds.isascii() and seconds.isdigit():
         err.value.retry_after_ms = min(int(seconds[:9]) * 1000, 2**32 - 1)
@@ -258,19 +300,6 @@ def at_fault(kind: llm.ErrorKind, field: str, says: str) -> Err[llm.ProviderErro
 
 def bad(why: str) -> Err[llm.ProviderError]:
     return failure(llm.ErrorKind_BadResponse(), f"The vendor's answer isn't what its API promises: {why}.")
-
-
-def parse(text: str) -> dict[str, Any]:
-    """What the vendor says: nothing of it is certain until it was looked at."""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        raise bad("it isn't JSON") from None
-    return said if isinstance(said, dict) else {}
-
-
-def string(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def setting(key: str) -> str:

@@ -10,8 +10,7 @@ import type {
   Completion, Delta, ErrorKind, Event, FinishReason, Info, Message, ProviderError, Request, Usage,
 } from 'arete:provider/llm@0.1.0';
 
-/** What the vendor says: JSON, of which nothing is certain until it was looked at. */
-type Said = { [key: string]: unknown };
+import { type Fields, Joiner, count, isObject, parse, text, wellFormed, write } from './json.ts';
 
 export const chat = {
   /** A streamed answer on its way: see below. */
@@ -36,15 +35,15 @@ export const chat = {
 
   complete(request: Request): Completion {
     return told(() => {
-      const answer = parse(ask(request, false).readText());
+      const answer = object(parse(ask(request, false).readText()));
       if (typeof answer.text !== 'string') throw bad('there is no text in it');
-      return {
-        id: text(answer.id),
-        model: text(answer.model),
+      return wellFormed<Completion>({
+        id: text(answer.id) ?? '',
+        model: text(answer.model) ?? '',
         parts: [{ tag: 'text', val: { text: answer.text } }],
-        finishReason: finishReason(answer),
+        finishReason: finishReason(text(answer.finish)),
         usage: usage(answer),
-      };
+      });
     });
   },
 
@@ -55,37 +54,75 @@ export const chat = {
 };
 
 class Deltas {
-  #reply: Reply;
+  #events: Iterator<Fields>;
   #model: string;
   #begun = false;
+  #finish: string | undefined;
   #done = false;
+  // The vendor may cut a character in two.
+  #joiner = new Joiner();
 
   constructor(reply: Reply, model: string) {
-    this.#reply = reply;
+    this.#events = events(reply);
     this.#model = model;
   }
 
   /** What is new. Nothing means the end, and is said only after the vendor has said so. */
   next(): Delta[] {
     return told(() => {
-      const events: Event[] = [];
-      while (events.length === 0 && !this.#done) {
-        const event = this.#reply.nextEvent();
-        if (event == null) throw failure({ tag: 'interrupted' }, "The vendor's answer broke off.");
-        const said = parse(event.data);
-        if (typeof said.error === 'string') throw failure({ tag: 'vendor-failed' }, said.error);
-        if (!this.#begun) events.push({ tag: 'start', val: { id: '', model: this.#model } });
-        this.#begun = true;
-        if (typeof said.text === 'string') events.push({ tag: 'text', val: { index: 0, text: said.text } });
-        if (said.done === true) {
-          events.push({ tag: 'usage', val: usage(said) });
-          events.push({ tag: 'finish', val: { reason: finishReason(said) } });
-          this.#done = true;
-        }
+      const told: Event[] = [];
+      while (told.length === 0 && !this.#done) {
+        const { done, value } = this.#events.next();
+        // A reason and a body that has ended properly are an end, too.
+        if (done && this.#finish === undefined) throw failure({ tag: 'interrupted' }, "The vendor's answer broke off.");
+        told.push(...(done ? this.#end({}) : this.#take(value)));
       }
-      return events.map((event) => ({ event }));
+      return wellFormed(told.map((event) => ({ event })));
     });
   }
+
+  #take(said: Fields): Event[] {
+    if ('error' in said) throw failure({ tag: 'vendor-failed' }, text(said.error) || 'The vendor reported an error.');
+    const start: Event[] = this.#begun ? [] : [{ tag: 'start', val: { id: '', model: this.#model } }];
+    this.#begun = true;
+    this.#finish = text(said.finish) ?? this.#finish;
+    const more = this.#text(this.#joiner.join(text(said.text) ?? ''));
+    return [...start, ...more, ...(said.done === true ? this.#end(said) : [])];
+  }
+
+  #end(said: Fields): Event[] {
+    this.#done = true;
+    return [
+      ...this.#text(this.#joiner.rest()),
+      { tag: 'usage', val: usage(said) },
+      { tag: 'finish', val: { reason: finishReason(this.#finish) } },
+    ];
+  }
+
+  #text(text: string): Event[] {
+    return text === '' ? [] : [{ tag: 'text', val: { index: 0, text } }];
+  }
+}
+
+/**
+ * The vendor's events. They have one line of data each, so lines are read; for events of several lines the host has
+ * `nextEvent`. What stands before the vendor answers with a whole body, under any content type, where a stream was asked
+ * for: the first line tells.
+ */
+function* events(reply: Reply): Generator<Fields> {
+  let first = true;
+  for (let line = reply.nextLine(); line != null; line = reply.nextLine()) {
+    line = line.trim();
+    if (first && /^[{[<"]/.test(line)) throw noStream(`${line}\n${reply.readText()}`);
+    first &&= line === '';
+    if (line.startsWith('data:')) yield object(parse(line.slice('data:'.length)));
+  }
+}
+
+function noStream(body: string): Failure {
+  const said = parse(body);
+  const error = isObject(said) ? text(said.error) : undefined;
+  return error ? failure({ tag: 'bad-response' }, error) : bad('a stream was asked for, and none came');
 }
 
 /** Asks the vendor. What comes back has been accepted; a refusal is an error. */
@@ -120,19 +157,22 @@ function body(request: Request, stream: boolean): string {
   for (const [field, given] of Object.entries(unsupported)) {
     if (given) throw atFault('unsupported', field, "isn't something that this vendor can do");
   }
-  const own: Said = { model: request.model, messages: request.messages.map(message), stream };
+  // Vendors refuse answers of theirs without words.
+  const messages = request.messages.map(message).filter(({ role, content }) => role !== 'assistant' || content.trim());
+  const own: Fields = { model: request.model, messages, stream };
   if (request.maxTokens != null) own.max_tokens = request.maxTokens;
-  // Fields that only the vendor knows: callers give them under `extra`.
+  // Fields that only the vendor knows: callers give them under `extra`. Their numbers keep the digits that they have.
   const extra = parse(request.extra ?? '{}');
+  if (!isObject(extra)) throw atFault('invalid-request', 'extra', 'should be a JSON object');
   for (const key of Object.keys(extra)) {
     if (['model', 'messages', 'stream', 'max_tokens'].includes(key)) {
       throw atFault('invalid-request', `extra.${key}`, 'has a field of its own');
     }
   }
-  return JSON.stringify({ ...own, ...extra });
+  return write({ ...own, ...extra });
 }
 
-function message(message: Message, index: number): Said {
+function message(message: Message, index: number): { role: string; content: string } {
   const refuse = (field: string) =>
     atFault('unsupported', `messages[${index}].${field}`, "isn't something that this vendor can do");
   if (message.role.tag === 'other') throw refuse('role');
@@ -143,18 +183,17 @@ function message(message: Message, index: number): Said {
   return { role: message.role.tag, content: texts.join('') };
 }
 
-function finishReason(answer: Said): FinishReason {
-  switch (answer.finish) {
+function finishReason(word: string | undefined): FinishReason {
+  switch (word) {
     case 'stop': return { tag: 'end-turn' };
     case 'length': return { tag: 'max-tokens' };
-    default: return { tag: 'other', val: text(answer.finish) || 'unknown' };
+    default: return { tag: 'other', val: word || 'unknown' };
   }
 }
 
-function usage(answer: Said): Usage {
-  const counts = object(answer.usage);
-  const count = (value: unknown) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? value : undefined;
+/** A count that makes no sense is left out: the answer is worth more. */
+function usage(answer: Fields): Usage {
+  const counts = isObject(answer.usage) ? answer.usage : {};
   return { inputTokens: count(counts.in), outputTokens: count(counts.out) };
 }
 
@@ -180,12 +219,15 @@ function refusal(status: number, reply: Reply): Failure {
   const seconds = Number(reply.findHeader('retry-after') || NaN);
   let message = `The vendor answered HTTP ${status} without a reason.`;
   try {
-    message = text(parse(reply.readText()).error) || message;
+    message = text(object(parse(reply.readText())).error) || message;
   } catch {
     // Its words can't be read: it is still that refusal.
   }
   const retryAfterMs = seconds >= 0 ? Math.min(Math.ceil(seconds * 1000), 2 ** 32 - 1) : undefined;
-  return new Failure({ kind: KINDS[status] ?? other, message, status, retryAfterMs });
+  // The vendor's advice, which the host follows.
+  const advice = reply.findHeader('x-should-retry')?.slice(0, 100);
+  const extra = advice === undefined ? undefined : write({ 'x-should-retry': advice });
+  return new Failure({ kind: KINDS[status] ?? other, message, status, retryAfterMs, extra });
 }
 
 /** An error of the contract on its way out. */
@@ -217,9 +259,9 @@ function told<T>(work: () => T): T {
 }
 
 function asError(thrown: unknown): ProviderError {
-  if (thrown instanceof Failure) return thrown.error;
+  if (thrown instanceof Failure) return wellFormed(thrown.error);
   // What the host's functions throw: the question could not be sent, or its answer not be read.
-  const { tag, val } = object(object(thrown).payload ?? thrown) as Partial<HttpError>;
+  const { tag, val } = (isObject(thrown) ? (thrown.payload ?? thrown) : {}) as Partial<HttpError>;
   if (tag == null || val == null) {
     return { kind: { tag: 'other', val: 'plugin' }, message: `The plugin has a mistake in it: ${thrown}` };
   }
@@ -232,20 +274,10 @@ function asError(thrown: unknown): ProviderError {
   }
 }
 
-function parse(json: string): Said {
-  try {
-    return object(JSON.parse(json));
-  } catch {
-    throw bad("it isn't JSON");
-  }
-}
-
-function object(value: unknown): Said {
-  return typeof value === 'object' && value !== null ? (value as Said) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+/** What the vendor says: an object, of which nothing is certain until it was looked at. */
+function object(value: unknown): Fields {
+  if (!isObject(value)) throw bad("it isn't a JSON object");
+  return value;
 }
 
 function setting(key: string): string {
