@@ -165,3 +165,30 @@ async fn the_memory_of_all_calls_is_bounded_and_some_is_left_for_others() {
     .await;
     assert_eq!(before, 4);
 }
+
+#[tokio::test]
+async fn a_provider_that_others_leave_no_memory_for_is_loaded_once_there_is_some() {
+    // A call of each takes more than a megabyte.
+    let ids = ["one", "two", "three", "four"];
+    let app = ids
+        .into_iter()
+        .fold(App::with_echo().only_echo(), |app, id| app.provider(id, guests::SLEEPER, ""))
+        .set("LLM_TOTAL_MEMORY", "8388608")
+        .start()
+        .await;
+    let mut stalled = Vec::new();
+    for id in ids {
+        stalled.extend(stall(&app, id, HOUR, 8).await);
+        assert!(full(&app, id).await.contains("LLM_TOTAL_MEMORY"));
+    }
+    let component = fs::read(guests::COUNTER).unwrap();
+    fs::write(app.dir().join("plugins/counter.wasm"), component).unwrap();
+    let is_of_counter = |line: &Value| line["provider"] == "counter";
+    app.wait_for_log(|line| is_of_counter(line) && line["level"] == "ERROR").await;
+    let reason = app.provider("counter").await["lastError"].to_string();
+    assert!(reason.contains("LLM_TOTAL_MEMORY") && reason.contains("is tried again"), "{reason}");
+    app.get("/api/health/live").await.ok();
+    drop(stalled);
+    app.wait_for_log(|line| is_of_counter(line) && line["message"] == "Loaded provider").await;
+    app.chat(asking("counter", "How many?")).await.ok();
+}

@@ -300,6 +300,8 @@ impl Loader {
         let before = self.providers.get(&id).and_then(|slot| slot.serving().cloned());
         match outcome {
             Ok(provider) => {
+                // Before the line that tells of it.
+                self.providers.set(&id, SlotState::Ready(provider.clone()));
                 let (version, sha256) = (&provider.info.version, &provider.digest);
                 let ms = code.map(|code| millis(code.took));
                 let code = code.map(|code| code.source.to_string());
@@ -313,7 +315,6 @@ impl Loader {
                 for advice in missing.iter().chain(&advice) {
                     warn!(provider = id, "{advice}");
                 }
-                self.providers.set(&id, SlotState::Ready(provider));
             }
             Err(error) => self.refuse(&id, before, format!("{error:#}")),
         }
@@ -323,15 +324,15 @@ impl Loader {
     fn refuse(&self, id: &str, serving: Option<Arc<Provider>>, reason: String) {
         match serving {
             Some(serving) => {
+                self.providers.set(id, SlotState::Stale(serving, reason.clone()));
                 error!(
                     provider = id,
                     "The new version can't be loaded, and the last good one goes on: {reason}"
                 );
-                self.providers.set(id, SlotState::Stale(serving, reason));
             }
             None => {
+                self.providers.set(id, SlotState::Failed(reason.clone()));
                 error!(provider = id, "The provider can't be loaded: {reason}");
-                self.providers.set(id, SlotState::Failed(reason));
             }
         }
     }
