@@ -2,7 +2,7 @@
 //! dependencies.
 
 use anyhow::{Error, Result};
-use guest_build::{BARE_TARGET, BUNDLED};
+use guest_build::{BARE_TARGET, BUNDLED, TARGET};
 
 use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
@@ -18,10 +18,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
     let bundled = guest_build::build_into(&target.join("guests"), root(), BARE_TARGET, &selection)
         .map_err(Error::msg)?;
+    let fixtures = ["--package", "fixtures", "--examples"];
+    let fixtures = guest_build::build_into(&target.join("guests"), root(), TARGET, &fixtures)
+        .map_err(Error::msg)?
+        .join("examples");
     let mut bench = program(release.join("arete-bench"));
     // Plugins in other languages are measured where they are built; `cargo xtask plugins --all`
     // does that.
-    bench.arg("--components").args([bundled, target.join("plugins")]);
+    bench.arg("--components").args([bundled, target.join("plugins"), fixtures]);
     // Another binary can be given, to compare two.
     if !args.iter().any(|arg| arg == "--arete") {
         bench.arg("--arete").arg(release.join("arete"));

@@ -23,10 +23,11 @@ pub(crate) struct Bench {
 }
 
 /// Components: the bundled ones, which reloads write in turn, and those in other languages, of
-/// which any may be missing.
+/// which any may be missing; and the guests that misbehave.
 pub(crate) struct Components {
     pub(crate) bundled: PathBuf,
     pub(crate) others: PathBuf,
+    pub(crate) fixtures: PathBuf,
 }
 
 impl Bench {

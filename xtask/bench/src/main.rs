@@ -9,6 +9,7 @@
 
 mod bench;
 mod cases;
+mod hostile;
 mod languages;
 mod load;
 mod machine;
@@ -72,8 +73,8 @@ struct Cli {
     /// The binary to measure, instead of the one that was just built.
     #[arg(long, value_name = "FILE")]
     arete: Option<PathBuf>,
-    /// The folders of the bundled components and of those in other languages.
-    #[arg(long, hide = true, num_args = 2)]
+    /// The folders of the bundled components, of those in other languages and of the fixtures.
+    #[arg(long, hide = true, num_args = 3)]
     components: Vec<PathBuf>,
     /// Serves as the reference, before this vendor.
     #[arg(long, hide = true)]
@@ -103,8 +104,9 @@ fn main() -> Result<()> {
     if let Some(seconds) = cli.seconds {
         plan.time = Duration::from_secs(seconds) / u32::try_from(plan.rounds)?;
     }
-    let components = <[PathBuf; 2]>::try_from(cli.components);
-    let components = components.ok().map(|[bundled, others]| Components { bundled, others });
+    let components = <[PathBuf; 3]>::try_from(cli.components);
+    let components =
+        components.ok().map(|[bundled, others, fixtures]| Components { bundled, others, fixtures });
     plan::check(&cli.only)?;
     runtime.block_on(plan::run(Bench::new(stage, plan, cli.only), components, cli.readme))
 }

@@ -4,14 +4,17 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::bench::{Bench, Components};
-use crate::{cases, languages, machine, memory, providers, reloads, sides, starts, summary, table};
+use crate::{
+    cases, hostile, languages, machine, memory, providers, reloads, sides, starts, summary, table,
+};
 
 /// The cases beside those of [`cases`].
 const OTHERS: [&str; 6] = ["start", "reload", "idle", "live", "providers", "languages"];
 
 /// Refuses names that begin no case.
 pub(crate) fn check(only: &[String]) -> Result<()> {
-    let names = [cases::names(), OTHERS.to_vec()].concat();
+    let known = cases::names().into_iter().chain(OTHERS).map(str::to_owned);
+    let names: Vec<String> = known.chain(hostile::names()).collect();
     for only in only {
         let known = names.iter().any(|name| name.starts_with(only.as_str()));
         ensure!(known, "there is no case {only:?}; there are: {}", names.join(", "));
@@ -56,6 +59,10 @@ pub(crate) async fn run(
         true => Some(languages::run(&mut bench, components.as_ref().context(missing)?).await?),
         false => None,
     };
+    if hostile::names().iter().any(|name| bench.wants(name)) {
+        let fixtures = &components.as_ref().context(missing)?.fixtures;
+        println!("\n{}", hostile::run(&bench, fixtures).await?);
+    }
     println!("\n{}\n{}", table::markdown(&bench.rows), table::LEGEND);
     let noise = bench.noise().unwrap_or_default();
     println!("{noise}");
