@@ -3,33 +3,40 @@
 //! A guest whose vendor echoes what the guest sends could else find a key letter by letter: by what is held
 //! back after a right beginning and isn't after a wrong one, or by what takes longer. So the end of
 //! what is decided depends on how many bytes there are and where lines end; a right beginning is
-//! treated like any other text; and each byte is one step in a table, whichever it is.
+//! treated like any other text; and every byte costs the same comparisons, whichever it is.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use subtle::ConstantTimeEq;
 
+use super::plain::UNLIKE_WORDS_MIN;
 use super::spelling::{CHARACTER_MAX, Plain, may_be_spelled, needles};
 
-/// The text that stands for a secret.
+/// The text in a secret's place.
 pub(super) const REDACTED: &str = "[redacted]";
-
-/// The most bytes of a needle that are in the table; the rest is compared once these were found.
-/// Nobody finds so many by trying, and the table stays small: some 256 bytes for each of them.
-const IN_TABLE_MAX: usize = 64;
 /// The most bytes that are looked through at once, beside those that were held back.
 pub(super) const BLOCK: usize = 16 << 10;
 
 /// The finder of a provider's secrets.
 pub(super) struct Search {
-    /// The beginnings of the needles.
-    table: AhoCorasick,
     needles: Vec<Vec<u8>>,
+    endings: Vec<Ending>,
     /// The bytes at the end of a text that are undecided until more have come: what begins before
     /// them is there wholly, in any spelling.
     pub(super) undecided: usize,
+}
+
+/// The last 16 bytes of a needle, or all of a shorter one. At each place they are compared in one
+/// step, with those of all needles; only where they are there is the rest compared. So many bytes of
+/// a key nobody finds by trying, and they aren't public as the first ones often are. For the eight
+/// needles of a key this takes about as long as a table of states would, which is 70 KiB large
+/// and slower the more of a key it has seen.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Ending {
+    bytes: u128,
+    /// The bits of it that count.
+    mask: u128,
 }
 
 /// The state between two parts of a text, relative to the first byte that is undecided.
@@ -45,17 +52,17 @@ impl Search {
     /// Returns nothing if there is nothing to look for.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let needles: BTreeSet<Vec<u8>> = secrets.into_iter().flat_map(needles).collect();
-        let needles: Vec<_> = needles.into_iter().filter(|needle| !needle.is_empty()).collect();
+        // One that is shorter is of a secret whose characters are nearly all escapes, and is no
+        // more than any word.
+        let needles = needles.into_iter().filter(|needle| UNLIKE_WORDS_MIN <= needle.len());
+        let needles: Vec<_> = needles.collect();
         let longest = needles.iter().map(Vec::len).max()?;
-        // Fails only for more states than 2³¹, which headers can't hold.
-        let table = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            // It would be faster, and slower at each byte that a secret begins with.
-            .prefilter(false)
-            .build(needles.iter().map(|needle| beginning(needle)))
-            .ok()?;
-        Some(Self { table, needles, undecided: longest.saturating_mul(CHARACTER_MAX) })
+        let endings: BTreeSet<Ending> = needles.iter().map(|needle| Ending::of(needle)).collect();
+        Some(Self {
+            needles,
+            endings: endings.into_iter().collect(),
+            undecided: longest.saturating_mul(CHARACTER_MAX),
+        })
     }
 
     /// Passes on all of a text that is decided, redacted, and returns how many bytes of it that
@@ -108,7 +115,7 @@ impl Search {
         let mut next = first_character.max(before);
         if text.get(first_character..).is_some_and(may_be_spelled) {
             let plain = Plain::read(text, first_character);
-            self.find_needles(&plain.bytes, |place| found.extend(plain.place(&place)));
+            self.find_needles(&plain.bytes, |place| found.push(plain.place(&place)));
             next = plain.boundary(next);
         }
         found.retain(|place| place.start < before);
@@ -117,16 +124,37 @@ impl Search {
     }
 
     fn find_needles(&self, bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
-        for place in self.table.find_overlapping_iter(bytes) {
-            let Some(needle) = self.needles.get(place.pattern().as_usize()) else { continue };
-            let end = place.start() + needle.len();
-            if bytes.get(place.start()..end).is_some_and(|whole| bool::from(whole.ct_eq(needle))) {
-                found(place.start()..end);
+        let mut window = 0;
+        for (last, byte) in bytes.iter().enumerate() {
+            window = window << u8::BITS | u128::from(*byte);
+            // All of them, without an early end.
+            let ends = self.endings.iter().fold(false, |ends, ending| ends | ending.is_in(window));
+            if ends {
+                self.needles_until(bytes, last + 1).for_each(&mut found);
             }
         }
     }
+
+    /// Returns the places of the needles that end at this one.
+    fn needles_until(&self, bytes: &[u8], end: usize) -> impl Iterator<Item = Range<usize>> {
+        self.needles.iter().filter_map(move |needle| {
+            let place = end.checked_sub(needle.len())?..end;
+            let whole = bytes.get(place.clone())?.ct_eq(needle);
+            bool::from(whole).then_some(place)
+        })
+    }
 }
 
-fn beginning(needle: &[u8]) -> &[u8] {
-    needle.get(..IN_TABLE_MAX).unwrap_or(needle)
+impl Ending {
+    fn of(needle: &[u8]) -> Self {
+        let last = needle.iter().rev().take(size_of::<u128>()).rev();
+        last.fold(Self { bytes: 0, mask: 0 }, |ending, byte| Self {
+            bytes: ending.bytes << u8::BITS | u128::from(*byte),
+            mask: ending.mask << u8::BITS | u128::from(u8::MAX),
+        })
+    }
+
+    fn is_in(&self, window: u128) -> bool {
+        window & self.mask == self.bytes
+    }
 }

@@ -30,47 +30,77 @@ const NAMED: [(&[u8], char); 5] =
     [(b"amp", '&'), (b"lt", '<'), (b"gt", '>'), (b"quot", '"'), (b"apos", '\'')];
 
 /// A text as it is meant, and where each of its bytes was spelled.
-#[derive(Default)]
 pub(super) struct Plain {
     pub(super) bytes: Vec<u8>,
-    spelled: Vec<Range<usize>>,
-    /// The offset at which the first character begins that isn't in it.
-    pub(super) end: usize,
+    /// The offset in the text at which it begins.
+    from: usize,
+    /// The characters that take more bytes in the text than they have, in order.
+    escapes: Vec<Escape>,
+}
+
+/// A character that was spelled out: its place in the plain text, and in the text.
+struct Escape {
+    plain: Range<usize>,
+    spelled: Range<usize>,
 }
 
 impl Plain {
     /// Reads a text from an offset at which a character begins.
     pub(super) fn read(text: &[u8], from: usize) -> Self {
-        let mut plain = Self { end: from, ..Self::default() };
-        while let Some(rest) = text.get(plain.end..).filter(|rest| !rest.is_empty()) {
-            let character = Character::first(rest);
-            let spelled = plain.end..plain.end + character.length;
-            plain.end = spelled.end;
-            for byte in character.bytes.get(..character.bytes_length).unwrap_or_default() {
-                plain.bytes.push(*byte);
-                plain.spelled.push(spelled.clone());
+        let mut rest = text.get(from..).unwrap_or_default();
+        let mut plain = Self { bytes: Vec::with_capacity(rest.len()), from, escapes: Vec::new() };
+        loop {
+            let unescaped = rest.iter().position(may_begin_escape).unwrap_or(rest.len());
+            let (as_it_is, escaped) = rest.split_at(unescaped);
+            plain.bytes.extend_from_slice(as_it_is);
+            if escaped.is_empty() {
+                return plain;
             }
+            let character = Character::first(escaped);
+            let bytes = character.bytes.get(..character.bytes_length).unwrap_or_default();
+            if bytes.len() != character.length {
+                let begin = text.len() - escaped.len();
+                plain.escapes.push(Escape {
+                    plain: plain.bytes.len()..plain.bytes.len() + bytes.len(),
+                    spelled: begin..begin + character.length,
+                });
+            }
+            plain.bytes.extend_from_slice(bytes);
+            rest = escaped.get(character.length..).unwrap_or_default();
         }
-        plain
     }
 
     /// Returns the place in the text of some of these bytes.
-    pub(super) fn place(&self, bytes: &Range<usize>) -> Option<Range<usize>> {
-        let first = self.spelled.get(bytes.start)?;
-        let last = self.spelled.get(bytes.end.checked_sub(1)?)?;
-        Some(first.start..last.end)
+    pub(super) fn place(&self, bytes: &Range<usize>) -> Range<usize> {
+        self.spelled(bytes.start).start..self.spelled(bytes.end.saturating_sub(1)).end
+    }
+
+    /// Returns the place in the text of the character that one of these bytes belongs to.
+    fn spelled(&self, byte: usize) -> Range<usize> {
+        let before = self.escapes.partition_point(|escape| escape.plain.start <= byte);
+        let begin = match before.checked_sub(1).and_then(|last| self.escapes.get(last)) {
+            Some(escape) if byte < escape.plain.end => return escape.spelled.clone(),
+            Some(escape) => escape.spelled.end + (byte - escape.plain.end),
+            None => self.from + byte,
+        };
+        begin..begin + 1
     }
 
     /// Returns the first offset from here on at which a character begins.
     pub(super) fn boundary(&self, from: usize) -> usize {
-        let next = self.spelled.partition_point(|spelled| spelled.start < from);
-        self.spelled.get(next).map_or(self.end.max(from), |spelled| spelled.start)
+        let before = self.escapes.partition_point(|escape| escape.spelled.start < from);
+        let last = before.checked_sub(1).and_then(|last| self.escapes.get(last));
+        last.map_or(from, |escape| escape.spelled.end.max(from))
     }
 }
 
 /// Returns true if a text may mean something else than it is.
 pub(super) fn may_be_spelled(text: &[u8]) -> bool {
-    text.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&' | b'+'))
+    text.iter().any(may_begin_escape)
+}
+
+fn may_begin_escape(byte: &u8) -> bool {
+    matches!(byte, b'%' | b'\\' | b'&' | b'+')
 }
 
 /// One character, or one byte of a character that is spelled as it is.
@@ -210,6 +240,21 @@ mod tests {
             ("a+b%20c%2Bd", "a b c d"),
         ] {
             assert_eq!(plain(spelled), meant, "{spelled}");
+        }
+    }
+
+    #[test]
+    fn each_byte_is_found_where_it_was_spelled() {
+        let plain = Plain::read("..a%2Fb+\\u00e9&amp;c".as_bytes(), 2);
+        assert_eq!(plain.bytes, "a/b \u{e9}&c".as_bytes());
+        let places = [2..3, 3..6, 6..7, 7..8, 8..14, 8..14, 14..19, 19..20];
+        for (byte, place) in places.into_iter().enumerate() {
+            assert_eq!(plain.place(&(byte..byte + 1)), place, "{byte}");
+        }
+        assert_eq!(plain.place(&(0..8)), 2..20);
+        let boundaries = [(2, 2), (3, 3), (4, 6), (5, 6), (6, 6), (9, 14), (20, 20), (25, 25)];
+        for (from, boundary) in boundaries {
+            assert_eq!(plain.boundary(from), boundary, "{from}");
         }
     }
 

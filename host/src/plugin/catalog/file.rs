@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 
 use self::endpoints::endpoints;
-pub(super) use self::reader::Problems;
+pub(crate) use self::reader::Problems;
 use self::reader::{ENTRIES_MAX, Reader};
 use crate::config::{Limit, Limits, Vars};
 use crate::digest::Sha256Digest;
@@ -31,20 +31,20 @@ const OUTBOUND_KEYS: [&str; 5] = ["origin", "paths", "methods", "headers", "priv
 pub(super) const BYTES_MAX: usize = 64 << 10;
 
 /// The context in which a provider's file is read.
-pub(super) struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// The provider's name: the file's, without `.toml`.
-    pub(super) id: &'a str,
+    pub(crate) id: &'a str,
     /// The folder that components lie in. None: only bundled ones can be named.
-    pub(super) folder: Option<&'a Path>,
+    pub(crate) folder: Option<&'a Path>,
     /// The values of variables.
-    pub(super) vars: &'a Vars,
+    pub(crate) vars: &'a Vars,
     /// The limits where the file sets none, and the ceilings of some.
-    pub(super) limits: &'a Limits,
+    pub(crate) limits: &'a Limits,
 }
 
 /// The content of a provider's file.
 #[derive(Debug)]
-pub(super) enum Parsed {
+pub(crate) enum Parsed {
     /// There is such a provider.
     Enabled(Box<Definition>),
     /// There is none, not even a bundled one of this name.
@@ -55,7 +55,7 @@ pub(super) enum Parsed {
 ///
 /// # Errors
 /// All mistakes, each with its line.
-pub(super) fn parse(text: &str, around: &Surroundings<'_>) -> Result<Parsed, Problems> {
+pub(crate) fn parse(text: &str, around: &Surroundings<'_>) -> Result<Parsed, Problems> {
     let document = DeTable::parse(text).map_err(|error| Problems::of_syntax(text, &error))?;
     let mut reader = Reader::new(text, around.vars);
     let table = document.get_ref();

@@ -275,3 +275,27 @@ fn every_providers_file_that_is_shipped_can_be_used() {
         assert!(matches!(&parsed, Ok(Parsed::Enabled(_))), "{}: {parsed:?}", file.display());
     }
 }
+
+#[test]
+fn a_credential_in_the_wrong_place_is_named_and_not_shown() {
+    let vars = Vars::from([("GROQ_API_KEY", "gsk-\"1\"-Abc")]);
+    let limits = Limits::default();
+    let around = Surroundings { id: "groq", folder: None, vars: &vars, limits: &limits };
+    let problems = |text: &str| parse(text, &around).unwrap_err().to_string();
+    for (text, shown) in [
+        ("component = \"bundled:${GROQ_API_KEY}\"", "no component \"${GROQ_API_KEY}\" is bundled"),
+        ("[limits]\nmemory = \"${GROQ_API_KEY}\"", "not \"${GROQ_API_KEY}\""),
+    ] {
+        let problems = problems(text);
+        assert!(problems.contains(shown) && !problems.contains("gsk"), "{problems}");
+    }
+
+    let vars = Vars::from([("GROQ_API_KEY", "gsk-1-Abc")]);
+    let around = Surroundings { vars: &vars, ..around };
+    let origin = "[[outbound]]\norigin = \"https://${GROQ_API_KEY}.example.com\"\n";
+    let problems = parse(&origin.repeat(2), &around).unwrap_err().to_string();
+    assert!(
+        problems.contains("https://${GROQ_API_KEY}.example.com is granted twice"),
+        "{problems}"
+    );
+}
