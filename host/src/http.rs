@@ -5,7 +5,7 @@ pub(crate) mod body;
 mod connections;
 mod framing;
 pub mod front;
-mod head;
+pub(crate) mod head;
 pub(crate) mod json;
 mod observed;
 mod pages;

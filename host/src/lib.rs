@@ -44,7 +44,11 @@ mod request_id;
 mod sync;
 mod time;
 
-// For the benchmarks.
+// For the benchmarks, and for the fuzzer.
 #[cfg(feature = "pieces")]
 #[doc(hidden)]
 pub mod pieces;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

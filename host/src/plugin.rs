@@ -17,6 +17,13 @@ mod lane;
 mod room;
 mod runtime;
 
+/// Readers of what comes from outside, for the fuzzer.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod untrusted {
+    pub(crate) use super::catalog::{Parsed, Surroundings, parse};
+    pub(crate) use super::load::{Expansion, is_component};
+}
+
 pub use call::Provider;
 pub(crate) use call::ProviderCall;
 pub use catalog::{

@@ -7,6 +7,7 @@ mod ci;
 mod conformance;
 mod deny;
 mod docs;
+mod fuzz;
 mod plugins;
 mod repository;
 mod step;
@@ -30,6 +31,8 @@ Usage: cargo xtask <COMMAND>
   conformance [--docs] [--release] [NAME]...
                   the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md,
                   --release runs them on the server as it is shipped
+  fuzz [--seconds N] [TARGET]...
+                  libFuzzer on all targets of fuzz/ or those named, each for a minute or N seconds
   plugins [NAME...|--all]
                   compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
                   and SHA-256
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         ("floors", _) => tidy::floors(&args),
         ("docs", []) => docs::run(),
         ("conformance", _) => conformance::run(&args),
+        ("fuzz", _) => fuzz::run(&args),
         ("plugins", _) => plugins::run(&args),
         ("bench", _) => bench::run(&args),
         ("" | "help" | "-h" | "--help", _) => {

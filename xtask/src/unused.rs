@@ -9,8 +9,9 @@ use crate::tools;
 const VERSION: &str = "0.9.2";
 
 /// The folders whose manifests are looked at. Templates and fixtures are made for other places.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "conformance",
+    "fuzz",
     "guest-build",
     "host",
     "mock-vendor",

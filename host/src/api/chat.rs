@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
 pub(super) use self::events::{DeltaBody, DoneBody, StartBody};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::parts::PartBody;
 pub(crate) use self::request::ChatRequest;
 pub(crate) use self::response::ChatResponse;
 use self::schema::ChatBody;

@@ -88,7 +88,7 @@ const BEFORE_LIMITS: &[Section] = &[
             setting(
                 "HTTP_MAX_BODIES",
                 "1024",
-                "Requests whose bodies are still arriving; more get 503.",
+                "Requests that wait for their bodies to arrive; more get 503 if theirs are not complete within a second.",
             ),
             setting(
                 "HTTP_MAX_EVENT_STREAMS",
@@ -98,8 +98,8 @@ const BEFORE_LIMITS: &[Section] = &[
             setting(
                 "HTTP_MAX_CONNECTIONS",
                 "8192",
-                "Open connections. For one more, an idle one is closed; if none is idle, it waits, and only requests \
-                 for the server's health are answered on it.",
+                "Open connections. For one more, an idle one is closed; if none is idle, it waits for up to a minute, and \
+                 only requests for the server's health are answered meanwhile.",
             ),
             setting(
                 "HTTP_HEARTBEAT",

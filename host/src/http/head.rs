@@ -10,16 +10,16 @@ use super::problem::{Code, Problem};
 
 /// The host and the port that a request is addressed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     /// The name or the address, without the brackets of IPv6.
-    pub(super) host: &'a str,
+    pub(crate) host: &'a str,
     /// The port, if one is named.
-    pub(super) port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
     /// Parses `host`, `host:port` or `[address]:port`.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']')?;
@@ -47,7 +47,7 @@ impl<'a> Authority<'a> {
 ///
 /// # Errors
 /// A 400 for a head that could be read in two ways.
-pub(super) fn check<B>(request: &Request<B>) -> Result<Option<Authority<'_>>, Problem> {
+pub(crate) fn check<B>(request: &Request<B>) -> Result<Option<Authority<'_>>, Problem> {
     match request.extensions().get::<Fault>() {
         Some(Fault::LineEnd) => {
             return Err(refused("each line of a request's head must end in CR LF"));

@@ -12,5 +12,9 @@ pub(super) use admission::{Admission, admit};
 pub(super) use code_cache::CodeCache;
 pub use compiler::{CompileArgs, compile_component};
 pub(super) use compiler::{Compiler, Lanes};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use expansion::Expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use inspect::is_component;
 pub use inspect::{ComponentShape, Import, Parts};
 pub(super) use loaded_components::{CodeOrigin, LoadedComponents};

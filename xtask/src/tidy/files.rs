@@ -12,8 +12,8 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
             complaints
                 .push(format!("{}:1: begin with `//!`: what is here, and why here", file.path));
         }
-        // What vendors send is kept byte for byte.
-        if !file.within(&["tests/golden"]) && !file.is("http") {
+        // What vendors send is kept byte for byte, and so is what the fuzzer found.
+        if !file.within(&["tests/golden", "fuzz/corpus"]) && !file.is("http") {
             complaints.extend(
                 file.complain("trailing white space", |line| line.ends_with([' ', '\t', '\r'])),
             );

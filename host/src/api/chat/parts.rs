@@ -126,7 +126,7 @@ pub(crate) enum ContentBody {
 
 impl PartBody {
     /// Returns a part of a completion. Its JSON was checked at the plugin's edge.
-    pub(super) fn from_part(part: &Part) -> Self {
+    pub(crate) fn from_part(part: &Part) -> Self {
         match part {
             Part::Text(text) => {
                 Self::Text { text: text.text.clone(), extra: object(text.extra.as_ref()) }

@@ -22,7 +22,7 @@ const DEPTH_MAX: usize = 32;
 
 /// The parts of a component after it is put together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Expansion {
+pub(crate) struct Expansion {
     /// Instances of modules.
     core_instances: u64,
     /// Instances of components.
@@ -35,7 +35,7 @@ pub(super) struct Expansion {
 
 /// A reason not to put a component together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TooMuch {
+pub(crate) enum TooMuch {
     #[error("it comes to {}{unit} when it is put together, and may have {max}", at_least(*count))]
     Parts { count: u64, unit: &'static str, max: u64 },
     #[error("its components are nested more than {DEPTH_MAX} deep")]
@@ -65,7 +65,7 @@ impl Expansion {
     ///
     /// # Errors
     /// What is too much.
-    pub(super) fn of(component: &[u8]) -> Result<Self, TooMuch> {
+    pub(crate) fn of(component: &[u8]) -> Result<Self, TooMuch> {
         // A module has no scope of its own.
         let mut scopes: Vec<Option<Scope>> = Vec::new();
         let mut whole = Self::default();
@@ -102,6 +102,13 @@ impl Expansion {
         }
         whole.check()?;
         Ok(whole)
+    }
+
+    /// Returns the counts, for the fuzzer.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn counts(&self) -> [u64; 4] {
+        let Self { core_instances, instances, definitions, functions } = *self;
+        [core_instances, instances, definitions, functions]
     }
 
     fn add(&mut self, other: &Self) {

@@ -53,7 +53,7 @@ pub struct Import {
 
 /// Bytes that aren't a component, told by how they begin: a better word than a parser's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotAComponent {
+pub(crate) enum NotAComponent {
     #[error("it is empty")]
     Empty,
     #[error("this is machine code, not a component: machine code from outside can't be trusted")]
@@ -73,7 +73,7 @@ pub(super) enum NotAComponent {
 ///
 /// # Errors
 /// The kind of thing that they are instead.
-pub(super) fn is_component(bytes: &[u8]) -> Result<(), NotAComponent> {
+pub(crate) fn is_component(bytes: &[u8]) -> Result<(), NotAComponent> {
     if bytes.is_empty() {
         return Err(NotAComponent::Empty);
     }

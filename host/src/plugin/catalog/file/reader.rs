@@ -15,6 +15,10 @@ pub(super) type Spanned<'i> = toml::Spanned<DeValue<'i>>;
 /// The origins of one provider; the headers, paths and methods of one origin.
 pub(super) const ENTRIES_MAX: usize = 32;
 
+/// The least likeness of an unknown key to a known one for it to be taken for a typing error: 0 is
+/// nothing alike, 1 the same.
+const ALIKE: f64 = 0.75;
+
 /// Everything that is wrong with a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Problems(Vec<Problem>);
