@@ -2,6 +2,8 @@
 //! at all.
 
 pub mod answers;
+#[cfg(test)]
+mod power;
 pub mod users;
 
 pub use answers::RedbAnswers;

@@ -8,15 +8,17 @@
 //! off the request path, so no request waits for the disk. Commits also record which
 //! pages are free, so that opening after a kill takes no walk through the file.
 
+use std::fs::{self, File};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fs, io};
 
+use redb::backends::FileBackend;
 use redb::{
-    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
-    TableHandle, WriteTransaction,
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    Table, TableDefinition, TableHandle, WriteTransaction,
 };
 use tracing::{info, warn};
 
@@ -48,22 +50,34 @@ const ROW_BYTES: u64 = 128;
 /// Smaller files aren't worth compacting.
 const COMPACT_MIN: u64 = 64 << 20;
 
+/// Makes a database of an open file. Replaced by tests that need a disk to fail.
+type Connect = dyn Fn(File, &Builder) -> Result<Database, DatabaseError> + Send + Sync;
+
 /// The place of the file `cache.redb`.
 pub(crate) struct Redb {
     path: PathBuf,
     limits: Limits,
+    connect: Box<Connect>,
 }
 
 impl Redb {
     /// Names the file in a directory, which is made on opening if there is none.
     pub(crate) fn new(dir: &Path, limits: Limits) -> Self {
-        Self { path: dir.join("cache.redb"), limits }
+        Self::on(dir, limits, |file, builder| builder.create_with_backend(FileBackend::new(file)?))
+    }
+
+    fn on(
+        dir: &Path,
+        limits: Limits,
+        connect: impl Fn(File, &Builder) -> Result<Database, DatabaseError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { path: dir.join("cache.redb"), limits, connect: Box::new(connect) }
     }
 }
 
 impl Engine for Redb {
     fn open(&self, verify: bool) -> Result<Arc<dyn AnswerFile>, FileError> {
-        let opened = match Opened::open(&self.path, self.limits, verify) {
+        let opened = match Opened::open(self, verify) {
             Err(FileError::Damaged(problem)) => {
                 let aside = aside::put(&self.path).map_err(|error| {
                     FileError::Failed(format!(
@@ -74,7 +88,7 @@ impl Engine for Redb {
                     file = %self.path.display(), kept_as = %aside.display(), problem,
                     "The cache file was damaged; it is put aside and a fresh one started"
                 );
-                Opened::open(&self.path, self.limits, false)?
+                Opened::open(self, false)?
             }
             opened => opened?,
         };
@@ -100,16 +114,18 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(path: &Path, limits: Limits, verify: bool) -> Result<Self, FileError> {
+    fn open(place: &Redb, verify: bool) -> Result<Self, FileError> {
+        let Redb { path, limits, connect } = place;
         create(path).map_err(|error| FileError::Failed(error.to_string()))?;
         guarded(|| {
             let mut builder = Database::builder();
             builder.set_cache_size(PAGE_CACHE_BYTES).set_check_integrity_on_open(verify);
-            let mut db = builder.create(path)?;
+            let file = File::options().read(true).write(true).open(path)?;
+            let mut db = connect(file, &builder)?;
             let usage = prepare(&db)?;
             compact(&mut db, path, usage)?;
             let (entries, bytes) = (usage.entries.into(), usage.bytes.into());
-            Ok(Self { db, limits, entries, bytes, index: KeyIndex::default() })
+            Ok(Self { db, limits: *limits, entries, bytes, index: KeyIndex::default() })
         })
     }
 
@@ -395,5 +411,7 @@ fn explain(error: redb::Error) -> FileError {
     }
 }
 
+#[cfg(test)]
+mod power_failures;
 #[cfg(test)]
 mod tests;

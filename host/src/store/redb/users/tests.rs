@@ -1,6 +1,7 @@
 //! Tests of the engine: what it keeps, what it refuses, and what many callers at once get.
 
 mod broken;
+mod power_failures;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
