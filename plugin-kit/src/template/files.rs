@@ -55,7 +55,7 @@ pub(super) fn shared(language: Language) -> Files {
             "src/yyjson/yyjson.h"
         ),
         Language::Python => from!("ollama": "src/jsontext.py"),
-        Language::Rust => &[],
+        Language::Rust | Language::Other => &[],
         Language::TypeScript => from!("gemini": "src/json.ts"),
     }
 }
