@@ -73,6 +73,9 @@ impl Folder {
             ("LLM_DEFAULT_PROVIDER", "echo"),
             ("LLM_MAX_RETRIES", "0"),
             ("LLM_CACHE_ENABLED", "false"),
+            // A machine that is busy compiles slowly, and each check needs the component.
+            ("LLM_START_WAIT", "2m"),
+            ("LLM_COMPILE_TIMEOUT", "2m"),
             // A comment in a silent stream would pass for its first event.
             ("HTTP_HEARTBEAT", "1h"),
             ("RUST_LOG", LOGS),

@@ -1,7 +1,7 @@
 //! libFuzzer on the targets of `fuzz/`: compiled with this workspace's toolchain and what the tests
 //! have compiled already, and run for some time each, as many at once as there are processors.
 //!
-//! What it finds lies in `target/fuzz/found`. A case that is kept goes into `fuzz/corpus`, where
+//! Its finds lie in `target/fuzz/found`. A case that is kept goes into `fuzz/corpus`, where
 //! the tests run it for ever.
 
 use std::fs::{self, File};

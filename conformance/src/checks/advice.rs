@@ -10,7 +10,7 @@ use super::super::server::Server;
 use super::super::service::Service;
 use super::super::stage::{Stage, mode};
 
-/// What a vendor says of a failure, and how often it is asked then.
+/// A vendor's word on a failure, and the number of times that it is asked then.
 const CASES: [(u16, &str, usize); 3] = [(529, "false", 1), (429, "false", 1), (400, "true", 2)];
 
 /// The header `x-should-retry` of a refusal decides whether it is asked again.

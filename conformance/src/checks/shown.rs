@@ -1,4 +1,4 @@
-//! What only a vendor's own words can show: each kind has a cassette of its own, by its name.
+//! Kinds that only a vendor's own words can show: each has a cassette of its own, by its name.
 
 use serde_json::Value;
 
@@ -9,11 +9,11 @@ use super::super::report::{Finding, Outcome};
 pub(in super::super) struct Kind {
     /// The check's name.
     pub(in super::super) check: &'static str,
-    /// What it shows, in a line.
+    /// Its subject, in a line.
     pub(in super::super) shows: &'static str,
-    /// What the cassette's name begins with.
+    /// The beginning of the cassette's name.
     name: &'static str,
-    /// What has to be in its `answer.json`.
+    /// The content that has to be in its `answer.json`.
     expected: &'static str,
     is_shown: fn(&Cassette, &Value) -> bool,
 }

@@ -84,7 +84,7 @@ pub(in super::super) async fn loose_stream(stage: &Stage) -> Outcome {
     Outcome::of(findings)
 }
 
-/// What comes together with a failure reaches the caller before it.
+/// Events that come together with a failure reach the caller before it.
 pub(in super::super) async fn events_with_error(stage: &Stage) -> Outcome {
     let Some(cassette) = &stage.streamed else {
         return Outcome::not_applicable("needs a streamed cassette");

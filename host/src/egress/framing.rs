@@ -149,7 +149,7 @@ impl Framer {
         Some(text(&line))
     }
 
-    /// What the end of the body leaves of an event, unless it cuts its JSON off.
+    /// Returns the event that the end of the body leaves, unless it cuts its JSON off.
     fn last_event(&mut self) -> Result<Option<Event>, TooLarge> {
         if !self.ended {
             return Ok(None);

@@ -32,7 +32,7 @@ pub(super) const COMMON: Files = files!("common":
     "cassettes/stream/response.http"
 );
 
-/// What a template shares with the plugin of this repository in the same language, by its path in
+/// The files that a template shares with the plugin of this repository in the same language, by its path in
 /// a project: reading JSON without losing anything is written and tested once.
 pub(super) fn shared(language: Language) -> Files {
     macro_rules! from {

@@ -160,7 +160,7 @@ mod tests {
         SseEvent { name: name.into(), data: data.into(), id: None }
     }
 
-    /// What is known of a body that comes to its end, and how many of its lines were read.
+    /// Returns what is known of a body that ends here, and how many of its lines were read.
     fn known(content_type: Option<&str>, body: &str) -> (Known, usize) {
         let mut opening = Opening::new(content_type);
         for (number, line) in body.lines().enumerate() {

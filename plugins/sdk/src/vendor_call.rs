@@ -123,7 +123,7 @@ pub struct Listening {
 struct Progress {
     /// Nothing if all that comes is in `told`.
     reader: Option<DeltaReader>,
-    /// What is known and not told yet.
+    /// The rest that is known and not told yet.
     told: Vec<Delta>,
     /// The reason why nothing comes any more, to be told when what came before it has been.
     failed: Option<ProviderError>,

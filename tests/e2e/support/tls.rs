@@ -107,7 +107,7 @@ impl TlsVendor {
         &self.vendor
     }
 
-    /// Where it is, by a name of this machine.
+    /// Its address, by a name of this machine.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
