@@ -255,7 +255,11 @@ pub async fn every_mistake_is_found_by_its_check() {
         ("describe", &["admission"], "The setting `region` is missing."),
         ("forgets retry-after", &["status-429"], "provider-error.retry-after-ms"),
         ("tries again", &["status-500"], "let the host decide whether to try again"),
-        ("panics", &["nonsense", "cut-off"], "the sloppy fixture expected JSON"),
+        (
+            "panics",
+            &["nonsense", "cut-off", "events-with-error"],
+            "the sloppy fixture expected JSON",
+        ),
         (
             "takes any end for the end",
             &["nonsense", "cut-off"],
@@ -270,7 +274,11 @@ pub async fn every_mistake_is_found_by_its_check() {
         ),
         ("draws lots", &["cassette/plain", "cassette/stream", "again"], "body: lot: not expected"),
         ("refuses what it doesn't know", &["unknown-fields"], "vendors add some without notice"),
-        ("frames by itself", &["cuts/stream", "unicode-answer"], "one byte at a time"),
+        (
+            "frames by itself",
+            &["cuts/stream", "unicode-answer", "loose-stream"],
+            "one byte at a time",
+        ),
         ("trips over half a character", &["half-surrogates"], "put U+FFFD where half"),
         ("keeps advice to itself", &["should-retry"], "put the header into the error's extra"),
     ];
