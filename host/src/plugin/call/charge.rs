@@ -25,6 +25,8 @@ struct Shared {
     allowed: u64,
     /// The time that is charged, in nanoseconds.
     charged: AtomicU64,
+    /// The part of it after which others had their turn, in nanoseconds.
+    yielded: AtomicU64,
     /// The reading of the thread's clock up to which time is charged, in nanoseconds.
     mark: AtomicU64,
     lane: SlowLane,
@@ -38,6 +40,7 @@ impl Account {
         Self(Arc::new(Shared {
             allowed: nanoseconds(allowed),
             charged: AtomicU64::new(0),
+            yielded: AtomicU64::new(0),
             mark: AtomicU64::new(0),
             lane,
             place: Mutex::default(),
@@ -47,10 +50,17 @@ impl Account {
     /// Begins anew, for another call of the same instance.
     pub(super) fn renew(&self) {
         self.0.charged.store(0, Ordering::Relaxed);
+        self.0.yielded.store(0, Ordering::Relaxed);
     }
 
     /// Runs a guest and charges the processor time that it takes, whether it ends or is dropped.
+    ///
+    /// A guest that is called again and again, each time for less than a tick, is never stopped by
+    /// one; so others get their turn between its calls.
     pub(super) async fn run<F: Future>(&self, guest: F) -> F::Output {
+        if nanoseconds(TICK) <= self.since_turn() {
+            self.clone().take_turns().await;
+        }
         let mut guest = pin!(guest);
         std::future::poll_fn(|context| {
             self.0.mark.store(thread_time(), Ordering::Relaxed);
@@ -83,11 +93,18 @@ impl Account {
     /// longer than a tick then waits for a place in the slow lane.
     pub(super) async fn take_turns(self) {
         self.leave_lane();
+        self.0.yielded.store(self.0.charged.load(Ordering::Relaxed), Ordering::Relaxed);
         tokio::task::yield_now().await;
         if nanoseconds(TICK) < self.0.charged.load(Ordering::Relaxed) {
             let place = self.0.lane.enter().await;
             *self.0.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
         }
+    }
+
+    /// Returns the time that is charged since others had their turn, in nanoseconds.
+    fn since_turn(&self) -> u64 {
+        let charged = self.0.charged.load(Ordering::Relaxed);
+        charged.saturating_sub(self.0.yielded.load(Ordering::Relaxed))
     }
 
     fn leave_lane(&self) {
@@ -139,6 +156,26 @@ mod tests {
         assert!(account.is_spent());
         account.renew();
         assert!(!account.is_spent());
+    }
+
+    #[tokio::test]
+    async fn many_short_calls_give_others_their_turn_like_one_long_call() {
+        let account = account(Duration::from_secs(10));
+        let short = || {
+            account.run(async {
+                let began = thread_time();
+                while thread_time() - began < 3_000_000 {}
+            })
+        };
+        let mut turns = 0;
+        for _ in 0..40 {
+            let mut call = pin!(short());
+            while futures_util::poll!(call.as_mut()).is_pending() {
+                turns += 1;
+            }
+        }
+        // At least 120 ms of computing.
+        assert!((5..=40).contains(&turns), "{turns}");
     }
 
     #[tokio::test]
