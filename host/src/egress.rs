@@ -52,6 +52,8 @@ pub(crate) use self::provider_egress::{Egress, Tls};
 pub use self::reply::Reply;
 pub(crate) use self::request::{Header, Request, is_of_the_host};
 use self::resolve::Refused;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::secrets::is_like_a_key;
 pub(crate) use self::secrets::{Redactor, Secrets};
 use self::target::Target;
 use crate::config::Limit;

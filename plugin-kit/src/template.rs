@@ -94,7 +94,7 @@ mod tests {
                     !text.to_lowercase().replace('-', "_").contains("plugin_name"),
                     "{language}: {path}"
                 );
-                assert!(!path.contains("plugin"), "{language}: {path}");
+                assert!(!path.contains("plugin-name"), "{language}: {path}");
             }
             let provider = contents(&name("my-vendor"), language)
                 .into_iter()

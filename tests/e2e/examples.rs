@@ -50,7 +50,7 @@ async fn each_example_of_a_problem_is_an_answer_of_this_server() {
     for answer in refused_by_vendors().await {
         add(answer);
     }
-    answers.push(cut_off_body().await);
+    answers.extend(bodies_that_do_not_come(&bundled).await);
 
     for answer in answers {
         let kind = format!("{} {}", answer["status"], answer["code"].as_str().expect("a code"));
@@ -94,7 +94,6 @@ async fn refused(app: &App) -> Vec<Answer> {
         patch("\"1\""),
         post("/api/llm/chat", ask("Hello", json!({ "provider": "cluade" }))),
         post("/api/llm/chat", ask("Hello", json!({ "provider": "claude" }))),
-        post("/api/users", json!({ "name": "x".repeat(33 << 20) })),
     ];
     let mut answers = vec![keys.get("/api/llm/providers").await];
     for request in requests {
@@ -145,14 +144,19 @@ async fn refused_by_vendors() -> Vec<Answer> {
     answers
 }
 
-/// The answer to a client that announces a body and doesn't send it.
-async fn cut_off_body() -> Value {
-    let app = App::with_echo().only_echo().set("HTTP_READ_TIMEOUT", "100ms").start().await;
-    let mut raw = Raw::connect(&app).await;
-    raw.send("POST /api/users HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{")
-        .await;
-    let (_, _, body) = raw.answer().await;
-    serde_json::from_str(&body).expect("a problem is JSON")
+/// The answers to clients that announce a body and don't send it: one that is too large, and one
+/// that is only slow.
+async fn bodies_that_do_not_come(app: &App) -> Vec<Value> {
+    let slow = App::with_echo().only_echo().set("HTTP_READ_TIMEOUT", "100ms").start().await;
+    let mut answers = Vec::new();
+    for (app, length) in [(app, 1_000_000_000), (&slow, 10)] {
+        let mut raw = Raw::connect(app).await;
+        let head = "POST /api/users HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
+        raw.send(format!("{head}\r\ncontent-length: {length}\r\n\r\n{{")).await;
+        let (_, _, body) = raw.answer().await;
+        answers.push(serde_json::from_str(&body).expect("a problem is JSON"));
+    }
+    answers
 }
 
 #[tokio::test]

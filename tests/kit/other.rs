@@ -55,7 +55,7 @@ async fn a_project_in_any_language_is_built_by_its_own_command() {
         ("rm -rf bin", "`sh` ended well, but "),
         (
             "mkdir -p bin; printf '\\0asm\\1\\0\\0\\0' > bin/made.wasm",
-            "can't be made into a component",
+            "doesn't export `arete:provider/chat@",
         ),
         ("mkdir -p bin; echo text > bin/made.wasm", "is no WebAssembly"),
     ] {

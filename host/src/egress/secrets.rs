@@ -19,7 +19,8 @@ use http::{HeaderName, header};
 use secrecy::ExposeSecret;
 
 use self::parts::parts;
-use self::plain::{KEY_MIN, UNLIKE_WORDS_MIN, is_like_a_key};
+pub(crate) use self::plain::is_like_a_key;
+use self::plain::{KEY_MIN, UNLIKE_WORDS_MIN};
 pub(crate) use self::redactor::Redactor;
 use self::search::{BLOCK, Position, Search};
 use super::{Grant, request};

@@ -124,7 +124,10 @@ fn events_of_the_standard(stream: &[u8]) -> Vec<Event> {
     let mut events = Vec::new();
     let (mut name, mut id) = (String::new(), None);
     let mut data: Option<String> = None;
-    for line in whole_lines(stream) {
+    let (mut lines, last) = whole_lines(stream);
+    // At the end of a stream the last line and the last event count without theirs.
+    lines.extend((!last.is_empty()).then_some(last));
+    for line in lines {
         let line = String::from_utf8_lossy(line);
         if line.is_empty() {
             let (name, id) = (std::mem::take(&mut name), id.take());
@@ -145,11 +148,18 @@ fn events_of_the_standard(stream: &[u8]) -> Vec<Event> {
             _ => {}
         }
     }
+    events.extend(data.map(|data| Event { name, data, id }).filter(|event| !is_cut_off(event)));
     events
 }
 
-/// Returns the lines that are ended, by LF, CR or both.
-fn whole_lines(mut rest: &[u8]) -> Vec<&[u8]> {
+/// Returns true if an event begins as JSON does and isn't whole.
+fn is_cut_off(event: &Event) -> bool {
+    event.data.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde_json::Value>(&event.data).is_err()
+}
+
+/// Returns the lines that are ended, by LF, CR or both, and what follows the last end.
+fn whole_lines(mut rest: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut lines = Vec::new();
     while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
         let (line, ended) = rest.split_at(end);
@@ -157,5 +167,5 @@ fn whole_lines(mut rest: &[u8]) -> Vec<&[u8]> {
         lines.push(line);
         rest = ended.get(if both { 2 } else { 1 }..).unwrap_or_default();
     }
-    lines
+    (lines, rest)
 }

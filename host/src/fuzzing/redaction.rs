@@ -17,11 +17,11 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::cuts::pieces;
-use crate::egress::{Grant, Redactor, Secrets};
+use crate::egress::{Grant, Redactor, Secrets, is_like_a_key};
 
 /// The text in a credential's place.
 const REDACTED: &[u8] = b"[redacted]";
-/// The length from which a credential is looked for in bodies.
+/// A length that no credential falls short of.
 const CREDENTIAL_MIN: usize = 8;
 /// The length from which it is looked for in base64.
 const BASE64_MIN: usize = 16;
@@ -62,7 +62,7 @@ pub fn run(data: &[u8]) {
 fn credential(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let fits = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'[' | b']');
-    let found = CREDENTIAL_MIN <= text.len() && text.len() <= 200 && text.trim() == text;
+    let found = is_like_a_key(text) && text.len() <= 200 && text.trim() == text;
     (found && text.bytes().all(fits) && !contains(REDACTED, bytes)).then_some(text)
 }
 

@@ -18,7 +18,7 @@ const LETTERS_BEHIND_MAX: usize = 2;
 
 /// Returns true if a text is so long and so unlike words that nobody writes it by accident and
 /// nobody finds it by trying.
-pub(super) fn is_like_a_key(text: &str) -> bool {
+pub(crate) fn is_like_a_key(text: &str) -> bool {
     let unlike_words: usize = text
         .split(|character: char| !character.is_alphanumeric())
         .filter(|run| !is_like_a_word(run))

@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The most bytes that spell one character: `\\\u002b`, `&#x002b;`.
 pub(super) const CHARACTER_MAX: usize = 8;
@@ -195,12 +196,27 @@ pub(super) fn needles(secret: &str) -> Vec<Vec<u8>> {
     needles.extend(cores);
     let plain: Vec<Vec<u8>> = needles.iter().map(|needle| Plain::read(needle, 0).bytes).collect();
     needles.extend(plain);
+    // What looks like a spelling in the secret itself is read in another way once it is escaped.
+    needles.extend(escaped(secret).map(|escaped| Plain::read(escaped.as_bytes(), 0).bytes));
     // The backslashes at its end belong to what comes next, where there are escapes.
     needles.iter_mut().for_each(|needle| {
         let end = needle.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1);
         needle.truncate(end);
     });
     needles
+}
+
+/// Returns a secret as it stands in a URL, in JSON and in HTML.
+fn escaped(secret: &str) -> [String; 3] {
+    let in_html = |character| NAMED.into_iter().find(|(_, meant)| *meant == character);
+    [
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        secret.replace('\\', r"\\").replace('"', r#"\""#),
+        secret.chars().fold(String::new(), |html, character| match in_html(character) {
+            Some((name, _)) => format!("{html}&{};", String::from_utf8_lossy(name)),
+            None => format!("{html}{character}"),
+        }),
+    ]
 }
 
 /// The characters that base64 has for a secret whatever stands around it, if `before` bytes,
