@@ -16,6 +16,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::plugin::bounds::TICK;
 use crate::plugin::lane::SlowLane;
 
+/// The computing time after which a guest that is called again and again lets others have the
+/// thread: so long may each of them keep a connection waiting.
+const TURN: Duration = Duration::from_millis(1);
+
 /// The account of one call. Clones are the same account.
 #[derive(Clone)]
 pub(super) struct Account(Arc<Shared>);
@@ -58,7 +62,7 @@ impl Account {
     /// A guest that is called again and again, each time for less than a tick, is never stopped by
     /// one; so others get their turn between its calls.
     pub(super) async fn run<F: Future>(&self, guest: F) -> F::Output {
-        if nanoseconds(TICK) <= self.since_turn() {
+        if nanoseconds(TURN) <= self.since_turn() {
             self.clone().take_turns().await;
         }
         let mut guest = pin!(guest);
