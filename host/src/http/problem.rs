@@ -19,6 +19,9 @@
 //! | the provider lacks a key or is broken; it or the server is full; the vendor is overloaded | 503 | `provider-unavailable`, `overloaded` |
 //! | the deadline passed | 504 | `deadline-exceeded` |
 
+mod causes;
+mod code;
+
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -26,89 +29,14 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::chat::RouteError;
-use crate::contract::{ErrorKind, ProviderError};
-use crate::plugin::CallError;
-use crate::store::users::StoreError;
+pub use self::code::Code;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The wait that callers are asked for when the vendor named none.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The same for a vendor's rate limit, whose windows are commonly a minute.
-const RETRY_AFTER_RATE: Duration = Duration::from_secs(30);
 /// The characters of a host that are quoted: no name in DNS is longer.
 const HOST_MAX: usize = 253;
-
-/// A kind of failure, for programs. The set is closed; each has one status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// 400
-    InvalidRequest,
-    /// 401
-    Unauthorized,
-    /// 403
-    Forbidden,
-    /// 404
-    NotFound,
-    /// 405
-    MethodNotAllowed,
-    /// 408
-    RequestTimeout,
-    /// 409
-    Conflict,
-    /// 412
-    PreconditionFailed,
-    /// 413
-    BodyTooLarge,
-    /// 415
-    UnsupportedMediaType,
-    /// 429
-    RateLimited,
-    /// 500
-    Internal,
-    /// 502
-    ProviderFailed,
-    /// 502
-    ProviderCredentials,
-    /// 502
-    PluginFailed,
-    /// 503
-    ProviderUnavailable,
-    /// 503
-    Overloaded,
-    /// 504
-    DeadlineExceeded,
-}
-
-impl Code {
-    /// Returns the one status of this failure, and its title.
-    fn status(self) -> (StatusCode, &'static str) {
-        match self {
-            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "Invalid request"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request timeout"),
-            Self::Conflict => (StatusCode::CONFLICT, "Conflict"),
-            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Precondition failed"),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
-            }
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Rate limited"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
-            Self::ProviderFailed => (StatusCode::BAD_GATEWAY, "Provider failed"),
-            Self::ProviderCredentials => (StatusCode::BAD_GATEWAY, "Provider credentials refused"),
-            Self::PluginFailed => (StatusCode::BAD_GATEWAY, "Plugin failed"),
-            Self::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Provider unavailable"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
-            Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded"),
-        }
-    }
-}
 
 /// A field of the request and its mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -386,112 +314,6 @@ impl IntoResponse for Problem {
         headers.extend(self.headers.iter().cloned());
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-/// A failed call, once nothing more is tried.
-impl From<&CallError> for Problem {
-    fn from(error: &CallError) -> Self {
-        let detail = error.detail();
-        let problem = match error {
-            CallError::Provider(error) => return vendor(error),
-            CallError::Trapped { stderr, .. } => {
-                let cause = if stderr.is_empty() {
-                    detail.clone()
-                } else {
-                    format!("{detail}; stderr: {stderr}")
-                };
-                Self { cause: Some(cause), ..Self::new(Code::PluginFailed, detail) }
-            }
-            CallError::Exceeded { .. } | CallError::Invalid { .. } => {
-                Self::new(Code::PluginFailed, detail)
-            }
-            CallError::Unconfigured(_) => Self::new(Code::ProviderUnavailable, detail),
-            CallError::Busy { .. } => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
-            CallError::Deadline { .. } => Self::new(Code::DeadlineExceeded, detail),
-            CallError::Host(cause) => Self::internal(cause.clone()),
-        };
-        Self { given_up: true, ..problem }
-    }
-}
-
-impl From<RouteError> for Problem {
-    fn from(error: RouteError) -> Self {
-        let detail = error.to_string();
-        match error {
-            RouteError::UnknownProvider { .. } => Self::new(Code::NotFound, detail),
-            RouteError::Loading(_) => {
-                Self::new(Code::ProviderUnavailable, detail).retry_after_default()
-            }
-            RouteError::NotLoaded(_) => Self::new(Code::ProviderUnavailable, detail),
-            RouteError::NoModel(_) => Self::invalid_field("model", detail),
-        }
-    }
-}
-
-/// A change or a look-up that a store refused.
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        let detail = error.to_string();
-        match error {
-            StoreError::NotFound(_) => Self::new(Code::NotFound, detail),
-            StoreError::EmailTaken => {
-                let email = FieldError::new("email", "is another user's, maybe in another case");
-                Self { errors: vec![email], ..Self::new(Code::Conflict, detail) }
-            }
-            StoreError::Stale { current } => {
-                let detail =
-                    format!("the user has changed meanwhile: its entity tag is \"{current}\" now");
-                Self::new(Code::PreconditionFailed, detail)
-            }
-            StoreError::Busy => Self::new(Code::Overloaded, detail).retry_after(RETRY_AFTER),
-            // What the engine says is about its files.
-            StoreError::Engine(cause) => Self::internal(format!("the users store failed: {cause}")),
-        }
-    }
-}
-
-/// A failure that the provider reports.
-fn vendor(error: &ProviderError) -> Problem {
-    let code = match &error.kind {
-        ErrorKind::InvalidRequest | ErrorKind::Unsupported => Code::InvalidRequest,
-        ErrorKind::Credentials | ErrorKind::Billing => Code::ProviderCredentials,
-        ErrorKind::NotFound => Code::NotFound,
-        ErrorKind::TooLarge => Code::BodyTooLarge,
-        ErrorKind::RateLimited => Code::RateLimited,
-        ErrorKind::Overloaded => Code::Overloaded,
-        ErrorKind::VendorFailed
-        | ErrorKind::Connection
-        | ErrorKind::Interrupted
-        | ErrorKind::BadResponse
-        | ErrorKind::Other(_) => Code::ProviderFailed,
-        ErrorKind::Timeout => Code::DeadlineExceeded,
-        ErrorKind::Denied | ErrorKind::Unconfigured => Code::ProviderUnavailable,
-    };
-    let message = match error.message.trim() {
-        "" => "the provider reports a failure and doesn't say why",
-        _ => error.message.as_str(),
-    };
-    let asked = error.retry_after_ms.map(|ms| Duration::from_millis(ms.into()));
-    let field = error.field.as_ref().filter(|_| code == Code::InvalidRequest);
-    let cause = format!(
-        "{} (kind {}, vendor status {:?}, code {:?}, vendor request {:?})",
-        message,
-        error.kind.name(),
-        error.status,
-        error.code,
-        error.request_id
-    );
-    Problem {
-        errors: field.map(|field| FieldError::new(field.clone(), message)).into_iter().collect(),
-        retry_after: match code {
-            Code::RateLimited => Some(asked.unwrap_or(RETRY_AFTER_RATE)),
-            Code::Overloaded => Some(asked.unwrap_or(RETRY_AFTER)),
-            _ => asked,
-        },
-        given_up: true,
-        cause: Some(cause),
-        ..Problem::new(code, message)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Each failure has its status, and tells the caller and the log what each may know.
 
 use super::*;
+use crate::contract::{ErrorKind, ProviderError};
+use crate::plugin::CallError;
+use crate::store::users::StoreError;
 
 fn failed(kind: ErrorKind) -> ProviderError {
     ProviderError {
