@@ -126,7 +126,7 @@ impl Program {
         self.step("again", &[times])
     }
 
-    /// Calls the import at this place of [`imports`](crate::imports). Arguments that are missing
+    /// Calls the import at this place of [`imports`](crate::imports()). Arguments that are missing
     /// are 0.
     pub fn call(mut self, index: usize, import: &Import, arguments: &[u64]) -> Self {
         self.digits((OPERATIONS.len() + index) as u64, 4);
