@@ -9,7 +9,7 @@ use crate::tools;
 const VERSION: &str = "0.9.2";
 
 /// The folders whose manifests are looked at. Templates and fixtures are made for other places.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "conformance",
     "fuzz",
     "guest-build",
@@ -18,6 +18,7 @@ const FOLDERS: [&str; 10] = [
     "plugin-kit",
     "plugins",
     "tests/artifacts",
+    "tests/puppet",
     "vars",
     "xtask",
 ];
