@@ -36,14 +36,17 @@ impl Recipe {
     pub(crate) fn read(dir: &Path) -> Result<Self, Problem> {
         let path = dir.join(FILE);
         let text = fs::read_to_string(&path).map_err(|error| Problem::with_file(&path, &error))?;
-        Self::parse(&text).map_err(|says| Problem::new(format!("{}: {says}", path.display())))
+        Self::parse(&text).map_err(|problem| Problem::new(format!("{}: {problem}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let table: Table = text.parse().map_err(|error| format!("{error}"))?;
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let table: Table =
+            text.parse().map_err(|error: toml::de::Error| Problem::new(error.to_string()))?;
         let build = match table.get("build") {
-            Some(build) => build.as_table().ok_or("`build` must be a table")?,
-            None => return Err(UNSET.into()),
+            Some(build) => {
+                build.as_table().ok_or_else(|| Problem::new("`build` must be a table"))?
+            }
+            None => return Err(Problem::new(UNSET)),
         };
         let known = ["command", "component", "ignore"];
         let unknown = table.keys().filter(|key| *key != "build").cloned();
@@ -51,24 +54,26 @@ impl Recipe {
             .chain(build.keys().filter(|key| !known.contains(&key.as_str())).cloned())
             .collect();
         if !unknown.is_empty() {
-            return Err(format!(
+            return Err(Problem::new(format!(
                 "{} isn't known; under [build] there are: {}",
                 unknown.join(", "),
                 known.join(", ")
-            ));
+            )));
         }
         let list = |key: &str| match build.get(key) {
             None => Ok(Vec::new()),
             Some(list) => list
                 .as_array()
                 .and_then(|list| list.iter().map(|it| it.as_str().map(str::to_owned)).collect())
-                .ok_or_else(|| format!("`{key}` must be a list of texts")),
+                .ok_or_else(|| Problem::new(format!("`{key}` must be a list of texts"))),
         };
         let mut command = list("command")?.into_iter();
-        let program = command.next().ok_or(UNSET)?;
+        let program = command.next().ok_or_else(|| Problem::new(UNSET))?;
         let component = match build.get("component") {
             None => COMPONENT,
-            Some(path) => path.as_str().ok_or("`component` must be a path")?,
+            Some(path) => {
+                path.as_str().ok_or_else(|| Problem::new("`component` must be a path"))?
+            }
         };
         let (component, ignore) = (PathBuf::from(component), list("ignore")?);
         Ok(Self { program, args: command.collect(), component, ignore })
@@ -112,7 +117,7 @@ mod tests {
             ("build = 1\n", "`build` must be a table"),
             ("[build\n", "TOML parse error"),
         ] {
-            let problem = Recipe::parse(text).unwrap_err();
+            let problem = Recipe::parse(text).unwrap_err().to_string();
             assert!(problem.contains(says), "{text}: {problem}");
         }
     }

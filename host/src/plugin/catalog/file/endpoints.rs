@@ -1,5 +1,7 @@
 //! `origin`, `paths` and `methods` of an `[[outbound]]`.
 
+use std::fmt;
+
 use http::Method;
 use toml::de::DeTable;
 use url::{Origin, Url};
@@ -15,9 +17,7 @@ pub(super) fn endpoints(
     table: &DeTable<'_>,
     origin: (&Spanned<'_>, &Expanded),
 ) -> Option<(Origin, Endpoints)> {
-    let paths = list(reader, table, "paths", |text| {
-        PathPattern::parse(text).map_err(|error| error.to_string())
-    });
+    let paths = list(reader, table, "paths", PathPattern::parse);
     let methods = list(reader, table, "methods", method);
     let (value, expanded) = origin;
     let url = match base_url(&expanded.text) {
@@ -55,11 +55,11 @@ fn path_in_origin(url: &Url) -> String {
 }
 
 /// Reads a list of texts; a list that is there has an entry.
-fn list<T>(
+fn list<T, E: fmt::Display>(
     reader: &mut Reader<'_>,
     table: &DeTable<'_>,
     key: &str,
-    read: impl Fn(&str) -> Result<T, String>,
+    read: impl Fn(&str) -> Result<T, E>,
 ) -> Option<Vec<T>> {
     let value = table.get(key)?;
     let place = format!("outbound.{key}");
@@ -95,11 +95,14 @@ fn list<T>(
     Some(list)
 }
 
+/// A text that isn't a method for providers.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a method that a provider may use, in capitals, such as \"POST\"")]
+struct NoMethod;
+
 /// Methods are told apart by case, and all that vendors use are upper case.
-fn method(text: &str) -> Result<Method, String> {
+fn method(text: &str) -> Result<Method, NoMethod> {
     let upper = !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
     let allowed = upper && text.len() <= 32 && !matches!(text, "CONNECT" | "TRACE");
-    Method::from_bytes(text.as_bytes()).ok().filter(|_| allowed).ok_or_else(|| {
-        "must be a method that a provider may use, in capitals, such as \"POST\"".into()
-    })
+    Method::from_bytes(text.as_bytes()).ok().filter(|_| allowed).ok_or(NoMethod)
 }
