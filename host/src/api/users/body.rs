@@ -21,7 +21,7 @@ pub(crate) struct CreateBody {
     )]
     email: String,
     /// The name to show, not only white space.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "Ada Lovelace")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"[^\s\x85]", example = "Ada Lovelace")]
     name: String,
     /// The user's role. Default: `user`.
     role: Option<Role>,
@@ -42,7 +42,7 @@ pub(crate) struct UpdateBody {
     email: Option<String>,
     /// The name to show, not only white space.
     #[schema(
-        value_type = String, required = false, min_length = 1, max_length = 200, pattern = r"\S",
+        value_type = String, required = false, min_length = 1, max_length = 200, pattern = r"[^\s\x85]",
         example = "Ada Lovelace"
     )]
     name: Option<String>,
