@@ -7,7 +7,7 @@ mod chat_body;
 mod component;
 mod cuts;
 mod framing;
-mod head;
+mod http_head;
 mod provider_file;
 mod redaction;
 #[cfg(test)]
@@ -17,6 +17,6 @@ pub use self::cache_entry::run as cache_entry;
 pub use self::chat_body::run as chat_body;
 pub use self::component::run as component;
 pub use self::framing::run as framing;
-pub use self::head::run as head;
+pub use self::http_head::run as http_head;
 pub use self::provider_file::run as provider_file;
 pub use self::redaction::run as redaction;

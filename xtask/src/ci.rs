@@ -13,7 +13,7 @@ use guest_build::TARGET;
 
 use crate::repository::{GUESTS, cargo, guests, program, root, run as run_command, target_dir};
 use crate::step::Outcome;
-use crate::{conformance, deny, fuzz, test, tidy, unused};
+use crate::{conformance, deny, test, tidy, unused};
 
 type Step = (&'static str, fn() -> Result<Outcome>);
 
@@ -27,7 +27,6 @@ const STEPS: &[Step] = &[
     ("advisories", deny::advisories),
     ("unused", unused::dependencies),
     ("openapi", openapi),
-    ("fuzz", fuzz::step),
     ("conformance", || conformance::run(&[]).map(passed)),
     // Last, so that what one sees in the end is how many tests there were.
     ("test", || test::run().map(passed)),

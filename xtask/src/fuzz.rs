@@ -38,11 +38,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
 }
 
-/// Runs all targets, each for a minute.
-pub(crate) fn step() -> Result<Outcome> {
-    Plan { seconds: SECONDS, targets: targets()? }.run()
-}
-
 struct Plan {
     seconds: u64,
     targets: Vec<String>,

@@ -155,7 +155,7 @@ fn events_of_the_standard(stream: &[u8]) -> Vec<Event> {
 /// Returns true if an event begins as JSON does and isn't whole.
 fn is_cut_off(event: &Event) -> bool {
     event.data.trim_start().starts_with(['{', '['])
-        && serde_json::from_str::<serde_json::Value>(&event.data).is_err()
+        && serde_json::from_str::<serde::de::IgnoredAny>(&event.data).is_err()
 }
 
 /// Returns the lines that are ended, by LF, CR or both, and what follows the last end.

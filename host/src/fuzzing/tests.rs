@@ -108,7 +108,7 @@ fn streams_of_vendors_keep_their_promises() {
 
 #[test]
 fn heads_keep_their_promises() {
-    check("head", head);
+    check("http_head", http_head);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) const CHARACTER_MAX: usize = 8;
 const BACKSLASHES_MAX: usize = 3;
 /// The longest reference of HTML by a character's number, and by its name.
 const REFERENCE_MAX: usize = CHARACTER_MAX;
+/// The most digits of an escape: `\u002b`.
+const DIGITS_MAX: usize = 4;
 /// The names that programs write; people know some two thousand more.
 const NAMED: [(&[u8], char); 5] =
     [(b"amp", '&'), (b"lt", '<'), (b"gt", '>'), (b"quot", '"'), (b"apos", '\'')];
@@ -198,12 +200,31 @@ pub(super) fn needles(secret: &str) -> Vec<Vec<u8>> {
     needles.extend(plain);
     // What looks like a spelling in the secret itself is read in another way once it is escaped.
     needles.extend(escaped(secret).map(|escaped| Plain::read(escaped.as_bytes(), 0).bytes));
-    // The backslashes at its end belong to what comes next, where there are escapes.
-    needles.iter_mut().for_each(|needle| {
-        let end = needle.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1);
-        needle.truncate(end);
+    // The beginning of an escape at its end belongs to what comes next.
+    needles.iter_mut().for_each(|needle| needle.truncate(end_of_whole(needle)));
+    // An escape that begins before it may take its first digits along.
+    let without_digits = needles.iter().flat_map(|needle| {
+        let digits = needle.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        (1..=digits.min(DIGITS_MAX)).filter_map(|taken| needle.get(taken..).map(<[u8]>::to_vec))
     });
+    let without_digits: Vec<Vec<u8>> = without_digits.collect();
+    needles.extend(without_digits);
     needles
+}
+
+/// Returns the end of a text without backslashes at its end, and without the beginning of an escape
+/// that what follows may complete, such as `%f` or `&am`.
+fn end_of_whole(text: &[u8]) -> usize {
+    let open = |begin: u8, length: usize, part: fn(&u8) -> bool| {
+        let begins = text.iter().rposition(|byte| *byte == begin)?;
+        let rest = text.get(begins + 1..).unwrap_or_default();
+        (rest.len() < length && rest.iter().all(part)).then_some(begins)
+    };
+    let percent = open(b'%', 4, u8::is_ascii_alphanumeric);
+    let reference = open(b'&', REFERENCE_MAX, |byte| byte.is_ascii_alphanumeric() || *byte == b'#');
+    let end = percent.or(reference).unwrap_or(text.len());
+    let whole = text.get(..end).unwrap_or_default();
+    whole.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1)
 }
 
 /// Returns a secret as it stands in a URL, in JSON and in HTML.

@@ -31,7 +31,9 @@ pub(super) fn endpoints(
     let base = url.path().trim_end_matches('/');
     // A variable is a base URL as a rule, which may have a path, and stands in [config] too.
     if !base.is_empty() && !expanded.whole {
-        reader.complain(value, path_in_origin(&url));
+        // The value of a variable isn't shown.
+        let shown = expanded.names.is_empty().then_some(&url);
+        reader.complain(value, path_in_origin(shown));
         return None;
     }
     if paths.is_some() && !base.is_empty() && PathPattern::parse(base).is_err() {
@@ -44,14 +46,15 @@ pub(super) fn endpoints(
 }
 
 /// The sentence for an origin that is written with a path.
-fn path_in_origin(url: &Url) -> String {
+fn path_in_origin(url: Option<&Url>) -> String {
+    const RULE: &str = "outbound.origin is a scheme, a host and perhaps a port, and has no path; to \
+                        grant only what is below that path, write";
+    let Some(url) = url else {
+        return format!("{RULE} it as an entry of paths, such as paths = [\"/v1/*\"]");
+    };
     let origin = url.origin().ascii_serialization();
     let path = url.path().trim_end_matches('/');
-    format!(
-        "outbound.origin is a scheme, a host and perhaps a port, and has no path; to grant only what is below that \
-         path, write origin = {origin:?} and paths = [{:?}]",
-        format!("{path}/*")
-    )
+    format!("{RULE} origin = {origin:?} and paths = [{:?}]", format!("{path}/*"))
 }
 
 /// Reads a list of texts; a list that is there has an entry.
