@@ -254,7 +254,7 @@ const LIMITS_TITLE: &str = "Limits of a call";
 const LIMITS_INTRO: &str = "Each setting is the default for all providers; the key under `[limits]` in a provider file applies to \
      that provider. A call that exceeds a limit fails with a problem that names the limit, its value and its key.";
 
-/// Returns the meaning of a limit. `Its value` is the setting's.
+/// Returns the meaning of a limit.
 const fn meaning_of(limit: Limit) -> &'static str {
     match limit {
         Limit::Memory => {

@@ -1,6 +1,6 @@
 //! The connections of clients: how many there may be, and which one makes room for another.
 //!
-//! Where all places are taken, the connection that has been idle for longest is closed for a new
+//! Once all places are taken, the connection that has been idle for longest is closed for a new
 //! one: first those that were never served, then the others. Where none is idle, a
 //! new one stands by: health is answered there at once, and other requests wait for a place.
 
