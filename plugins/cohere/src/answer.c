@@ -72,16 +72,16 @@ OptionJson plan_extra(Arena *arena, Str citations) {
     return rest_extra(arena, &(Object){&mark, 1}, citations);
 }
 
-/* What citations can be of. */
+/* The kinds of content that citations can belong to. */
 typedef enum { BLOCK_UNKNOWN, BLOCK_TEXT, BLOCK_THINKING } BlockKind;
 
-/* The vendor's message while it is taken apart. */
+/* The vendor's message that is being read. */
 typedef struct {
     Arena arena;
     List content;
     List calls;
     Str plan;
-    /* The insides of lists: what each block of `content` is cited for, the plan, and what belongs to neither. */
+    /* Insides of lists: the citations of each block of `content`, those of the plan, and those of neither. */
     Buffer *cited;
     Buffer cited_plan;
     Buffer cited_rest;
@@ -97,7 +97,7 @@ static BlockKind kind_of(Arena *arena, Str block) {
     return text_is(word, "text") ? BLOCK_TEXT : text_is(word, "thinking") ? BLOCK_THINKING : BLOCK_UNKNOWN;
 }
 
-/* To which block a citation belongs: the one it names, or the first text. */
+/* Returns the block that a citation belongs to: the one it names, or the first text. */
 static Buffer *place(Taken *taken, const BlockKind *kinds, Str citation) {
     Object object;
     Str value;
@@ -169,7 +169,7 @@ Str take_arguments(Arena *arena, Object *function) {
     return json_string(arena, value, &text) ? text : value;
 }
 
-/* A call that the end of the answer cut off in its arguments, with what came of their text. */
+/* Makes the part for a call whose arguments the end of the answer cut off, with their text so far. */
 static Part incomplete_call(Arena *arena, Str id, Str name, Str arguments, const Object *rest) {
     Buffer json = buffer_in(arena);
     Buffer extra = buffer_in(arena);
@@ -186,7 +186,7 @@ static Part incomplete_call(Arena *arena, Str id, Str name, Str arguments, const
     return (Part){.tag = ARETE_PROVIDER_LLM_PART_OTHER, .val.other = other};
 }
 
-/* None at all are an empty object, unless the answer was cut off before they came. */
+/* No arguments are an empty object, unless the answer was cut off before they came. */
 static bool read_call(Arena *arena, Str value, const FinishReason *reason, bool last, const Path *at, Part *part,
                       Error *error) {
     Object call;
@@ -220,8 +220,8 @@ static bool read_call(Arena *arena, Str value, const FinishReason *reason, bool 
     return true;
 }
 
-/* In the order in which a stream tells them. `parts.len` grows with what is filled in, so that a failure on the way
- * leaves nothing half made. */
+/* Makes the parts, in the order of a stream. `parts.len` grows with each finished part, so that a failure in between
+ * leaves none half made. */
 static bool read_parts(Taken *taken, const Path *message, Completion *completion, Error *error) {
     size_t room = taken->content.count + taken->calls.count + 1;
     Part *parts = give_list(room, sizeof(Part));
@@ -273,7 +273,7 @@ static bool read_all(Taken *taken, Str body, Str model, Completion *completion, 
     }
     if (!read_parts(taken, &at, completion, error)) return false;
 
-    /* What is left of the message and of what is around it, as one object. */
+    /* The unknown fields of the message and of the answer around it, as one object. */
     Object rest = {arena_take(arena, answer.count + message.count, sizeof(Field)), 0};
     for (size_t i = 0; i < answer.count; i++) rest.fields[rest.count++] = answer.fields[i];
     for (size_t i = 0; i < message.count; i++) rest.fields[rest.count++] = message.fields[i];
@@ -287,7 +287,7 @@ bool answer_read(Str body, Str model, Completion *completion, Error *error) {
     bool done = read_all(&taken, body, model, completion, error);
     arena_end(&taken.arena);
     if (completion->parts.len == 0) {
-        /* The bindings free no empty list. */
+        /* The bindings don't free an empty list. */
         free(completion->parts.ptr);
         completion->parts.ptr = NULL;
     }

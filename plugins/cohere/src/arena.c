@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small things share blocks of this size, in bytes; larger ones get their own. */
+/* The size in bytes of a block that small allocations share; larger ones get their own. */
 enum { SHARED_SIZE = 4096 };
 
 struct Block {
@@ -31,7 +31,7 @@ static void *whole(size_t size, void *old) {
 
 void *arena_take(Arena *arena, size_t count, size_t size) {
     if (size != 0 && count > SIZE_MAX / 2 / size) __builtin_trap();
-    /* Nothing has a place of its own too, so no pointer is null. */
+    /* Zero bytes get an address too, so no pointer is null. */
     size_t need = count * size;
     if (need == 0) need = 1;
     size_t over = need % alignof(max_align_t);

@@ -1,7 +1,7 @@
 /* The provider for Cohere's Chat API, version 2.
  *
- * This file only asks and listens. What is sent is made in request.c and message.c; what comes is read in answer.c,
- * lines.c, stream.c, whole.c and errors.c, all without I/O, so that tests can feed them the vendor's words. */
+ * All I/O is in this file. request.c and message.c write the body that is sent; answer.c, lines.c, stream.c, whole.c
+ * and errors.c read what comes back, without I/O, so that tests can give them the vendor's bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@
 
 #define VERSION "0.1.0"
 
-/* A streamed answer on its way. */
+/* A streamed answer that is being read. */
 struct exports_arete_provider_chat_deltas_t {
     arete_provider_http_own_reply_t reply;
     Str request_id;
@@ -51,7 +51,7 @@ static Str header(arete_provider_http_borrow_reply_t reply, const char *name) {
     return arete_provider_http_method_reply_find_header(reply, &key, &value) ? value : (Str){0};
 }
 
-/* Every failure after the vendor's first word can be looked up by its support. */
+/* Adds the vendor's request ID to a failure after the head of its answer, for the vendor's support. */
 static bool with_request_id(Error *error, Str request_id) {
     if (!error->request_id.is_some && request_id.len != 0) error->request_id = give_some(request_id);
     return false;
@@ -63,7 +63,7 @@ static bool refused(arete_provider_http_own_reply_t own, uint16_t status, Error 
                               header(reply, "x-should-retry")};
     Str body;
     arete_provider_http_http_error_t unread;
-    /* A refusal whose words can't be read is still that refusal. */
+    /* If the body can't be read, the refusal is reported without it. */
     if (!arete_provider_http_method_reply_read_text(reply, &body, &unread)) {
         arete_provider_http_http_error_free(&unread);
         body = (Str){0};
@@ -77,7 +77,7 @@ static bool refused(arete_provider_http_own_reply_t own, uint16_t status, Error 
     return false;
 }
 
-/* Asks the vendor. What comes back has been accepted; a refusal is an error. */
+/* Sends the request. The reply's status is a success; a refusal is an error. */
 static bool ask(Arena *arena, const Request *request, bool stream, arete_provider_http_own_reply_t *reply,
                 Error *error) {
     Settings settings;
@@ -218,7 +218,7 @@ static bool read_event(exports_arete_provider_chat_deltas_t *answer, Told *told,
     return taken;
 }
 
-/* Reads until something is told. */
+/* Reads until there is a delta. */
 static bool listen(exports_arete_provider_chat_deltas_t *answer, DeltaList *deltas, Error *error) {
     Told told = {.count = 0};
     *deltas = (DeltaList){0};

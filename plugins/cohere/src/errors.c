@@ -5,11 +5,11 @@
 #include "retry_after.h"
 #include "write.h"
 
-/* How much of the vendor's message is passed on, in characters. Enough for every message that explains something. */
+/* The most characters of the vendor's message that are passed on: enough for every message that explains something. */
 enum { MESSAGE_CHARACTERS_MAX = 1000, WORD_CHARACTERS_MAX = 100 };
 
-/* 498 is a word in the question or the answer that the vendor doesn't allow, not a wrong key; 499 is what it says of a
- * request that was cancelled. */
+/* 498 means a word in the request or the answer that the vendor doesn't allow, not a wrong key; 499 means that the
+ * request was cancelled. */
 static void set_kind(uint16_t status, Error *error) {
     static const struct {
         uint16_t status;
@@ -39,7 +39,7 @@ static Str unexplained(Arena *arena, uint16_t status) {
     return says.text;
 }
 
-/* A string that says something. Of another type it stays where it is and is passed on with the rest. */
+/* Takes a string that isn't blank. A field of another type stays and is passed on with the rest. */
 static bool take_said(Arena *arena, Object *body, const char *key, Str *said) {
     Object copy = {arena_take(arena, body->count, sizeof(Field)), body->count};
     for (size_t i = 0; i < body->count; i++) copy.fields[i] = body->fields[i];
@@ -49,7 +49,7 @@ static bool take_said(Arena *arena, Object *body, const char *key, Str *said) {
     return text_trim(*said).len != 0;
 }
 
-/* What else the vendor said, and the header `x-should-retry`, which the host obeys. */
+/* Writes the remaining fields as `extra`, with the header `x-should-retry`, which the host acts on. */
 static OptionJson refusal_extra(Arena *arena, const Object *said, Str should_retry) {
     Object all = {arena_take(arena, said->count + 1, sizeof(Field)), said->count};
     for (size_t i = 0; i < said->count; i++) all.fields[i] = said->fields[i];
@@ -102,7 +102,7 @@ bool not_a_stream(Str content_type, Str body, Error *error) {
     Str message;
     (void)json_object(&arena, body, &said);
     if (take_message(&arena, &said, &message)) {
-        /* Of a kind that the vendor doesn't name, so that it isn't tried again. */
+        /* A kind that isn't tried again, because the vendor doesn't name one. */
         (void)fail(error, BAD_RESPONSE, text_clip(&arena, message, MESSAGE_CHARACTERS_MAX));
         arena_end(&arena);
         return false;
@@ -128,7 +128,7 @@ bool not_sent(arete_provider_http_http_error_t *from, Error *error) {
         [ARETE_PROVIDER_HTTP_HTTP_ERROR_TOO_LARGE] = BAD_RESPONSE,
         [ARETE_PROVIDER_HTTP_HTTP_ERROR_NOT_TEXT] = BAD_RESPONSE,
     };
-    /* Every case holds one string, so one name of it reads them all. */
+    /* Every case holds one string, so reading one member reads them all. */
     (void)fail(error, OTHER_FAILURE, from->val.other);
     if (from->tag < sizeof KINDS) error->kind.tag = KINDS[from->tag];
     else error->kind.val.other = give_text("http");

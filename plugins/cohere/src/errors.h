@@ -1,10 +1,10 @@
-/* What the vendor, or the way to it, refuses. */
+/* Refusals of the vendor, or of a gateway in front of it. */
 #ifndef ERRORS_H
 #define ERRORS_H
 
 #include "contract.h"
 
-/* The headers of a refusal that say something. Empty where absent. */
+/* The headers of a refusal that matter; empty if absent. */
 typedef struct {
     Str retry_after;
     Str date;
@@ -19,7 +19,7 @@ bool refusal(uint16_t status, const RefusalHeaders *headers, Str body, Error *er
 /* An answer with status 200 to a request for a stream that is neither a stream nor an answer in whole. */
 bool not_a_stream(Str content_type, Str body, Error *error);
 
-/* The host's error, taken over: it is freed here. */
+/* Turns the host's error into the contract's, and frees it. */
 bool not_sent(arete_provider_http_http_error_t *from, Error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* How a call fails. Every function that can fail returns false and has filled in an Error: what happened, in a sentence
- * for people that repeats nothing of a prompt or an answer. */
+/* Failures of a call. A function that fails returns false and fills in an Error: a sentence for people that quotes
+ * nothing from a prompt or an answer. */
 #ifndef FAIL_H
 #define FAIL_H
 
@@ -14,20 +14,20 @@ typedef struct Path {
     size_t index;
 } Path;
 
-/* All return false, for `return fail(…)`. */
+/* All of these return false, for `return fail(…)`. */
 
-/* An error of which only the kind and a sentence are known. */
+/* Fails with a kind and a sentence. */
 bool fail(Error *error, uint8_t kind, Str message);
 
-/* The caller's request is wrong (or, for `refuse_as`, at fault in another way) at this place. `says` goes on with the
- * sentence: `should be a JSON object`. */
+/* Fails because the caller's request is invalid at this place (or, with `refuse_as`, wrong in another way). `says`
+ * continues the sentence: `should be a JSON object`. */
 bool refuse(Error *error, const Path *at, const char *says);
 bool refuse_as(Error *error, uint8_t kind, const Path *at, const char *says);
 
-/* The vendor's answer isn't what its API promises. `says` as above. */
+/* Fails because the vendor's answer breaks its API at this place. `says` continues the sentence. */
 bool broken(Error *error, const Path *at, const char *says);
 
-/* The same where no place is to be named: `says` is the whole sentence, without its full stop. */
+/* The same without a place: `says` is the whole sentence, without its full stop. */
 bool broken_order(Error *error, const char *says);
 
 #endif

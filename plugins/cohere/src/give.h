@@ -1,5 +1,5 @@
-/* What is handed to the host: copies, which the generated bindings free once the host has read them. All text leaves
- * here, and lone halves of surrogate pairs leave as U+FFFD. */
+/* Copies of values for the host, which the generated bindings free once the host has read them. All text for the host
+ * goes through here, where U+FFFD replaces lone halves of surrogate pairs. */
 #ifndef GIVE_H
 #define GIVE_H
 
@@ -10,7 +10,7 @@ Str give_text(const char *zero_ended);
 provider_option_string_t give_some(Str text);
 OptionJson give_json(Str json);
 
-/* Room for `count` elements, all zero; NULL for none. */
+/* Allocates `count` elements, all zero; NULL for none. */
 void *give_list(size_t count, size_t size);
 
 #endif

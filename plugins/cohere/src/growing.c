@@ -1,6 +1,6 @@
-/* A text's citations come after its words, so a text that is cited is told once more in whole when the next block
- * begins or the answer ends. The plan for tool calls is told as thoughts, and in whole at its end, so that it can be
- * sent back as what it is. */
+/* The citations of a text come after its words, so a text with citations is sent once more, whole, when the next block
+ * begins or the answer ends. The plan for tool calls is sent as thoughts, and whole at its end, so that it can be sent
+ * back as a plan. */
 #include "growing.h"
 
 #include "answer.h"
@@ -55,7 +55,7 @@ static void tell_words(Step *step, Str words) {
     if (words.len != 0) tell_piece(step, words);
 }
 
-/* No more words come to the block: half a pair stays one. */
+/* Closes the block: a held back half has no other half. */
 static void tell_half(Step *step) {
     Str half = step->stream->half.text;
     if (half.len != 0) tell_piece(step, half);
@@ -101,7 +101,7 @@ static bool take_index(Step *step, uint32_t *index) {
     return broken(step->error, &(Path){NULL, "index", 0}, "should be a whole number below 2^32");
 }
 
-/* The event has to be of the open block. */
+/* Checks that the event belongs to the open block. */
 static bool is_of_open(Step *step, bool call) {
     Stream *stream = step->stream;
     uint32_t index;
@@ -231,7 +231,7 @@ bool tool_call_end(Step *step) {
     return true;
 }
 
-/* A citation says which content it is of, or it is of the one that is told. */
+/* Adds a citation to the content that it names, or else to the open one. */
 bool citation_start(Step *step) {
     Stream *stream = step->stream;
     Str citation;

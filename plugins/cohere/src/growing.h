@@ -1,11 +1,11 @@
-/* The blocks of a streamed answer: how each begins, what may be added to it and what its end has to tell. */
+/* The blocks of a streamed answer: their beginnings, additions and ends. */
 #ifndef GROWING_H
 #define GROWING_H
 
 #include "json.h"
 #include "stream.h"
 
-/* One event while it is read. */
+/* One event that is being read. */
 typedef struct {
     Stream *stream;
     Arena *arena;
@@ -18,15 +18,15 @@ typedef struct {
     Error *error;
 } Step;
 
-/* Where in an event things stand. */
+/* Places in an event, for errors. */
 extern const Path EVENT_DELTA;
 extern const Path EVENT_MESSAGE;
 
-/* One more thing to tell. */
+/* Makes room for one more delta. */
 Event *tell(Step *step, uint8_t tag);
-/* The event itself, of which the contract knows nothing. */
+/* Adds the event itself as a delta: the contract has no case for it. */
 void pass_on(Step *step, Str data);
-/* The block is whole, and nothing cites it any more. */
+/* Ends the block, which can't be cited any more. */
 void close_block(Step *step);
 
 /* The vendor's events by their names; `data` is the whole event. */

@@ -14,7 +14,7 @@ typedef enum {
     LINES_NO_STREAM,
 } LinesResult;
 
-/* All zero is the beginning of a body. */
+/* Lines that are all zero are at the beginning of a body. */
 typedef struct {
     Arena arena;
     /* The host ends a line at LF; a lone CR ends one too, so a line of the host's may be several. */
@@ -25,13 +25,13 @@ typedef struct {
     Buffer name;
     Buffer data;
     bool has_data;
-    /* The caller has the event, and its memory may be used again. */
+    /* The caller has read the event, so its memory may be reused. */
     bool given;
 } Lines;
 
-/* Takes a line of the host's, when more is needed. */
+/* Takes a line from the host, when more is needed. */
 void lines_add(Lines *lines, Str line);
-/* The body is at its end, which ends an event as a blank line does. */
+/* Ends the body, which ends an event as a blank line does. */
 void lines_close(Lines *lines);
 
 /* Gives the event that the lines hold, if there is one. It stays where it is until the next call. */

@@ -1,5 +1,5 @@
-/* The vendor gives each result of a tool a message of its own, and keeps tool calls, the plan for them and citations
- * beside a message's content, where the contract has parts. */
+/* The vendor has a message for each result of a tool, and keeps tool calls, the plan for them and citations beside a
+ * message's content; the contract has parts for all of them. */
 #include "message.h"
 
 #include "block.h"
@@ -25,7 +25,7 @@ static const char *role_of(const Message *message) {
     }
 }
 
-/* A role without a name here goes to the vendor as it is: it may know it, and says so clearly when it doesn't. */
+/* Sends a role that isn't known here as it is: the vendor may know it, and its error is clear if it doesn't. */
 static void put_role(Writer *writer, const Message *message) {
     const char *role = role_of(message);
     object_string(writer, "role", role ? text_of(role) : message->role.val.other);
@@ -39,7 +39,7 @@ static Path path_of(const Path *content, size_t index) {
     return (Path){content, NULL, index};
 }
 
-/* What answer.c makes of the vendor's `tool_plan`. */
+/* Recognises the part that answer.c makes of the vendor's `tool_plan`. */
 static bool is_plan(Arena *arena, const Part *part) {
     if (part->tag != ARETE_PROVIDER_LLM_PART_THINKING || !part->val.thinking.extra.is_some) return false;
     Object extra;
@@ -65,7 +65,7 @@ static bool is_content(const Run *run, size_t index) {
     return part->tag != ARETE_PROVIDER_LLM_PART_TOOL_USE && !is_plan(run->arena, part);
 }
 
-/* An `extra` without what goes elsewhere: an answer's citations belong to the vendor's message. */
+/* Returns an `extra` without citations, which belong to the vendor's message. */
 static bool read_block_extra(const Run *run, OptionJson from, const Path *at, Object *extra, Str *citations,
                              Error *error) {
     *citations = (Str){0};
@@ -90,7 +90,7 @@ static bool put_block(const Run *run, Buffer *out, size_t index, const Path *at,
         return read_block_extra(run, part->val.text.extra, at, &extra, &citations, error)
                && put_words(out, "text", part->val.text.text, &extra, at, error);
     case ARETE_PROVIDER_LLM_PART_THINKING:
-        /* A signature is another vendor's; this one has none. */
+        /* A signature comes from another vendor; this one has none. */
         return read_block_extra(run, part->val.thinking.extra, at, &extra, &citations, error)
                && put_words(out, "thinking", part->val.thinking.text, &extra, at, error);
     case ARETE_PROVIDER_LLM_PART_IMAGE: return put_image(out, &part->val.image, at, error);
@@ -99,7 +99,7 @@ static bool put_block(const Run *run, Buffer *out, size_t index, const Path *at,
     }
 }
 
-/* The only text of a run, if it is plain: the vendor takes a string where a list has one such text. */
+/* Returns the only text of a run, if it is plain: the vendor takes a string in place of a list of one text. */
 static bool plain_text(const Run *run, size_t blocks, Str *text) {
     if (blocks != 1) return false;
     size_t index = run->from;
@@ -243,7 +243,7 @@ bool put_message(Buffer *out, const Message *message, const Path *at, Error *err
     size_t count = message->content.len;
     if (count == 0) return refuse(error, &content, "should not be empty");
     size_t told = count_told(message, 0, count);
-    /* Text that is all there is goes as it is, and the vendor says what is wrong with it. */
+    /* If there is only empty text it is sent as it is, and the vendor says what is wrong. */
     if (told == 0 && message->role.tag == ARETE_PROVIDER_LLM_ROLE_ASSISTANT) return true;
     for (size_t from = 0; from < count;) {
         size_t to = is_result(message, from) ? from + 1 : run_end(message, from);

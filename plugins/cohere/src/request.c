@@ -1,5 +1,4 @@
-/* Nothing is set that the caller didn't set: what a model accepts changes from one to the next, and only the caller
- * knows what was meant. */
+/* Only what the caller set is sent: models differ in what they accept, and only the caller knows the intent. */
 #include "request.h"
 
 #include "message.h"
@@ -15,11 +14,11 @@ static bool put_messages(Writer *body, const Request *request, Error *error) {
     return true;
 }
 
-/* The bounds are the contract's; the vendor's own may be narrower, and it says so. */
+/* The contract's bounds; the vendor's may be narrower, and its error says so. */
 static bool put_sampling(Writer *body, const char *key, provider_option_f64_t number, double max, const char *field,
                          const char *says, Error *error) {
     if (!number.is_some) return true;
-    /* Written so that what isn't a number fails too. */
+    /* Written so that NaN fails too. */
     if (!(number.val >= 0 && number.val <= max)) return refuse(error, &(Path){NULL, field, 0}, says);
     object_key(body, key);
     put_json_number(body->out, number.val);
@@ -77,7 +76,7 @@ static bool put_tools(Writer *body, const Request *request, Error *error) {
     return true;
 }
 
-/* The vendor has no word for `auto`: it is what happens when nothing is said. */
+/* The vendor has no word for `auto`: it is the default. */
 static bool put_tool_choice(Writer *body, const Request *request, Error *error) {
     if (!request->tool_choice.is_some) return true;
     Path at = {NULL, "toolChoice", 0};
@@ -97,7 +96,7 @@ static bool put_tool_choice(Writer *body, const Request *request, Error *error) 
     }
 }
 
-/* The caller's name for what the mapping sets. */
+/* The caller's name of a field that the mapping sets. */
 static const char *field_of(const char *key) {
     static const char *const NAMES[][2] = {
         {"max_tokens", "maxTokens"},   {"p", "topP"}, {"k", "topK"}, {"stop_sequences", "stopSequences"},
@@ -109,7 +108,7 @@ static const char *field_of(const char *key) {
     return key;
 }
 
-/* Either value could be the one that was meant, so the caller has to choose. */
+/* Either value could be the intended one, so the caller has to choose. */
 static bool put_extra(Writer *body, const Request *request, Error *error) {
     Object extra = {0};
     if (request->extra.is_some && !json_object(body->out->arena, request->extra.val, &extra)) {

@@ -17,7 +17,7 @@ static bool is_empty(const ResultPart *part) {
     return part->tag == ARETE_PROVIDER_LLM_RESULT_PART_TEXT && text_is_blank(part->val.text.text);
 }
 
-/* The vendor has no mark for a tool that failed, so the words say it. Plain text is a string, as short as it was typed.
+/* The vendor has no field for a failed tool, so the text says it. A result that is plain text is written as a string.
  */
 static bool put_content(Buffer *out, const ToolResult *result, const Path *part, Error *error) {
     size_t count = result->content.len;

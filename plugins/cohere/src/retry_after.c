@@ -2,7 +2,7 @@
 
 #include "text.h"
 
-/* Seconds, perhaps with a fraction, as milliseconds rounded up. */
+/* Reads seconds, perhaps with a fraction, as milliseconds rounded up. */
 static bool read_seconds(Str text, uint32_t *ms) {
     uint64_t number = 0;
     size_t at = 0;

@@ -8,13 +8,13 @@
     "command-a-03-2025,command-a-reasoning-08-2025,command-a-vision-07-2025,command-a-translate-08-2025,"              \
     "command-r7b-12-2024,command-r-plus-08-2024,command-r-08-2024"
 
-/* One that is blank counts as absent: that is what an empty variable of the environment means. */
+/* A blank setting counts as absent, as an empty environment variable does. */
 static Str or_default(Str given, Str otherwise) {
     given = text_trim(given);
     return given.len != 0 ? given : otherwise;
 }
 
-/* The base may have a path, as gateways in between do. */
+/* The base URL may have a path, as gateways do. */
 static bool is_base_url(Str base) {
     size_t scheme = text_starts(base, "https://") ? 8 : text_starts(base, "http://") ? 7 : 0;
     if (scheme == 0 || base.len == scheme || base.ptr[scheme] == '/') return false;

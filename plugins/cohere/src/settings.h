@@ -1,23 +1,23 @@
-/* What the operator set, checked once: a mistake shows when the provider is loaded and not at the first question. */
+/* The operator's settings, checked once, so that a mistake shows when the provider is loaded, not on the first call. */
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
 #include "text.h"
 
 typedef struct {
-    /* Where questions go. */
+    /* The URL of requests. */
     Str url;
-    /* The model for callers who name none. */
+    /* The model for requests that name none. */
     Str model;
-    /* Models for people to choose from, with commas between; any other name is passed on as well. */
+    /* Models to list, separated by commas; other names are passed on too. */
     Str models;
 } Settings;
 
-/* From what the operator gave, each empty where nothing was given. A wrong value isn't repeated in the error: it may
- * hold a password, where none belongs. */
+/* Reads the operator's values, each empty if not given. The error doesn't repeat a wrong value: it may wrongly hold a
+ * password. */
 bool settings_read(Arena *arena, Str base_url, Str model, Str models, Settings *settings, Error *error);
 
-/* The next of `names`, without white space around it; false at the end. */
+/* Takes the next of `names`, without white space around it; false at the end. */
 bool next_name(Str *names, Str *name);
 
 #endif

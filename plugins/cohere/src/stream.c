@@ -1,5 +1,5 @@
-/* One block is open at a time. What would be guesswork to repair is an error: half an answer that looks whole is worse
- * than none. */
+/* One block is open at a time. Anything that could only be repaired by guessing is an error: half an answer that looks
+ * whole is worse than none. */
 #include "stream.h"
 
 #include "answer.h"
@@ -46,7 +46,7 @@ static bool message_end(Step *step) {
     }
     close_block(step);
     if (usage_take(step->arena, &step->delta, &usage)) tell(step, ARETE_PROVIDER_LLM_EVENT_USAGE)->val.usage = usage;
-    /* As a whole answer has it. */
+    /* The same field as in a whole answer. */
     Buffer logprobs = buffer_in(step->arena);
     Object rest = {arena_take(step->arena, step->delta.count + 1, sizeof(Field)), 0};
     for (size_t i = 0; i < step->delta.count; i++) rest.fields[rest.count++] = step->delta.fields[i];
@@ -84,8 +84,8 @@ static bool take_known(Step *step, Str data, bool *known) {
     return true;
 }
 
-/* Reads what every event has: its type (a gateway that drops it there has it in the event's name at least), and what
- * the vendor puts two levels deep. */
+/* Reads the fields of every event: its type (gateways that drop it keep it in the event's name), and those that the vendor
+ * puts two levels deep. */
 static bool read_event(Step *step, Str name, Str data) {
     Str value;
     if (!json_object(step->arena, data, &step->event)) {
@@ -103,7 +103,7 @@ static bool read_event(Step *step, Str name, Str data) {
 bool stream_take(Stream *stream, Str name, Str data, Told *told, Error *error) {
     told->count = 0;
     for (size_t i = 0; i < TOLD_MAX; i++) told->deltas[i] = (Delta){0};
-    /* Another vendor's end mark, which some gateways send after this one's. It ends nothing. */
+    /* Another vendor's end mark, which some gateways send after this vendor's. It is ignored. */
     if (stream->finished || text_is(text_trim(data), "[DONE]")) return true;
 
     Arena arena = {0};

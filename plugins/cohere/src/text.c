@@ -53,7 +53,7 @@ bool text_is_blank(Str text) {
 Str text_clip(Arena *arena, Str text, size_t characters) {
     size_t at = 0;
     for (; at < text.len; at++) {
-        /* Bytes 10xxxxxx go on with a character; any other begins one. */
+        /* Bytes 10xxxxxx continue a character; any other begins one. */
         if ((text.ptr[at] & 0xC0) == 0x80) continue;
         if (characters == 0) break;
         characters--;

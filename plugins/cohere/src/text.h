@@ -14,15 +14,15 @@ bool text_is_nocase(Str text, const char *other);
 bool text_starts(Str text, const char *start);
 bool text_holds(Str text, char byte);
 
-/* Without white space at both ends. */
+/* Removes white space at both ends. */
 Str text_trim(Str text);
-/* Nothing, or nothing but white space. */
+/* True for text that is empty or only white space. */
 bool text_is_blank(Str text);
 
-/* The first `characters` characters and `…`, or the whole if it isn't longer. */
+/* Returns the first `characters` characters and `…`, or the whole text if it isn't longer. */
 Str text_clip(Arena *arena, Str text, size_t characters);
 
-/* A buffer in an arena. Its text stays where it is until the next byte is put into it. */
+/* A buffer in an arena. Its text keeps its address until the next byte is added. */
 typedef struct {
     Arena *arena;
     Str text;
@@ -44,8 +44,8 @@ void put_listed(Buffer *buffer, Str text);
 /* Puts U+FFFD in place of each lone half: three bytes too. */
 void text_clean(Str text);
 
-/* A text that comes in pieces, which may end in the middle of a pair: gives what was held back and this piece, without
- * a first half at its end, which is held back in `half` then. */
+/* Joins text that comes in pieces, which may end in the middle of a pair: gives the half that was held back and this
+ * piece, without a first half at its end, which is then held back in `half`. */
 Str text_with_half(Arena *arena, Buffer *half, Str piece);
 
 #endif

@@ -19,7 +19,7 @@ static Event *next(DeltaList *deltas, uint8_t tag) {
     return event;
 }
 
-/* Tells a part as a stream does: its words first, and then in whole what has more to it. */
+/* Makes the deltas of a part as in a stream: its text first, then the whole part if it has more than text. */
 static void tell_part(DeltaList *deltas, uint32_t index, Part *part) {
     Event *event;
     bool more = true;
@@ -50,7 +50,7 @@ static void tell_part(DeltaList *deltas, uint32_t index, Part *part) {
     event = next(deltas, ARETE_PROVIDER_LLM_EVENT_PART);
     event->val.part.index = index;
     event->val.part.part = *part;
-    /* The delta owns it now. */
+    /* The delta owns the part now. */
     *part = (Part){0};
 }
 

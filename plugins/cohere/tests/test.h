@@ -8,7 +8,7 @@
 #define SAME(found, expected) same(__FILE__, __LINE__, found, expected)
 void same(const char *file, int line, Str found, const char *expected);
 
-/* What came out, as text, in the arena; what it held is freed as the host's side of the bindings frees it. */
+/* Shows a result as text in the arena, and frees it as the host's side of the bindings does. */
 Str show_completion(Arena *arena, Completion *completion);
 Str show_deltas(Arena *arena, Delta *deltas, size_t count);
 Str show_error(Arena *arena, Error *error);

@@ -1,5 +1,5 @@
-/* Answers with holes in them, and worse: whatever comes, nothing is read that isn't there, nothing is freed twice and
- * nothing is lost. The compiler's checks are what fails here. */
+/* Damaged answers: whatever comes, nothing outside of them is read, nothing is freed twice and nothing leaks. The
+ * compiler's checks fail these tests. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "stream.h"
 #include "whole.h"
 
-/* How many answers are tried. */
+/* The number of answers. */
 enum { ROUNDS = 20000 };
 
 static const char ANSWER[] =
@@ -40,7 +40,7 @@ static const char *const EVENTS[] = {
     "{}}}}",
 };
 
-/* The same numbers every time, so that what fails once can be looked at. */
+/* The same numbers every time, so that a failure can be repeated. */
 static uint32_t random_below(uint32_t bound) {
     static uint64_t state = 0x9E3779B97F4A7C15;
     state = state * 6364136223846793005 + 1442695040888963407;

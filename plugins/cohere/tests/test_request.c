@@ -83,7 +83,7 @@ static void check_tools(void) {
           "invalid-request: `tools[0].inputSchema` should be a JSON object. field \"tools[0].inputSchema\"");
 }
 
-/* What answer.c and stream.c give goes back to where it came from. */
+/* Parts from answer.c and stream.c can be sent back. */
 static void check_conversation(void) {
     Part cited = TEXT_PART("24 degrees");
     cited.val.text.extra = (OptionJson)SOME("{\"citations\":[ {\"start\":0} ]}");
@@ -155,7 +155,7 @@ static void check_conversation(void) {
           "\"messages[0].content[2].json\"");
 }
 
-/* Empty texts go only where there is nothing else, and an answer without words not at all. */
+/* Empty texts are sent only if there is nothing else, and an answer without words isn't sent. */
 static void check_empty_texts(void) {
     ResultPart results[] = {
         {.tag = ARETE_PROVIDER_LLM_RESULT_PART_TEXT, .val.text = {.text = LITERAL("")}},

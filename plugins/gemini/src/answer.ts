@@ -1,5 +1,5 @@
-// The vendor's whole answer as a completion. What an answer says of itself beside its parts is read here for streams
-// too.
+// The vendor's whole answer as a completion. Everything in an answer besides its parts (ID, finish reason, counts) is
+// read here for streams too.
 
 import type { Completion, FinishReason, Part, Usage } from 'arete:provider/llm@0.1.0';
 
@@ -7,7 +7,7 @@ import { Failure, broken, errorOf, inBand } from './errors.ts';
 import { COUNT_MAX, type Fields, count, isObject, list, parse, parseObject, rest, text, write } from './json.ts';
 import * as parts from './parts.ts';
 
-/** The vendor's words for what its filters stop. */
+/** The finish reasons of answers that the vendor's filters stopped. */
 const FILTERED = [
   'SAFETY',
   'RECITATION',
@@ -19,21 +19,21 @@ const FILTERED = [
   'IMAGE_RECITATION',
 ];
 
-/** What one answer, or one event of a stream, holds. */
+/** The content of one answer, or of one event of a stream. */
 export type Said = {
   id: string | undefined;
   model: string | undefined;
   parts: Fields[];
-  /** The vendor's word for why it stopped. Absent while it goes on. */
+  /** The vendor's name for the finish reason; absent until the answer ends. */
   reason: string | undefined;
-  /** The vendor took offence at the question and won't answer at all. */
+  /** True if the vendor blocked the question and gives no answer. */
   blocked: boolean;
   usage: Usage | undefined;
-  /** What the vendor said beyond the contract. */
+  /** Fields that the contract has no place for. */
   extra: Fields;
 };
 
-/** The body of an answer with status 200. */
+/** Reads the body of an answer with status 200. */
 export function read(body: string, model: string): Completion {
   const said = take(parse(body));
   const found = said.parts.map((part, index) => parts.read(part, callId(said.id, index)));
@@ -74,14 +74,14 @@ export function take(answer: unknown): Said {
     usage: isObject(usageMetadata) ? usage(usageMetadata) : undefined,
     extra: {
       ...extra,
-      // The contract has one word for what the vendor has several.
+      // The contract has one finish reason for several of the vendor's, so the vendor's own is kept.
       finishReason: FILTERED.includes(text(reason) ?? '') ? reason : null,
       candidates: others.length > 0 ? others : null,
     },
   };
 }
 
-/** A candidate that calls tools stands in for a first one that has no content. The others stay behind it. */
+/** Puts a candidate that calls tools first if the first one has no content. The others keep their order behind it. */
 function callsFirst(candidates: unknown[]): unknown[] {
   const partsOf = (candidate: unknown) =>
     isObject(candidate) && isObject(candidate.content) ? list(candidate.content.parts) : [];
@@ -91,8 +91,8 @@ function callsFirst(candidates: unknown[]): unknown[] {
 }
 
 /**
- * A call with its arguments as the contract has them: a JSON object. Where the answer was cut off in them, the call is
- * kept as `incomplete_tool_use` with what came. A stream leaves this to the host.
+ * Returns a call with arguments as the contract wants them: a JSON object. If the answer was cut off inside the
+ * arguments, the call is kept as `incomplete_tool_use` with the text so far. In a stream the host does this.
  */
 function withArguments(part: Part, last: boolean, reason: FinishReason): Part {
   if (part.tag !== 'tool-use') return part;
@@ -108,7 +108,7 @@ function withArguments(part: Part, last: boolean, reason: FinishReason): Part {
   return { tag: 'other', val: { kind: 'incomplete_tool_use', json: write({ id, name, input, extra: more }) } };
 }
 
-/** Why the model stopped; absent when the vendor hasn't said that it has. `called`: the answer has a call of a tool. */
+/** Returns the reason why the model stopped; absent if the vendor gave none. `called`: the answer calls a tool. */
 export function finishReason(said: Pick<Said, 'reason' | 'blocked'>, called: boolean): FinishReason | undefined {
   if (said.blocked) return { tag: 'refusal' };
   if (said.reason === undefined) return undefined;
@@ -121,12 +121,12 @@ export function isCall(part: Part): boolean {
   return part.tag === 'tool-use';
 }
 
-/** An id for a function call that the vendor gave none, which no other call of the conversation has. */
+/** Makes an ID for a function call without one, unique within the conversation. */
 export function callId(answer: string | undefined, index: number): string {
   return `${answer ?? 'call'}-${index}`;
 }
 
-/** The vendor counts what its own tools put into the question, and thoughts, beside the other tokens. */
+/** Reads the counts. The vendor counts thoughts, and what its own tools add to the question, separately. */
 function usage(counts: Fields): Usage {
   const taken = ['totalTokenCount'];
   const one = (key: string) => {
@@ -134,7 +134,7 @@ function usage(counts: Fields): Usage {
     if (known !== undefined) taken.push(key);
     return known;
   };
-  // A sum whose first summand makes no sense makes none either. One that the vendor leaves out is 0.
+  // If the first count makes no sense, neither does the sum. A count that the vendor leaves out is 0.
   const sum = (key: string, more: number | undefined) => {
     const base = one(key);
     if (base === undefined && (counts[key] ?? null) !== null) return undefined;
@@ -144,7 +144,7 @@ function usage(counts: Fields): Usage {
   };
   const thoughts = one('thoughtsTokenCount');
   return {
-    // What tools put in stays in `extra` too: it isn't told apart otherwise.
+    // The tokens that tools add stay in `extra` too: nothing else tells them apart.
     inputTokens: sum('promptTokenCount', count(counts.toolUsePromptTokenCount)),
     outputTokens: sum('candidatesTokenCount', thoughts),
     cacheReadTokens: one('cachedContentTokenCount'),

@@ -1,56 +1,56 @@
-// What went wrong, in the contract's words: a refusal with a status, an error inside of a stream, an answer that isn't
-// what the vendor's API promises, or a mistake in this provider.
+// Failures as the contract's errors: a refusal with a status, an error inside a stream, an answer that breaks the
+// vendor's API, or a bug in this provider.
 
 import type { Header, HttpError } from 'arete:provider/http@0.1.0';
 import type { ErrorKind, ProviderError } from 'arete:provider/llm@0.1.0';
 
 import { type Fields, isObject, list, number, parse, rest, text, wellFormed } from './json.ts';
 
-/** How much of the vendor's message is passed on, in characters: some hold the whole schema they complain about. */
+/** The most characters of the vendor's message that are passed on: some messages quote a whole schema. */
 const MESSAGE_CHARACTERS_MAX = 1000;
 
-/** How much of the header `x-should-retry` is passed on, in characters. */
+/** The most characters of the header `x-should-retry` that are passed on. */
 const ADVICE_CHARACTERS_MAX = 100;
 
-/** The longest wait that the contract can tell, in milliseconds. */
+/** The longest wait that the contract can express, in milliseconds. */
 const WAIT_MAX = 0xffff_ffff;
 
-/** An error of the contract on its way out. */
+/** An error of the contract, thrown up to the exported functions. */
 export class Failure extends Error {
   constructor(readonly error: ProviderError) {
     super(error.message);
   }
 }
 
-/** The question is at fault; `field` is named as the caller names it. */
+/** The request is invalid; `field` is the caller's name of the field. */
 export function invalid(field: string, says: string): Failure {
   return new Failure({ kind: { tag: 'invalid-request' }, message: `\`${field}\` ${says}.`, field });
 }
 
-/** A promise of the vendor's API that an answer broke. `why` holds nothing of what the answer says. */
+/** An answer that breaks the vendor's API. `why` quotes nothing from the answer. */
 export function broken(why: string): Failure {
   const message = `The vendor's answer isn't what its API promises: ${why}.`;
   return new Failure({ kind: { tag: 'bad-response' }, message });
 }
 
-/** An answer whose status isn't a success. What stands before the vendor may answer with pages of its own. */
+/** An answer whose status isn't a success. A gateway in front of the vendor may answer with a page of its own. */
 export function refusal(status: number, headers: Header[], body: string): Failure {
   const said = errorOf(parse(body));
   return failure(said ?? {}, status, headers);
 }
 
-/** An error told where the status was 200. `otherwise` is its kind if the vendor names none. */
+/** An error in an answer with status 200. `otherwise` is its kind if the vendor names none. */
 export function inBand(said: Fields, otherwise?: ErrorKind): Failure {
   return failure(said, undefined, [], otherwise);
 }
 
-/** The error in a body: `{"error": {…}}`, or a list with that in it, as the vendor answers to calls for a list. */
+/** Returns the error in a body: `{"error": {…}}`, or a list that holds it, which is how streams fail. */
 export function errorOf(body: unknown): Fields | undefined {
   const whole = Array.isArray(body) ? body[0] : body;
   return isObject(whole) && isObject(whole.error) ? whole.error : undefined;
 }
 
-/** Anything that was thrown, as the contract's error: nothing may leave as a JavaScript exception, which is a crash. */
+/** Turns anything that was thrown into the contract's error, because a JavaScript exception would be a crash. */
 export function caught(thrown: unknown): ProviderError {
   if (thrown instanceof Failure) return wellFormed(thrown.error);
   const payload = isObject(thrown) && 'payload' in thrown ? thrown.payload : thrown;
@@ -71,9 +71,9 @@ function transport({ tag, val }: HttpError): ProviderError {
   return { kind: kind as ErrorKind, message: val };
 }
 
-/** From the vendor's `google.rpc.Status`: `{code, message, status, details}`. All of it may be missing. */
+/** Reads the vendor's `google.rpc.Status`: `{code, message, status, details}`. Any field may be missing. */
 function failure(said: Fields, answered: number | undefined, headers: Header[], otherwise?: ErrorKind): Failure {
-  // What is meant for the vendor's own people may repeat the key.
+  // Debug information for the vendor's own engineers may repeat the key.
   const details = list(said.details).filter(isObject).filter((detail) => !isA(detail, 'DebugInfo'));
   const word = text(said.status);
   const status = answered ?? number(said.code);
@@ -86,7 +86,7 @@ function failure(said: Fields, answered: number | undefined, headers: Header[], 
     retryAfterMs: retryDelay(details) ?? retryAfter(headers),
     extra: rest({
       details: details.length > 0 ? details : null,
-      // The host obeys it.
+      // The host acts on it.
       'x-should-retry': header(headers, 'x-should-retry')?.slice(0, ADVICE_CHARACTERS_MAX) ?? null,
     }),
   });
@@ -98,7 +98,7 @@ function isA(detail: Fields, type: string): boolean {
 
 function kindOf(word: string | undefined, details: Fields[], message: string): ErrorKind | undefined {
   const reasons = details.map((detail) => text(detail.reason) ?? '');
-  // A key that is wrong is told as an argument that is wrong.
+  // The vendor reports a wrong key as an invalid argument.
   if (reasons.some((reason) => reason.startsWith('API_KEY_'))) return { tag: 'credentials' };
   if (reasons.includes('BILLING_DISABLED')) return { tag: 'billing' };
   switch (word) {
@@ -160,13 +160,13 @@ function unexplained(status: number | undefined): string {
   return `The vendor answered HTTP ${status} without a reason${doubt}`;
 }
 
-/** `retryDelay` of a `RetryInfo`: `"58s"`, `"58.2s"`. */
+/** Reads the `retryDelay` of a `RetryInfo`: `"58s"`, `"58.2s"`. */
 function retryDelay(details: Fields[]): number | undefined {
   const delay = text(details.find((detail) => isA(detail, 'RetryInfo'))?.retryDelay);
   return delay === undefined ? undefined : milliseconds(/^([\d.]+)s$/.exec(delay)?.[1]);
 }
 
-/** The header, in seconds or as a date. A date is measured against the vendor's own clock, so none is needed here. */
+/** Reads the header: seconds, or a date. A date is compared with the answer's own `date`, so no clock is needed. */
 function retryAfter(headers: Header[]): number | undefined {
   const value = header(headers, 'retry-after');
   if (value === undefined || /^[\d.]+$/.test(value)) return milliseconds(value);
@@ -184,7 +184,7 @@ function milliseconds(seconds: string | undefined): number | undefined {
 }
 
 function clip(words: string): string {
-  // No character has more than two code units.
+  // A character has at most two code units.
   const characters = Array.from(words.slice(0, 2 * MESSAGE_CHARACTERS_MAX + 2));
   if (characters.length <= MESSAGE_CHARACTERS_MAX) return words;
   return `${characters.slice(0, MESSAGE_CHARACTERS_MAX).join('')}…`;

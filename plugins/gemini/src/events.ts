@@ -1,15 +1,15 @@
-// The vendor's events, each as the JSON value that it holds. The content decides whether it is a stream, and not the
-// content type: gateways answer with a whole body where a stream was asked for, under any type.
+// The vendor's events, each as its JSON value. The content decides whether a body is a stream, not the content type:
+// gateways answer a request for a stream with a whole body, under any type.
 
 import type { Reply } from 'arete:provider/http@0.1.0';
 
 import { broken, errorOf, inBand } from './errors.ts';
 import { isObject, parse } from './json.ts';
 
-/** The part of a reply that is read here. */
+/** The methods of a reply that are used here. */
 type Body = Pick<Reply, 'findHeader' | 'nextEvent' | 'nextLine' | 'readText'>;
 
-/** A first line that begins like this is of JSON or HTML, and of no event stream. */
+/** The beginning of a first line of JSON or HTML, which no event stream has. */
 const NO_STREAM = /^[{[<"]/;
 
 /**
@@ -21,7 +21,7 @@ export function* events(body: Body): Generator<unknown> {
   let first = true;
   for (let line = body.nextLine() ?? undefined; line !== undefined; line = body.nextLine() ?? undefined) {
     if (first) {
-      // This also takes a byte order mark for white space.
+      // `trimStart` also removes a byte order mark.
       line = line.trimStart();
       if (NO_STREAM.test(line)) return yield* whole(body, `${line}\n${body.readText()}`);
       first = line === '';
@@ -36,7 +36,7 @@ export function* events(body: Body): Generator<unknown> {
   }
 }
 
-/** A body that is no stream: an error, an answer in whole, or a list of what a stream would have told one by one. */
+/** Reads a body that is no stream: an error, a whole answer, or a list of the answers that a stream has as events. */
 function* whole(body: Body, text: string): Generator<unknown> {
   const value = parse(text);
   const error = errorOf(value);
@@ -53,7 +53,7 @@ function isAnswer(value: unknown): boolean {
   return isObject(value) && ['candidates', 'promptFeedback', 'usageMetadata', 'error'].some((key) => key in value);
 }
 
-/** Puts the lines of an event together, as the HTML standard says. Only the data counts here. */
+/** Joins the lines of an event, as the HTML standard says. Only `data` matters here. */
 class Framer {
   #data: string[] = [];
 
@@ -61,7 +61,7 @@ class Framer {
     return this.#data.length === 0;
   }
 
-  /** Takes a line of the host's and returns the data of the events that end in it: a lone CR ends a line too. */
+  /** Takes a line from the host and returns the data of events that end in it: a lone CR is a line end too. */
   addLine(text: string): string[] {
     return text.split('\r').flatMap((line) => {
       if (line === '') return this.end();
@@ -71,7 +71,7 @@ class Framer {
     });
   }
 
-  /** Returns the data of the event that ends here, if it has some. */
+  /** Returns the data of the event that ends here, if it has any. */
   end(): string[] {
     const lines = this.#data.splice(0);
     return lines.length > 0 ? [lines.join('\n')] : [];

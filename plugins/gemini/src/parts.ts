@@ -1,6 +1,6 @@
-// The vendor's parts and the contract's: the one place that knows how they map, in both directions. What an answer held
-// can be sent back, so whatever a part has beyond what the contract names stays with it as `extra`, `thoughtSignature`
-// above all, without which newer models refuse their own function calls.
+// Maps the vendor's parts to the contract's and back; nothing else knows how. Parts of answers can be sent back, so
+// fields that the contract doesn't name stay with their part in `extra`: newer models refuse their own function calls
+// without the `thoughtSignature`.
 
 import type { Image, Message, Part, ResultPart, ToolResult } from 'arete:provider/llm@0.1.0';
 
@@ -8,8 +8,8 @@ import { invalid } from './errors.ts';
 import { type Fields, Raw, isObject, merge, parseObject, rest, text, write as writeJson } from './json.ts';
 
 /**
- * A part of an answer. `id` is for a function call that the vendor gave none: then it tells calls apart by their order,
- * which the contract doesn't.
+ * Reads a part of an answer. `id` is for a function call without an ID: the vendor then tells calls apart by their
+ * order, and the contract by ID.
  */
 export function read(part: Fields, id: string): Part {
   if (isObject(part.functionCall)) return readCall(part, part.functionCall, id);
@@ -25,7 +25,7 @@ export function read(part: Fields, id: string): Part {
 function readCall(part: Fields, call: Fields, id: string): Part {
   const { id: given, name, args, ...more } = call;
   const beyond = Object.keys(more).length > 0 ? { ...part, functionCall: more } : { ...part, functionCall: null };
-  // What stands before the vendor may give them as text. None at all are empty here: see `withArguments` in `answer`.
+  // Gateways may give the arguments as text. If there are none, the input is empty: see `withArguments` in `answer`.
   const input = args === undefined || args === null ? '' : (text(args) ?? writeJson(args));
   return { tag: 'tool-use', val: { id: text(given) || id, name: text(name) ?? '', input, extra: rest(beyond) } };
 }
@@ -43,17 +43,17 @@ function kindOf(part: Fields): string {
   return Object.keys(part).find((key) => !key.startsWith('thought')) ?? 'empty';
 }
 
-/** Text that the vendor refuses because it says nothing. One that carries a signature is of use to the vendor. */
+/** Returns true for empty text, which the vendor refuses, unless it carries a signature, which the vendor needs. */
 export function isEmpty(part: Part | ResultPart): boolean {
   return part.tag === 'text' && part.val.text.trim() === '' && part.val.extra === undefined;
 }
 
-/** The list without what is empty, unless there is nothing else: then the vendor's own words say what is wrong. */
+/** Returns the list without empty texts. If nothing else is left, they stay, and the vendor says what is wrong. */
 export function withoutEmpty<T>(list: T[], empty: (it: T) => boolean): T[] {
   return list.every(empty) ? list : list.filter((it) => !empty(it));
 }
 
-/** A part of a message, which stands at `at`. The vendor wants the name of a function with its result: see `names`. */
+/** Writes the part at `at` of a message. The vendor wants the function's name with its result: see `names`. */
 export function write(part: Part, at: string, names: Map<string, string>): Fields | Raw {
   switch (part.tag) {
     case 'text':
@@ -80,7 +80,7 @@ function writeImage(image: Image): Fields {
   return { inlineData: { mimeType: image.source.val.mediaType, data: image.source.val.base64 } };
 }
 
-/** Texts are the function's `output`, or its `error`, as the vendor names them; all else is its `parts`. */
+/** Writes texts as the function's `output`, or its `error` if it failed, and everything else as its `parts`. */
 function writeResult(result: ToolResult, at: string, names: Map<string, string>): Fields {
   const name = names.get(result.toolUseId);
   if (name === undefined) {
@@ -107,7 +107,7 @@ function writeResultPart(part: ResultPart, at: string): Fields | Raw {
   }
 }
 
-/** The names of the functions that the model called, by the ids of its calls. */
+/** Returns the names of the functions that the model called, by the IDs of the calls. */
 export function namesOfCalls(messages: Message[]): Map<string, string> {
   const parts = messages.flatMap((message) => message.content);
   return new Map(parts.flatMap((part) => (part.tag === 'tool-use' ? [[part.val.id, part.val.name]] : [])));
@@ -123,7 +123,7 @@ export function withExtra(fields: Fields, extra: string | undefined, at: string)
   return fields;
 }
 
-/** A JSON object that is passed on as it was typed. */
+/** Returns a JSON object to be passed on as it was written. */
 export function object(json: string, at: string): Raw {
   if (parseObject(json) === undefined) throw invalid(at, 'should be a JSON object');
   return new Raw(json);

@@ -1,5 +1,5 @@
-// The provider for Google's Gemini API. This file only asks and listens. What is sent is made in `request`; what comes
-// is read in `answer`, `events`, `stream` and `errors`, all without I/O, so that tests can feed them the vendor's words.
+// The provider for Google's Gemini API. All I/O is in this file. `request` makes the body that is sent; `answer`,
+// `events`, `stream` and `errors` read what comes back, without I/O, so that tests can give them the vendor's bytes.
 
 import { get } from 'arete:provider/config@0.1.0';
 import { type Reply, send } from 'arete:provider/http@0.1.0';
@@ -14,7 +14,7 @@ import * as settings from './settings.ts';
 import { Stream } from './stream.ts';
 import { VERSION } from './version.ts';
 
-/** A streamed answer on its way. */
+/** A streamed answer that is being read. */
 class Deltas {
   #events: Iterator<unknown>;
   #stream: Stream;
@@ -63,7 +63,7 @@ export const chat = {
   },
 };
 
-/** Asks the vendor. What comes back has been accepted; a refusal is an error. */
+/** Sends the request and returns the reply if its status is a success; a refusal is thrown. */
 function ask(request: Request, stream: boolean): Reply {
   const url = settings.url(settings.read((key) => get(key) ?? undefined), request.model, stream);
   const headers = [
@@ -76,7 +76,7 @@ function ask(request: Request, stream: boolean): Reply {
   throw refusal(status, reply.headers(), words(reply));
 }
 
-/** A refusal whose words can't be read is still that refusal. */
+/** Reads the body of a refusal; if that fails, the refusal is reported without it. */
 function words(reply: Reply): string {
   try {
     return reply.readText();
@@ -85,7 +85,7 @@ function words(reply: Reply): string {
   }
 }
 
-/** Whatever is thrown inside leaves as the contract's error: an exception would take the instance down. */
+/** Turns whatever is thrown inside into the contract's error: an exception would end the instance. */
 function guard<T>(work: () => T): T {
   try {
     return work();

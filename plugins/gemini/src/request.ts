@@ -1,4 +1,4 @@
-// The contract's request as the body of `generateContent`. Nothing is set that the caller didn't set.
+// Writes the contract's request as the body of `generateContent`. Only what the caller set is sent.
 
 import type { Message, Request, Role, Tool, ToolChoice } from 'arete:provider/llm@0.1.0';
 
@@ -6,7 +6,7 @@ import { invalid } from './errors.ts';
 import { type Fields, Raw, isObject, merge, parse, parseObject, write } from './json.ts';
 import * as parts from './parts.ts';
 
-/** Where the caller's own fields go, for who sets one a second time in `extra`. */
+/** The caller's names of fields, for errors about a field that `extra` sets a second time. */
 const FIELDS: { [key: string]: string } = {
   contents: 'messages',
   systemInstruction: 'messages',
@@ -19,7 +19,7 @@ const FIELDS: { [key: string]: string } = {
   'generationConfig.stopSequences': 'stopSequences',
 };
 
-/** The body to send. */
+/** Writes the body. */
 export function body(request: Request): string {
   const fields: Fields = {};
   const set = (key: string, value: Fields | unknown[] | undefined) => {
@@ -42,7 +42,7 @@ export function body(request: Request): string {
   return write(fields);
 }
 
-/** All system messages, wherever they stand: the vendor keeps them apart. */
+/** Collects all system messages, wherever they are: the vendor has a field of its own for them. */
 function system(messages: Message[]): Fields | undefined {
   const all = messages.flatMap((message, index) => {
     if (message.role.tag !== 'system') return [];
@@ -63,7 +63,8 @@ function system(messages: Message[]): Fields | undefined {
 }
 
 /**
- * Neighbours of one role are one turn: the vendor wants the results of all functions that were called together in one.
+ * Joins neighbouring messages of one role: the vendor wants the results of all functions that were called together in
+ * one message.
  */
 function contents(messages: Message[]): Fields[] {
   const names = parts.namesOfCalls(messages);
@@ -86,7 +87,7 @@ function contents(messages: Message[]): Fields[] {
   return turns.map((turn) => turn.fields);
 }
 
-/** A role without a name here goes to the vendor as it is: it may know it, and says so clearly when it doesn't. */
+/** Sends a role that isn't known here as it is: the vendor may know it, and its error is clear if it doesn't. */
 function roleOf(role: Role): string {
   if (role.tag === 'other') return role.val;
   return role.tag === 'assistant' ? 'model' : role.tag;
@@ -114,7 +115,7 @@ function declaration(tool: Tool, index: number): Fields {
   return parts.withExtra({ name: tool.name, description: tool.description, parametersJsonSchema }, tool.extra, at);
 }
 
-/** The vendor wants a function without arguments to have no schema rather than one of an empty object. */
+/** Leaves out the schema of a function without arguments: the vendor refuses the schema of an empty object. */
 function takesNothing(schema: Raw): boolean {
   const { type, properties, ...more } = parseObject(schema.text) ?? {};
   return Object.keys(more).length === 0 && (!isObject(properties) || Object.keys(properties).length === 0);

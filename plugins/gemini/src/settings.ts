@@ -1,11 +1,11 @@
-// What the operator set, checked once: a mistake shows when the provider is loaded and not at the first question.
+// The operator's settings, checked once, so that a mistake shows when the provider is loaded, not on the first call.
 
 import { Failure } from './errors.ts';
 
 const BASE_URL = 'https://generativelanguage.googleapis.com';
 const MODEL = 'gemini-3.5-flash';
 
-/** Models for people to choose from; any other name is passed on as well. */
+/** Models to list; other names are passed on too. */
 const MODELS = [
   'gemini-3.5-flash',
   'gemini-3.1-pro-preview',
@@ -18,7 +18,7 @@ const MODELS = [
 
 export type Settings = { baseUrl: string; model: string; models: string[] };
 
-/** One that is blank counts as absent: that is what an empty variable of the environment means. */
+/** Reads a setting. A blank one counts as absent, as an empty environment variable does. */
 export function read(get: (key: string) => string | undefined): Settings {
   const named = (key: string) => get(key)?.trim() || undefined;
   const models = named('models')?.split(',').map((model) => model.trim()).filter((model) => model !== '');
@@ -26,8 +26,8 @@ export function read(get: (key: string) => string | undefined): Settings {
 }
 
 /**
- * Where a question goes. A model is named as the vendor does in its list (`models/…`, `tunedModels/…`) or without the
- * collection, which then is `models`.
+ * Returns the URL of a request. A model may be named as in the vendor's list (`models/…`, `tunedModels/…`), or
+ * without the collection, which is then `models`.
  */
 export function url(settings: Settings, model: string, stream: boolean): string {
   const name = model.includes('/') ? model : `models/${model}`;
@@ -36,8 +36,7 @@ export function url(settings: Settings, model: string, stream: boolean): string 
 }
 
 /**
- * It may have a path, as gateways in between do. It isn't repeated in the error: it may hold a password, where none
- * belongs.
+ * Checks the base URL. It may have a path, as gateways do. The error doesn't repeat it: it may wrongly hold a password.
  */
 function baseUrl(base: string): string {
   const [, rest] = /^https?:\/\/(.*)$/is.exec(base) ?? [];

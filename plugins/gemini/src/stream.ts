@@ -1,4 +1,4 @@
-// A streamed answer: the vendor's events, each an answer of its own with the next few parts, as deltas of blocks.
+// Turns the vendor's events, each a small answer with the next few parts, into deltas of blocks.
 
 import type { Delta, Event, Part } from 'arete:provider/llm@0.1.0';
 
@@ -13,9 +13,9 @@ export class Stream {
   #model: string;
   #id: string | undefined;
   #started = false;
-  /** The block that more text may be added to. */
+  /** The open block, to which more text may be added. */
   #open: 'text' | 'thinking' | undefined;
-  /** Of that block, whose characters the vendor may cut in two. */
+  /** Joins the open block's characters where the vendor cuts them in two. */
   #joiner = new Joiner();
   /** The index of the latest block. */
   #index = -1;
@@ -24,12 +24,12 @@ export class Stream {
   #blocked = false;
   #extra: Fields = {};
 
-  /** `model` is the one that was asked for. */
+  /** `model` is the requested one. */
   constructor(model: string) {
     this.#model = model;
   }
 
-  /** Takes one event. It may tell nothing, one thing or several. */
+  /** Takes one event and returns its deltas, if any. */
   take(event: unknown): Delta[] {
     const said = answer.take(event);
     const events: Event[] = [];
@@ -44,7 +44,7 @@ export class Stream {
     if (said.usage !== undefined) events.push({ tag: 'usage', val: said.usage });
     this.#reason = said.reason ?? this.#reason;
     this.#blocked ||= said.blocked;
-    // The latest word counts.
+    // The last finish reason wins.
     for (const [key, value] of Object.entries(said.extra)) {
       if (value !== null) this.#extra[key] = value;
     }
@@ -52,8 +52,8 @@ export class Stream {
   }
 
   /**
-   * The body is at its end. Some models give a reason to stop with every event, so that only both together, the reason
-   * and the end, say that the answer is whole.
+   * Ends the answer with the body. Some models send a finish reason with every event, so an answer is complete only
+   * when there was a reason and the body has ended.
    */
   end(): Delta[] {
     const reason = answer.finishReason({ reason: this.#reason, blocked: this.#blocked }, this.#called);
@@ -63,8 +63,8 @@ export class Stream {
   }
 
   /**
-   * Text goes on in the block that is open. A part that has more to it, a signature above all, is a block of its own
-   * and told as a whole too: the vendor forbids joining it with others.
+   * Adds a part. Text continues the open block. A part with more than text, such as a signature, is a block of its own
+   * and is also sent whole: the vendor forbids joining it with others.
    */
   #part(part: Part): Event[] {
     switch (part.tag) {
@@ -78,7 +78,7 @@ export class Stream {
         this.#called = true;
         const index = this.#block();
         events.push({ tag: 'tool-use', val: { index, id, name, input } });
-        // Arguments that are no object can't be told as a whole. The host decides on them when it knows the reason.
+        // Arguments that aren't an object can't be sent whole. The host decides once it knows the finish reason.
         const args = input.trim() === '' ? '{}' : input;
         if (extra !== undefined && parseObject(args) !== undefined) {
           events.push({ tag: 'part', val: { index, part: { tag: 'tool-use', val: { id, name, input: args, extra } } } });
@@ -90,7 +90,7 @@ export class Stream {
     }
   }
 
-  /** Text or thoughts. `alone`: they are a block of their own. */
+  /** Adds text or thoughts. `alone`: they are a block of their own. */
   #words(part: Words, alone: boolean): Event[] {
     if (part.val.text === '' && !alone) return [];
     const goesOn = this.#open === part.tag && !alone;
@@ -103,7 +103,7 @@ export class Stream {
     return events;
   }
 
-  /** Nothing more comes to the block that is open. */
+  /** Closes the open block. */
   #close(): Event[] {
     const left = this.#joiner.rest();
     return this.#open === undefined || left === '' ? [] : [this.#piece(this.#open, left)];

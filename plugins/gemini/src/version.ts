@@ -1,2 +1,2 @@
-/** This provider's version; a test holds it to `package.json`. */
+/** This provider's version, which a test compares with `package.json`. */
 export const VERSION = '0.1.0';

@@ -11,15 +11,15 @@ from errors import broken, in_band, interrupted
 from jsontext import Json, Mismatch, Object, cleaned, extra, write
 
 _COUNTED = ("_count", "_duration")
-"""How the names of what the vendor counts end. Durations are in nanoseconds."""
+"""The endings of the names of counts. Durations are in nanoseconds."""
 
 _MEDIA_TYPES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
-"""How pictures of a type begin in base64. The vendor doesn't say which type it gives."""
+"""The first base64 characters of each type of picture. The vendor doesn't name the type."""
 
 
 @dataclass(frozen=True)
 class Ids:
-    """Names for what the vendor gives none.
+    """IDs for answers and calls: the vendor gives none.
 
     A component's random numbers may be the same in every run. The vendor's clock never is: its answers say to the
     nanosecond when they were made. So the same answer has the same names, and any other has others.
@@ -37,17 +37,17 @@ class Ids:
 
     @property
     def answer(self) -> str:
-        """Of the answer."""
+        """Returns the ID of the answer."""
         return f"ollama-{self.digest}"
 
     def call(self, index: int) -> str:
-        """Of a tool call."""
+        """Returns the ID of a tool call."""
         return f"call_{self.digest}_{index}"
 
 
 @dataclass
 class Chunk:
-    """What one object says."""
+    """The content of one object."""
 
     model: str | None
     thinking: str
@@ -58,11 +58,11 @@ class Chunk:
     reason: str | None
     usage: llm.Usage
     rest: dict[str, Json]
-    """What the contract has no place for."""
+    """Fields that the contract has no place for."""
 
 
 def read(text: str, otherwise: llm.ErrorKind | None = None) -> Chunk:
-    """Reads one object. `otherwise` is the kind of an error of which it says no more than the words."""
+    """Reads one object. `otherwise` is the kind of an error that is only a message."""
     try:
         fields = Object.parse(text)
         if fields.fields.get("error") is not None:
@@ -73,7 +73,7 @@ def read(text: str, otherwise: llm.ErrorKind | None = None) -> Chunk:
 
 
 def complete(body: str, question: str, model: str) -> llm.Completion:
-    """The body of a plain answer."""
+    """Reads the body of an answer that isn't streamed."""
     chunk = read(body)
     if not chunk.done and not chunk.reason:
         raise interrupted()
@@ -118,13 +118,13 @@ def tool_use(call: Object, index: int, ids: Ids) -> llm.ToolUse:
     rest = call.rest()
     if function.rest():
         rest["function"] = function.rest()
-    # What stands before the vendor may give them as text.
+    # Gateways may give the arguments as text.
     text = "" if arguments is None else arguments if isinstance(arguments, str) else write(arguments)
     return llm.ToolUse(id, name, text, extra(rest))
 
 
 def is_object(text: str) -> bool:
-    """Whether this is the text of a JSON object."""
+    """Returns true if this is the text of a JSON object."""
     try:
         Object.parse(text)
     except Mismatch:
@@ -133,7 +133,8 @@ def is_object(text: str) -> bool:
 
 
 def finish_reason(word: str | None, called: bool) -> llm.FinishReason:
-    """The vendor says `stop` also when it met a stop sequence or waits for a tool; old versions of it say nothing."""
+    """Returns the finish reason. The vendor also says `stop` for a stop sequence and a tool call, and old versions say
+    nothing."""
     match word:
         case "length":
             return llm.FinishReason_MaxTokens()

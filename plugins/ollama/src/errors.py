@@ -13,10 +13,10 @@ from wit_world.imports import llm
 from jsontext import COUNT_MAX, Json, Mismatch, Object, cleaned, extra
 
 MESSAGE_CHARACTERS_MAX = 1000
-"""How much of the vendor's message is passed on. Enough for every message that explains something."""
+"""The most characters of the vendor's message that are passed on: enough for every message that explains something."""
 
 WORD_CHARACTERS_MAX = 100
-"""How much of a word that the vendor made up is passed on."""
+"""The most characters of a word of the vendor's own that are passed on."""
 
 _ADVICE = "x-should-retry"
 """The header in which a vendor says whether to try again."""
@@ -40,22 +40,22 @@ def failure(
     retry_after_ms: int | None = None,
     extra: str | None = None,
 ) -> Failure:
-    """A failure of which all but kind and sentence may be unknown."""
+    """Makes a failure. Everything but the kind and the message may be unknown."""
     return Failure(llm.ProviderError(kind, message, status, code, field, None, retry_after_ms, extra))
 
 
 def invalid(field: str, says: str) -> Failure:
-    """The caller's question is wrong at a field."""
+    """A field of the caller's request is invalid."""
     return failure(llm.ErrorKind_InvalidRequest(), f"`{field}` {says}.", field=field)
 
 
 def unsupported(field: str, says: str) -> Failure:
-    """The caller asks for something that the vendor hasn't got."""
+    """The caller asks for something that the vendor doesn't have."""
     return failure(llm.ErrorKind_Unsupported(), f"`{field}` {says}.", field=field)
 
 
 def broken(mismatch: Mismatch) -> Failure:
-    """The vendor's answer breaks a promise of its API. Nothing of what it says is in the message."""
+    """The vendor's answer breaks its API. The message quotes nothing from the answer."""
     says = f"The vendor's answer isn't what its API promises: {mismatch}."
     return failure(llm.ErrorKind_BadResponse(), says)
 
@@ -67,7 +67,7 @@ def interrupted() -> Failure:
 
 
 def no_stream(content_type: str | None) -> Failure:
-    """A stream was asked for, and what came is neither that nor an error."""
+    """A stream was requested, and the answer is neither a stream nor an error."""
     came = f"`{_clip(content_type, WORD_CHARACTERS_MAX)}`" if content_type else "something else"
     says = f"The vendor's answer isn't what its API promises: a stream was asked for, and {came} came."
     return failure(llm.ErrorKind_BadResponse(), says)
@@ -83,7 +83,7 @@ def refusal(status: int, header: Callable[[str], str | None], body: str) -> Fail
     message, code = _said(fields)
     advice = header(_ADVICE)
     if advice is not None:
-        # The host obeys it.
+        # The host acts on it.
         fields.fields[_ADVICE] = advice[:WORD_CHARACTERS_MAX]
     return failure(
         _kind_of(status),

@@ -1,4 +1,4 @@
-"""What only the vendor knows: the contract's `extra`, put into what the mapping has made."""
+"""Merges the contract's `extra`, which holds fields that only the vendor knows, into the body of the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CALLERS_NAMES = {
     "top_k": "topK",
     "stop": "stopSequences",
 }
-"""How the caller names what the vendor names otherwise."""
+"""The caller's names of fields that the vendor names differently."""
 
 
 def merge(fields: dict[str, Json], extra: str | None, at: str, within: str | None = None) -> None:

@@ -19,12 +19,12 @@ from merge import merge
 P = TypeVar("P", bound="llm.Part | llm.ResultPart")
 
 _BETWEEN_TEXTS = "\n\n"
-"""The vendor takes one string a message. What were separate pieces doesn't run together."""
+"""Separates texts of one message: the vendor takes a single string."""
 
 
 @dataclass
 class _Message:
-    """A message of the vendor's while it grows."""
+    """A message of the vendor that is being put together."""
 
     role: str
     texts: list[str] = field(default_factory=list)
@@ -121,7 +121,7 @@ def _tool_result(result: llm.ToolResult, at: str, tools: dict[str, str]) -> dict
                 raise unsupported(place, "is of a kind that Ollama doesn't take")
     fields = message.fields()
     if result.is_error:
-        # The vendor has no mark for it, and the model has to know.
+        # The vendor has no field for a failed tool, and the model has to know.
         fields["content"] = f"Error: {fields['content']}"
     fields |= {"tool_name": name, "tool_call_id": result.tool_use_id}
     merge(fields, result.extra, f"{at}.extra")
@@ -129,7 +129,7 @@ def _tool_result(result: llm.ToolResult, at: str, tools: dict[str, str]) -> dict
 
 
 def _without_empty(parts: list[P]) -> list[tuple[int, P]]:
-    """The parts and their places, without texts that say nothing, unless there is nothing else."""
+    """Returns the parts and their places, without empty texts unless there is nothing else."""
     told = [(index, part) for index, part in enumerate(parts) if not _is_empty(part)]
     return told or list(enumerate(parts))
 
@@ -158,7 +158,7 @@ def _no_extra(extra: str | None, at: str) -> None:
 
 
 def _role(role: llm.Role) -> str:
-    """A role without a name here goes to the vendor as it is: it may know it, and says so clearly when it doesn't."""
+    """Sends a role that isn't known here as it is: the vendor may know it, and its error is clear if it doesn't."""
     match role:
         case llm.Role_System():
             return "system"

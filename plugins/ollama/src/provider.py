@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def contained(call: Callable[..., T]) -> Callable[..., T]:
-    """Makes every failure the contract's error. An exception that gets out would be a crash of the component."""
+    """Turns every failure into the contract's error: an exception that escaped would crash the component."""
 
     @wraps(call)
     def within(*arguments: object) -> T:
@@ -45,7 +45,7 @@ def contained(call: Callable[..., T]) -> Callable[..., T]:
 
 
 class Chat(exports.Chat):
-    """What the host calls."""
+    """The functions that the host calls."""
 
     @contained
     def describe(self) -> llm.Info:
@@ -77,7 +77,7 @@ class Chat(exports.Chat):
 
 
 class Deltas(exports.chat.Deltas):
-    """A streamed answer on its way."""
+    """A streamed answer that is being read."""
 
     def __init__(self, steps: Iterator[list[llm.Delta]]) -> None:
         self.steps = steps
@@ -88,7 +88,7 @@ class Deltas(exports.chat.Deltas):
 
 
 def ask(request: llm.Request, streaming: bool) -> tuple[http.Reply, str]:
-    """Asks the vendor. What comes back has been accepted; a refusal is a failure. Beside it, the body that was sent."""
+    """Sends the request. Returns the reply, whose status is a success, and the body that was sent; raises a refusal."""
     settings = Settings.read(config.get)
     question = body(request, settings, streaming)
     headers = [
@@ -104,7 +104,7 @@ def ask(request: llm.Request, streaming: bool) -> tuple[http.Reply, str]:
 
 
 def words(reply: http.Reply) -> str:
-    """The text of a refusal. One whose words can't be read is still that refusal."""
+    """Reads the body of a refusal; if that fails, the refusal is reported without it."""
     try:
         return reply.read_text()
     except Err:
@@ -118,7 +118,7 @@ def listen(reply: http.Reply, question: str, model: str) -> Iterator[list[llm.De
 
 
 def of_http(error: http.HttpError) -> Failure:
-    """What kept the question from being sent, or its answer from being read."""
+    """Turns an error of the host's HTTP, in sending or reading, into a failure."""
     kind: llm.ErrorKind
     match error:
         case http.HttpError_Denied():

@@ -17,7 +17,7 @@ from settings import Settings
 
 
 def body(request: llm.Request, settings: Settings, stream: bool) -> str:
-    """The body to send."""
+    """Writes the body."""
     fields: dict[str, Json] = {"model": request.model, "messages": messages(request.messages), "stream": stream}
     if tools := _tools(request):
         fields["tools"] = tools
@@ -41,14 +41,14 @@ def _options(request: llm.Request) -> dict[str, Json]:
 
 
 def _number(field: str, number: float | None) -> float | None:
-    """JSON has no word for what isn't finite."""
+    """Refuses a number that isn't finite, which JSON can't express."""
     if number is not None and not math.isfinite(number):
         raise invalid(field, "should be a finite number")
     return number
 
 
 def _tools(request: llm.Request) -> list[Json]:
-    """The vendor can't be made to call a tool. It can be kept from it: by not telling it of any."""
+    """Applies the tool choice. The vendor can't be made to call a tool, but it calls none if it gets none."""
     match request.tool_choice:
         case None | llm.ToolChoice_Auto():
             return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(request.tools)]

@@ -1,4 +1,4 @@
-"""What the operator set, checked once: a mistake shows when the provider is loaded and not at the first question."""
+"""The operator's settings, checked once, so that a mistake shows when the provider is loaded, not on the first call."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Settings:
     """The settings, each checked."""
 
     url: str
-    """Where questions go."""
+    """The URL of requests."""
     model: str | None
-    """The model for callers who name none."""
+    """The model for requests that name none."""
     models: list[str]
-    """Models for people to choose from."""
+    """Models to list."""
     keep_alive: Json
-    """How long the vendor keeps a model in memory after a question. `None`: as the vendor is set up."""
+    """The time for which the vendor keeps a model in memory after a request. `None`: the vendor's own setting."""
 
     @classmethod
     def read(cls, get: Callable[[str], str | None]) -> Settings:
@@ -58,13 +58,13 @@ def _url(base: str) -> str:
 
 
 def _models(names: str | None, model: str | None) -> list[str]:
-    """Names with commas or white space between; the default is always one of them."""
+    """Splits names at commas or white space; the default is always one of them."""
     known = re.split(r"[\s,]+", names) if names else []
     return list(dict.fromkeys(name for name in [model, *known] if name))
 
 
 def _keep_alive(text: str | None) -> Json:
-    """The vendor takes seconds as a number and a duration such as `1h30m` as a string; negative ones mean for ever."""
+    """Reads a duration: the vendor takes seconds as a number, `1h30m` as a string, and negative ones as for ever."""
     if text is None:
         return None
     if _SECONDS.fullmatch(text):

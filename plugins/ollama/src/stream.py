@@ -18,11 +18,11 @@ from errors import Failure, interrupted, no_stream
 from jsontext import Joiner, Json, Mismatch, Object, cleaned, extra
 
 _TOLD = ("message", "done", "model", "created_at", "error")
-"""What the vendor's objects have at least one of."""
+"""Fields of which every object of the vendor's has at least one."""
 
 
 class Body(Protocol):
-    """What is read of a reply."""
+    """The methods of a reply that are used here."""
 
     def next_line(self) -> str | None: ...
     def read_text(self) -> str: ...
@@ -36,21 +36,21 @@ class _Kind(Enum):
 
 @dataclass
 class _Answer:
-    """What has been told so far."""
+    """The state of a stream that is being read."""
 
     ids: Ids
     open: _Kind | None = None
     joiner: Joiner = field(default_factory=Joiner)
-    """Of the open block, whose characters the vendor may cut in two."""
+    """Joins the open block's characters where the vendor cuts them in two."""
     blocks: int = 0
     calls: int = 0
     reason: str | None = None
     usage: llm.Usage | None = None
     rest: dict[str, Json] = field(default_factory=dict)
-    """What the vendor said beyond the contract. Of lists (log probabilities) every line brings a piece."""
+    """Fields that the contract has no place for. Each line brings a piece of a list (log probabilities)."""
 
     def take(self, chunk: Chunk) -> Iterator[llm.Event]:
-        """What one line tells."""
+        """Returns the deltas of one line."""
         yield from self._growing(_Kind.THINKING, chunk.thinking)
         yield from self._growing(_Kind.TEXT, chunk.text)
         for image in chunk.images:
@@ -66,7 +66,7 @@ class _Answer:
             yield from self.finish()
 
     def finish(self) -> Iterator[llm.Event]:
-        """The end of the answer."""
+        """Ends the answer."""
         yield from self._close()
         if self.usage is not None:
             yield llm.Event_Usage(self.usage)
@@ -74,7 +74,7 @@ class _Answer:
         yield llm.Event_Finish(llm.Finish(reason, extra(self.rest)))
 
     def _growing(self, kind: _Kind, text: str) -> Iterator[llm.Event]:
-        """More text of a kind."""
+        """Adds text of a kind."""
         if not text:
             return
         if self.open is not kind:
@@ -85,7 +85,7 @@ class _Answer:
             yield self._piece(kind, text)
 
     def _close(self) -> Iterator[llm.Event]:
-        """Nothing more comes to the open block."""
+        """Closes the open block."""
         if self.open and (left := self.joiner.rest()):
             yield self._piece(self.open, left)
 
@@ -99,7 +99,7 @@ class _Answer:
         self.calls += 1
         index = self._whole()
         yield llm.Event_ToolUse(llm.ToolUseDelta(index, tool.id, tool.name, tool.input))
-        # Arguments that are no object can't be told as a whole. The host decides on them when it knows the reason.
+        # Arguments that aren't an object can't be sent whole. The host decides once it knows the finish reason.
         arguments = tool.input if tool.input.strip() else "{}"
         if tool.extra is not None and is_object(arguments):
             part = llm.Part_ToolUse(llm.ToolUse(tool.id, tool.name, arguments, tool.extra))
@@ -117,7 +117,7 @@ class _Answer:
 
 
 def deltas(body: Body, question: str, model: str) -> Iterator[list[llm.Delta]]:
-    """The deltas of each line that tells something. `question` is the body that was sent, `model` the one it names."""
+    """Yields the deltas of each line that has any. `question` is the body that was sent, `model` the model in it."""
     answer: _Answer | None = None
     while (line := body.next_line()) is not None:
         line = line.strip("\ufeff \t\r")
@@ -134,7 +134,7 @@ def deltas(body: Body, question: str, model: str) -> Iterator[list[llm.Delta]]:
             for event in answer.take(chunk):
                 events.append(event)
         except Failure:
-            # What came before it is told first.
+            # Deltas from before the failure come first.
             if events:
                 yield _deltas(events)
             raise
@@ -142,7 +142,7 @@ def deltas(body: Body, question: str, model: str) -> Iterator[list[llm.Delta]]:
             yield _deltas(events)
         if chunk.done:
             return
-    # A reason and a body that has ended properly are an end without the mark too.
+    # A finish reason and a properly ended body end the answer too, without the mark.
     if answer is None or answer.reason is None:
         raise interrupted()
     yield _deltas(list(answer.finish()))

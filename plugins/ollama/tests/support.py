@@ -1,4 +1,4 @@
-"""Short words for what many tests need."""
+"""Helpers that many tests need."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sent(asked: llm.Request, settings: Settings = SETTINGS, stream: bool = False
 
 
 class Case(TestCase):
-    """A test case that knows failures."""
+    """A test case with assertions about failures."""
 
     maxDiff = None
 

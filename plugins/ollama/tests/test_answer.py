@@ -1,4 +1,4 @@
-"""What comes: whole answers, and lines of streamed ones."""
+"""Whole answers, and lines of streamed ones."""
 
 from __future__ import annotations
 

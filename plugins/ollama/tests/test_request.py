@@ -1,4 +1,4 @@
-"""What is sent."""
+"""The requests that are sent."""
 
 from __future__ import annotations
 
