@@ -16,6 +16,7 @@ mod retry;
 
 mod assemble;
 mod incomplete;
+mod mend;
 
 // Shared by the stages.
 mod outcome;

@@ -41,6 +41,7 @@ pub mod contract;
 pub mod digest;
 mod meter;
 mod request_id;
+mod surrogates;
 mod sync;
 mod time;
 

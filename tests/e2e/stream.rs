@@ -323,6 +323,47 @@ async fn what_stands_beside_an_answer_never_costs_it() {
 }
 
 #[tokio::test]
+async fn half_a_character_in_the_arguments_of_a_call_is_replaced_wherever_they_are_cut() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    let arguments = r#"{"a":"\ud83d\ude00 \ud83d","b":"\ude00"}"#;
+    let input = json!({ "a": "😀 \u{fffd}", "b": "\u{fffd}" });
+    let call = || json!({ "type": "tool_use", "id": "toolu_1", "name": "note", "input": {} });
+    for cut in 1..arguments.len() {
+        let (first, second) = arguments.split_at(cut);
+        let deltas = [first, second].map(|piece| claude::input_delta(0, piece));
+        let events = [claude::block_start(0, call())].into_iter().chain(deltas);
+        let events = events.chain([claude::block_stop(0)]);
+        vendor.reply(Reply::sse(blocks(events, "tool_use")));
+        let events = app.stream(question(&format!("cut at {cut}"))).await.rest().await;
+        let pieces = events.iter().filter_map(|(_, data)| data["toolUse"]["input"].as_str());
+        let told: Value = serde_json::from_str(&pieces.collect::<String>()).unwrap();
+        assert_eq!(told, input, "cut at {cut}");
+        let (name, done) = events.last().unwrap();
+        assert_eq!((name.as_str(), &done["parts"][0]["input"]), ("done", &input), "cut at {cut}");
+    }
+    // Whole, with the same in what only the vendor knows; and back again.
+    let mut part = call();
+    part["input"] = json!("ARGUMENTS");
+    part["caller"] = json!("ARGUMENTS");
+    let body = claude::message_with(json!([part]), "tool_use").to_string();
+    let body = body.replace("\"ARGUMENTS\"", arguments);
+    vendor.reply(Reply::status(200).header("content-type", "application/json").body(body));
+    let parts = app.chat(question("whole")).await.ok()["parts"].clone();
+    assert_eq!((&parts[0]["input"], &parts[0]["extra"]["caller"]), (&input, &input));
+    let back = json!({ "messages": [
+        { "role": "user", "content": "Note it." },
+        { "role": "assistant", "content": parts },
+    ] });
+    vendor.reply(Reply::json(200, claude::message("Hi")));
+    app.chat(back).await.ok();
+    assert_eq!(
+        vendor.requests().pop().unwrap().json()["messages"][1]["content"][0]["input"],
+        input
+    );
+}
+
+#[tokio::test]
 async fn silence_is_filled_with_comments() {
     let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("HTTP_HEARTBEAT", "20ms").start().await;

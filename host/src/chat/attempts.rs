@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::assemble::Assembly;
 use super::key::{Key, KeyParts};
+use super::mend::{self, MendedEvents};
 use super::outcome::{CallStats, Outcome};
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use super::share::Publisher;
@@ -84,7 +85,8 @@ impl VendorCall {
     /// Asks for the whole completion. It may not be larger than the vendor's reply may be: a guest
     /// can make one up.
     async fn whole(&self, call: &mut ProviderCall) -> Result<Completion, CallError> {
-        let completion = call.complete(&self.request).await?;
+        let mut completion = call.complete(&self.request).await?;
+        mend::completion(&mut completion);
         if self.response_bytes_max() < size::completion(&completion) {
             return Err(call.exceeded(Limit::ResponseBytes));
         }
@@ -102,6 +104,7 @@ impl VendorCall {
     ) -> Result<Completion, AttemptError> {
         call.open_stream(&self.request).await.map_err(AttemptError::unheard)?;
         let mut assembly = Assembly::default();
+        let mut mended = MendedEvents::default();
         let mut held = Vec::new();
         let mut content_sent = false;
         loop {
@@ -112,15 +115,16 @@ impl VendorCall {
                 return Err(failed(call.invalid(problem)));
             }
             let mut finished = false;
-            for delta in deltas {
-                let added = assembly.add(&delta.event);
+            let before = held.len();
+            deltas.into_iter().for_each(|delta| mended.add(delta.event, &mut held));
+            for event in held.iter().skip(before) {
+                let added = assembly.add(event);
                 added.map_err(|problem| AttemptError {
                     error: call.invalid(problem),
                     content_sent,
                 })?;
-                finished |= matches!(delta.event, Event::Finish(_));
-                content_sent |= is_content(&delta.event);
-                held.push(delta.event);
+                finished |= matches!(event, Event::Finish(_));
+                content_sent |= is_content(event);
             }
             let failed = |error| AttemptError { error, content_sent };
             if self.response_bytes_max() < assembly.bytes() {

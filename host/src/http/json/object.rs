@@ -6,12 +6,13 @@ use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{At, Shape};
+use crate::surrogates::mended;
 
 /// The deepest nesting. Parsers of vendors and plugins commonly end at 128.
 const DEPTH_MAX: usize = 127;
 
 /// The shape of a JSON object that is kept as text: its digits, order and escapes stay as they
-/// came, and white space between its values is left out.
+/// came, white space between its values is left out, and half of a surrogate pair becomes U+FFFD.
 pub(crate) struct Object;
 
 impl<'de> Shape<'de> for Object {
@@ -46,8 +47,9 @@ impl<'de> Shape<'de> for Object {
 }
 
 /// Returns valid JSON without the white space between its values, and so without line ends, and
-/// how deeply it is nested.
+/// without halves of surrogate pairs; and how deeply it is nested.
 pub(crate) fn compact(text: &str) -> (String, usize) {
+    let text = mended(text);
     let mut compact = Vec::with_capacity(text.len());
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
@@ -89,6 +91,7 @@ mod tests {
             ),
             (r#"{"a\" b": "c \\" , "d": " { "}"#, r#"{"a\" b":"c \\","d":" { "}"#),
             ("{\"ü\": \"\\u00fc \"}", "{\"ü\":\"\\u00fc \"}"),
+            (r#"{ "a": "\ud83d\ude00 \ud83d" }"#, r#"{"a":"\ud83d\ude00 \ufffd"}"#),
         ] {
             assert_eq!(compact(text).0, expected);
         }
