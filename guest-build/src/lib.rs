@@ -5,9 +5,10 @@
 //! of the other one), the outer cargo's flags taken out of the environment, and the guests' sources
 //! watched for changes.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fmt, fs, io};
 
 /// The target of guests that want something of WASI: clocks, random numbers, standard error.
 pub const TARGET: &str = "wasm32-wasip2";
@@ -44,13 +45,13 @@ pub fn build(root: &Path, target: &str, selection: &[&str]) -> PathBuf {
 /// The same for callers that aren't build scripts, into this target directory.
 ///
 /// # Errors
-/// Why the guests don't compile, with what to do about it.
+/// The reason why the guests don't compile, with what to do about it.
 pub fn build_into(
     target_dir: &Path,
     root: &Path,
     target: &str,
     selection: &[&str],
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, BuildError> {
     let build = || {
         let mut cargo = cargo();
         cargo.arg("build").args(["--release", "--target", target, "--locked"]).args(selection);
@@ -77,15 +78,41 @@ pub fn build_into(
     }
     match output {
         Ok(output) if output.status.success() => Ok(target_dir.join(target).join("release")),
-        Ok(output) if mentions_missing_target(&output.stderr) => Err(format!(
-            "The target {target} is missing and could not be added. Run:\n\n    rustup target add {target}\n"
-        )),
-        Ok(output) => {
-            Err(format!("The guests don't compile:\n{}", String::from_utf8_lossy(&output.stderr)))
+        Ok(output) if mentions_missing_target(&output.stderr) => {
+            Err(BuildError::NoTarget(target.to_owned()))
         }
-        Err(error) => Err(format!("cargo could not be run: {error}")),
+        Ok(output) => {
+            Err(BuildError::Compiler(String::from_utf8_lossy(&output.stderr).into_owned()))
+        }
+        Err(error) => Err(BuildError::NoCargo(error)),
     }
 }
+
+/// The reason why the guests don't compile.
+#[derive(Debug)]
+pub enum BuildError {
+    /// This target is missing and could not be added.
+    NoTarget(String),
+    /// The compiler refused them, with these words.
+    Compiler(String),
+    /// Cargo could not be run.
+    NoCargo(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTarget(target) => write!(
+                f,
+                "The target {target} is missing and could not be added. Run:\n\n    rustup target add {target}\n"
+            ),
+            Self::Compiler(words) => write!(f, "The guests don't compile:\n{words}"),
+            Self::NoCargo(error) => write!(f, "cargo could not be run: {error}"),
+        }
+    }
+}
+
+impl Error for BuildError {}
 
 /// Writes a file only if that changes it, so that nothing is compiled again for nothing.
 ///
@@ -140,8 +167,8 @@ fn mentions_missing_target(stderr: &[u8]) -> bool {
         || text.contains("E0463")
 }
 
-/// What is made from sources and may lie among them: by an editor's own cargo, by npm, by builds of
-/// other languages.
+/// Folders of generated files that may lie among the sources: of an editor's own cargo, of npm, of
+/// builds of other languages.
 const MADE: [&str; 3] = ["target", "node_modules", "build"];
 
 /// Watches sources, and nothing that is made from them.

@@ -8,17 +8,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use crate::parse::{self, Length};
+use crate::parse::{self, BadRequest, Length};
+use crate::reply::Reply;
+use crate::request::Request;
 use crate::script::{Op, Script};
 use crate::state::{Open, Shared};
-use crate::{Reply, Request};
 
 /// Larger than what any client of ours may send, small enough that one gone wild can't eat the
 /// machine.
 const MAX_HEAD: usize = 256 * 1024;
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// How much a client may send ahead while a reply is under way.
+/// The most that a client may send ahead while a reply is under way.
 const MAX_AHEAD: usize = 1024 * 1024;
 
 const READ_SIZE: usize = 16 * 1024;
@@ -37,7 +38,7 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, open: Open) {
 
 struct Connection {
     stream: TcpStream,
-    /// What was read but not used yet.
+    /// Bytes that were read but not used yet.
     ahead: Vec<u8>,
 }
 
@@ -45,8 +46,14 @@ struct Connection {
 enum NoRequest {
     /// The client closed the connection, or lost it.
     Gone,
-    /// What it sent isn't HTTP, or too much.
-    Invalid(String),
+    /// Its request isn't HTTP, or is too large.
+    Invalid(BadRequest),
+}
+
+impl From<BadRequest> for NoRequest {
+    fn from(mistake: BadRequest) -> Self {
+        Self::Invalid(mistake)
+    }
 }
 
 impl From<io::Error> for NoRequest {
@@ -55,7 +62,7 @@ impl From<io::Error> for NoRequest {
     }
 }
 
-/// How a reply ended.
+/// The end of a reply.
 enum Played {
     /// As HTTP wants it: the connection can be used again.
     Whole,
@@ -73,7 +80,7 @@ impl Connection {
         // Cuts are of no use if the kernel glues them together again.
         self.stream.set_nodelay(true).ok()?;
         loop {
-            let request = match self.request().await {
+            let request = match self.request(shared).await {
                 Ok(request) => request,
                 Err(NoRequest::Gone) => return None,
                 Err(NoRequest::Invalid(reason)) => {
@@ -85,6 +92,11 @@ impl Connection {
                 }
             };
             let script = shared.answer(&request);
+            if script.is_early() {
+                // If it fails the client is gone. What wasn't read makes the end a reset.
+                let _ = perform(&mut self.stream.split().1, &script).await;
+                return None;
+            }
             match self.play(&script).await {
                 Played::Whole if request.keeps_alive() => {}
                 Played::Whole | Played::Closed | Played::Reset => return None,
@@ -93,19 +105,21 @@ impl Connection {
         }
     }
 
-    async fn request(&mut self) -> Result<Request, NoRequest> {
+    /// Takes a request off the connection, without its body if that isn't waited for.
+    async fn request(&mut self, shared: &Shared) -> Result<Request, NoRequest> {
         let end = loop {
             if let Some(end) = parse::head_end(&self.ahead) {
                 break end;
             }
             if self.ahead.len() > MAX_HEAD {
-                return Err(NoRequest::Invalid(format!(
-                    "its head is larger than {MAX_HEAD} bytes"
-                )));
+                return Err(BadRequest::LargeHead(MAX_HEAD).into());
             }
             self.read().await?;
         };
-        let head = parse::head(&self.take(end)).map_err(NoRequest::Invalid)?;
+        let head = parse::head(&self.take(end))?;
+        if shared.answers_early() {
+            return Ok(head.request);
+        }
         if head.expects_continue {
             self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
@@ -120,25 +134,25 @@ impl Connection {
     async fn chunks(&mut self) -> Result<Vec<u8>, NoRequest> {
         let mut body = Vec::new();
         loop {
-            let size = parse::chunk_size(&self.line().await?).map_err(NoRequest::Invalid)?;
+            let size = parse::chunk_size(&self.line().await?)?;
             if size == 0 {
                 // Trailers, up to the blank line.
                 while !self.line().await?.is_empty() {}
                 return Ok(body);
             }
             if size > MAX_BODY - body.len() {
-                return Err(too_large());
+                return Err(BadRequest::LargeBody(MAX_BODY).into());
             }
             body.extend(self.exactly(size).await?);
             if !self.line().await?.is_empty() {
-                return Err(NoRequest::Invalid("a chunk is longer than its size".to_owned()));
+                return Err(BadRequest::LongChunk.into());
             }
         }
     }
 
     async fn exactly(&mut self, length: usize) -> Result<Vec<u8>, NoRequest> {
         if length > MAX_BODY {
-            return Err(too_large());
+            return Err(BadRequest::LargeBody(MAX_BODY).into());
         }
         while self.ahead.len() < length {
             self.read().await?;
@@ -154,9 +168,7 @@ impl Connection {
                 return Ok(line);
             }
             if self.ahead.len() > MAX_HEAD {
-                return Err(NoRequest::Invalid(format!(
-                    "it has a line of more than {MAX_HEAD} bytes"
-                )));
+                return Err(BadRequest::LongLine(MAX_HEAD).into());
             }
             self.read().await?;
         }
@@ -191,10 +203,6 @@ impl Connection {
         }
         played
     }
-}
-
-fn too_large() -> NoRequest {
-    NoRequest::Invalid(format!("its body is larger than {MAX_BODY} bytes"))
 }
 
 /// Returns once the client has closed or lost the connection. What it sends meanwhile is kept for

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::PATIENCE;
+use crate::patience::PATIENCE;
 
 /// A place where a reply waits until the test opens it. Clones are the same gate; once open it
 /// stays open.
@@ -58,7 +58,7 @@ impl Gate {
         tokio::time::timeout(patience, arrival).await.is_ok()
     }
 
-    /// What a reply does here.
+    /// Passes the gate as a reply does.
     pub(crate) async fn pass(&self) {
         self.0.send_modify(|passage| passage.reached += 1);
         // An error would mean that the sender is gone, and `self` holds it.

@@ -29,8 +29,10 @@
 
 pub mod claude;
 mod connection;
+mod delivery;
 mod gate;
 mod parse;
+mod patience;
 mod reply;
 mod request;
 mod script;
@@ -47,10 +49,6 @@ pub use crate::gate::Gate;
 pub use crate::reply::{Reply, Step};
 pub use crate::request::Request;
 use crate::state::{Fallback, Requests, Shared};
-
-/// How long the waiting functions wait before they panic. Far more than a loaded machine needs, so
-/// that it never decides whether a correct test passes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A vendor that listens on a port of its own on 127.0.0.1, and serves until it is dropped.
 #[derive(Debug)]
@@ -83,7 +81,7 @@ impl MockVendor {
         Ok(Self { url: format!("http://{address}"), shared, server })
     }
 
-    /// Where it listens, such as `http://127.0.0.1:49152`, without a slash at the end.
+    /// Returns its address, such as `http://127.0.0.1:49152`, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -99,8 +97,8 @@ impl MockVendor {
         self.shared.update(|state| state.queue.extend(scripts));
     }
 
-    /// What every request gets once the queue is empty. Without this such a request gets a 500 that
-    /// says `unscripted request`.
+    /// Sets the reply of every request once the queue is empty. Without one, such a request gets a 500
+    /// that says `unscripted request`.
     pub fn always(&self, reply: Reply) {
         let script = reply.into_script();
         self.shared.update(|state| state.fallback = Fallback::Script(script));

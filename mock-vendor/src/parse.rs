@@ -1,8 +1,10 @@
 //! The little of HTTP/1.1 that is needed to take a request off a connection.
 
-use crate::Request;
+use std::fmt;
 
-/// How the client frames its body.
+use crate::request::Request;
+
+/// The framing of the client's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
     Known(usize),
@@ -17,38 +19,76 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
 }
 
-/// Where the first head in these bytes ends, its blank line included.
+/// Returns the end of the first head in these bytes, its blank line included.
 pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|position| position + 4)
 }
 
-/// Reads a head, or says what is wrong with it.
-pub(crate) fn head(bytes: &[u8]) -> Result<Head, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "the head isn't UTF-8".to_owned())?;
+/// The mistake in a request that this vendor doesn't understand.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BadRequest {
+    NotUtf8,
+    RequestLine(String),
+    Header(String),
+    TwoLengths,
+    TransferEncoding(String),
+    ContentLength(String),
+    ChunkSize(String),
+    LongChunk,
+    LargeHead(usize),
+    LongLine(usize),
+    LargeBody(usize),
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUtf8 => f.write_str("the head isn't UTF-8"),
+            Self::RequestLine(line) => write!(f, "not a request line of HTTP/1.1: {line:?}"),
+            Self::Header(line) => write!(f, "not a header: {line:?}"),
+            Self::TwoLengths => f.write_str("both content-length and transfer-encoding"),
+            Self::TransferEncoding(coding) => {
+                write!(f, "a transfer-encoding that this vendor doesn't know: {coding:?}")
+            }
+            Self::ContentLength(length) => write!(f, "not a content-length: {length:?}"),
+            Self::ChunkSize(line) => write!(f, "not a chunk size: {line:?}"),
+            Self::LongChunk => f.write_str("a chunk is longer than its size"),
+            Self::LargeHead(bytes) => write!(f, "its head is larger than {bytes} bytes"),
+            Self::LongLine(bytes) => write!(f, "it has a line of more than {bytes} bytes"),
+            Self::LargeBody(bytes) => write!(f, "its body is larger than {bytes} bytes"),
+        }
+    }
+}
+
+/// Reads a head.
+///
+/// # Errors
+/// The first mistake in it.
+pub(crate) fn head(bytes: &[u8]) -> Result<Head, BadRequest> {
+    let text = std::str::from_utf8(bytes).map_err(|_| BadRequest::NotUtf8)?;
     let mut lines = text.trim_end_matches("\r\n").split("\r\n");
     let line = lines.next().unwrap_or_default();
     let [method, path, "HTTP/1.1"] = line.split(' ').collect::<Vec<_>>()[..] else {
-        return Err(format!("not a request line of HTTP/1.1: {line:?}"));
+        return Err(BadRequest::RequestLine(line.to_owned()));
     };
     let headers = lines
         .map(|line| match line.split_once(':') {
             Some((name, value)) if !name.is_empty() && !name.contains(' ') => {
                 Ok((name.to_owned(), value.trim().to_owned()))
             }
-            _ => Err(format!("not a header: {line:?}")),
+            _ => Err(BadRequest::Header(line.to_owned())),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let request =
         Request { method: method.to_owned(), path: path.to_owned(), headers, body: Vec::new() };
     let length = match (request.header("transfer-encoding"), request.header("content-length")) {
-        (Some(_), Some(_)) => return Err("both content-length and transfer-encoding".to_owned()),
+        (Some(_), Some(_)) => return Err(BadRequest::TwoLengths),
         (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Length::Chunked,
-        (Some(coding), None) => {
-            return Err(format!("a transfer-encoding that this vendor doesn't know: {coding:?}"));
-        }
-        (None, Some(length)) => {
-            Length::Known(length.parse().map_err(|_| format!("not a content-length: {length:?}"))?)
-        }
+        (Some(coding), None) => return Err(BadRequest::TransferEncoding(coding.to_owned())),
+        (None, Some(length)) => match length.parse() {
+            Ok(length) => Length::Known(length),
+            Err(_) => return Err(BadRequest::ContentLength(length.to_owned())),
+        },
         (None, None) => Length::Known(0),
     };
     let expects_continue =
@@ -56,11 +96,11 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Head, String> {
     Ok(Head { request, length, expects_continue })
 }
 
-/// The size that a chunk's first line announces.
-pub(crate) fn chunk_size(line: &[u8]) -> Result<usize, String> {
+/// Returns the size that a chunk's first line announces.
+pub(crate) fn chunk_size(line: &[u8]) -> Result<usize, BadRequest> {
     let text = String::from_utf8_lossy(line);
     let digits = text.split(';').next().unwrap_or_default().trim();
-    usize::from_str_radix(digits, 16).map_err(|_| format!("not a chunk size: {text:?}"))
+    usize::from_str_radix(digits, 16).map_err(|_| BadRequest::ChunkSize(text.into_owned()))
 }
 
 #[cfg(test)]
@@ -82,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_head_that_is_wrong_is_refused_with_the_reason() {
-        let reason = |bytes: &[u8]| head(bytes).expect_err("a bad head");
+        let reason = |bytes: &[u8]| head(bytes).expect_err("a bad head").to_string();
         assert_eq!(reason(b"GET /\r\n\r\n"), r#"not a request line of HTTP/1.1: "GET /""#);
         assert_eq!(reason(b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), r#"not a header: "no colon""#);
         assert_eq!(

@@ -1,11 +1,11 @@
-//! What the vendor answers and how it goes wrong, as a test writes it down.
+//! The vendor's answers, and what goes wrong with them, as a test writes them down.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Gate;
-use crate::script::{Cuts, Framing, Incident};
+use crate::delivery::{Cuts, Framing, Incident};
+use crate::gate::Gate;
 
 /// One answer of the vendor. Made by [`json`](Self::json), [`sse`](Self::sse),
 /// [`status`](Self::status), …; the other functions change how it is sent. Positions count bytes of
@@ -20,16 +20,18 @@ pub struct Reply {
     pub(crate) framing: Framing,
     pub(crate) body: Vec<u8>,
     pub(crate) cuts: Cuts,
-    /// Where the events end; the reply's only piece is the body if it has none.
+    /// The ends of the events; without any, the body is one piece.
     events: Vec<usize>,
-    /// What happens before the first byte, in order.
+    /// The incidents before the first byte, in order.
     pub(crate) before: Vec<Incident>,
-    /// What happens in the body, in order at each place.
+    /// The incidents in the body, in order at each place.
     pub(crate) incidents: Vec<(usize, Incident)>,
     pub(crate) pace: Option<Duration>,
     /// Sent again and again after the body.
     pub(crate) endless: Option<Vec<u8>>,
     pub(crate) closes: bool,
+    /// Given as soon as the request's head has come.
+    pub(crate) early: bool,
 }
 
 /// A step of [`Reply::steps`].
@@ -74,6 +76,7 @@ impl Reply {
             pace: None,
             endless: None,
             closes: false,
+            early: false,
         }
     }
 
@@ -135,6 +138,13 @@ impl Reply {
     /// No answer at all, on a connection that stays open.
     pub fn stall() -> Self {
         Self { before: vec![Incident::Stall], ..Self::status(200) }
+    }
+
+    /// Answers as soon as the request's head has come, and closes the connection without reading the
+    /// body, as proxies do that refuse a large request. If the client still sends, that is a reset.
+    pub fn before_request_body(mut self) -> Self {
+        self.early = true;
+        self
     }
 
     /// Adds a header, or replaces the one of that name that was there by default.

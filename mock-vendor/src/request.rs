@@ -1,4 +1,4 @@
-//! What a client sent, as a test looks at it.
+//! A client's request, as a test looks at it.
 
 use serde_json::Value;
 

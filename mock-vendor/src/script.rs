@@ -7,12 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Gate, Reply};
+use crate::delivery::{Cuts, Framing, Incident};
+use crate::gate::Gate;
+use crate::reply::Reply;
 
-/// What a connection does for one reply. When it ends without closing, the connection takes the
-/// next request.
+/// The operations of a connection for one reply. When it ends without closing, the connection takes
+/// the next request.
 #[derive(Clone, Debug)]
-pub(crate) struct Script(Arc<[Op]>);
+pub(crate) struct Script {
+    ops: Arc<[Op]>,
+    early: bool,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
@@ -27,41 +32,14 @@ pub(crate) enum Op {
     Close,
 }
 
-/// How the client knows where the body ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// `content-length`, as it is.
-    Length,
-    /// `content-length`, as the test claims.
-    Claimed(usize),
-    /// `transfer-encoding: chunked`.
-    Chunked,
-    /// The end of the connection.
-    Close,
-    /// The test writes the whole answer itself, head included.
-    Raw,
-}
-
-/// Where the body is cut into writes.
-#[derive(Clone, Debug)]
-pub(crate) enum Cuts {
-    At(Vec<usize>),
-    Every(usize),
-}
-
-/// What happens at some place of a reply.
-#[derive(Clone, Debug)]
-pub(crate) enum Incident {
-    Wait(Gate),
-    Sleep(Duration),
-    Stall,
-    Reset,
-    Close,
-}
-
 impl Script {
     pub(crate) fn ops(&self) -> &[Op] {
-        &self.0
+        &self.ops
+    }
+
+    /// Returns true if it is played before the request's body has come, and ends the connection.
+    pub(crate) fn is_early(&self) -> bool {
+        self.early
     }
 }
 
@@ -93,7 +71,7 @@ impl Reply {
             }
             self.write_body(&mut ops, incidents);
         }
-        Script(ops.into())
+        Script { ops: ops.into(), early: self.early }
     }
 
     /// The head, then the body piece by piece, up to the end or to the incident that ends it.
@@ -184,8 +162,8 @@ impl Reply {
         }
     }
 
-    /// Where each write begins and ends. A pause ends a write too; an ending doesn't, it breaks
-    /// one.
+    /// Returns the beginning and the end of each write. A pause ends a write too; an ending doesn't,
+    /// it breaks one.
     fn pieces(&self, incidents: &[(usize, Incident)]) -> Vec<(usize, usize)> {
         let length = self.body.len();
         let mut ends: Vec<usize> = match &self.cuts {

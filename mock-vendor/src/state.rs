@@ -1,4 +1,4 @@
-//! What the vendor knows, shared between the test and the connections: the replies to give and the
+//! The vendor's state, shared between the test and the connections: the replies to give and the
 //! requests seen.
 
 use std::collections::VecDeque;
@@ -9,8 +9,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::patience::PATIENCE;
+use crate::reply::Reply;
+use crate::request::Request;
 use crate::script::Script;
-use crate::{PATIENCE, Reply, Request};
 
 /// The number of requests that are remembered, and how many bytes of bodies. Only a benchmark has
 /// more.
@@ -95,6 +97,14 @@ impl Shared {
         Open(Arc::clone(self))
     }
 
+    /// Returns true if the next reply is given before the request's body has come.
+    pub(crate) fn answers_early(&self) -> bool {
+        self.look(|state| match (state.queue.front(), &state.fallback) {
+            (Some(script), _) | (None, Fallback::Script(script)) => script.is_early(),
+            (None, Fallback::Nothing | Fallback::Answer(_)) => false,
+        })
+    }
+
     /// Notes a request and says how to answer it: both at once, so that replies are taken in the
     /// order in which requests are listed.
     pub(crate) fn answer(&self, request: &Request) -> Script {
@@ -131,7 +141,7 @@ impl Drop for Open {
     }
 }
 
-/// What a request gets when the queue is empty.
+/// The reply to a request when the queue is empty.
 #[derive(Clone, Default)]
 pub(crate) enum Fallback {
     #[default]

@@ -1,26 +1,47 @@
 //! Whether what a toolchain made is a provider. The host looks much closer when it loads one; this
 //! catches what an author forgets, where the author sees it.
 
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
-use wasmparser::{ComponentExportSectionReader, Encoding, Parser, Payload};
+use wasmparser::{BinaryReaderError, ComponentExportSectionReader, Encoding, Parser, Payload};
 
 use crate::{CHAT, Problem};
 
 pub(crate) fn check(path: &Path) -> Result<(), Problem> {
     let bytes = fs::read(path).map_err(|error| Problem::with_file(path, &error))?;
-    inspect(&bytes).map_err(|says| Problem::new(format!("{} {says}", path.display())))
+    inspect(&bytes).map_err(|fault| Problem::new(format!("{} {fault}", path.display())))
 }
 
-fn inspect(bytes: &[u8]) -> Result<(), String> {
+/// The reason why a file is no provider, as the rest of a sentence about it.
+#[derive(Debug)]
+enum Fault {
+    NotWasm(BinaryReaderError),
+    CoreModule,
+    NoChat,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWasm(error) => write!(f, "is no WebAssembly: {error}."),
+            Self::CoreModule => f.write_str(
+                "is a core module and no component: build it for wasm32-wasip2, or make a component of it.",
+            ),
+            Self::NoChat => write!(
+                f,
+                "doesn't export `{CHAT}`: the plugin has to implement the contract's interface `chat` and export it."
+            ),
+        }
+    }
+}
+
+fn inspect(bytes: &[u8]) -> Result<(), Fault> {
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| format!("is no WebAssembly: {error}."))? {
+        match payload.map_err(Fault::NotWasm)? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                return Err(
-                    "is a core module and no component: build it for wasm32-wasip2, or make a component of it.".into(),
-                );
+                return Err(Fault::CoreModule);
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
@@ -30,9 +51,7 @@ fn inspect(bytes: &[u8]) -> Result<(), String> {
             _ => {}
         }
     }
-    Err(format!(
-        "doesn't export `{CHAT}`: the plugin has to implement the contract's interface `chat` and export it."
-    ))
+    Err(Fault::NoChat)
 }
 
 fn has_chat(exports: &ComponentExportSectionReader<'_>) -> bool {
@@ -59,16 +78,16 @@ mod tests {
 
     #[test]
     fn a_component_that_exports_chat_is_a_provider() {
-        assert_eq!(inspect(&component(CHAT)), Ok(()));
+        assert!(inspect(&component(CHAT)).is_ok());
     }
 
     #[test]
     fn what_is_missing_is_said() {
-        let other = inspect(&component("arete:provider/chat@0.2.0")).unwrap_err();
+        let other = inspect(&component("arete:provider/chat@0.2.0")).unwrap_err().to_string();
         assert!(other.starts_with("doesn't export `arete:provider/chat@0.1.0`"), "{other}");
-        let module = inspect(b"\0asm\x01\0\0\0").unwrap_err();
+        let module = inspect(b"\0asm\x01\0\0\0").unwrap_err().to_string();
         assert!(module.starts_with("is a core module"), "{module}");
-        let text = inspect(b"export const chat").unwrap_err();
+        let text = inspect(b"export const chat").unwrap_err().to_string();
         assert!(text.starts_with("is no WebAssembly"), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Starts the benchmark: a package of its own, so that the other commands don't wait for its
 //! dependencies.
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use guest_build::{BARE_TARGET, BUNDLED, TARGET};
 
 use crate::repository::{cargo, program, root, run as run_command, target_dir};
@@ -16,11 +16,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let target = target_dir()?;
     let release = target.join("release");
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    let bundled = guest_build::build_into(&target.join("guests"), root(), BARE_TARGET, &selection)
-        .map_err(Error::msg)?;
+    let bundled = guest_build::build_into(&target.join("guests"), root(), BARE_TARGET, &selection)?;
     let fixtures = ["--package", "fixtures", "--examples"];
-    let fixtures = guest_build::build_into(&target.join("guests"), root(), TARGET, &fixtures)
-        .map_err(Error::msg)?
+    let fixtures = guest_build::build_into(&target.join("guests"), root(), TARGET, &fixtures)?
         .join("examples");
     let mut bench = program(release.join("arete-bench"));
     // Plugins in other languages are measured where they are built; `cargo xtask plugins --all`

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::plugins;
 use crate::repository::{cargo, program, root, run as run_command, target_dir};
 
-/// Where the table stands, between these two lines.
+/// The lines that the table stands between.
 const DOCS: &str = "docs/plugins.md";
 const BEGIN: &str = "<!-- made by cargo xtask conformance --docs -->\n";
 const END: &str = "<!-- end -->\n";

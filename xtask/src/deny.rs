@@ -13,7 +13,7 @@ use crate::tools;
 /// Its configuration, `deny.toml`, is of this version.
 const VERSION: &str = "0.20.2";
 
-/// What needs nothing but the lock files.
+/// Checks that need nothing but the lock files.
 pub(crate) fn offline() -> Result<Outcome> {
     let tool = tool()?;
     run(over(&tool, HOST).args(["check", "bans", "licenses", "sources"]))?;

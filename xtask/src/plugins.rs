@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 use arete_plugin_kit::{Options, Project};
 use guest_build::{BARE_TARGET, BUNDLED};
 use sha2::{Digest, Sha256};
@@ -44,8 +44,8 @@ fn bundled(names: &[&str]) -> Result<()> {
 
 fn bundled_folder() -> Result<PathBuf> {
     let selection = BUNDLED.map(|name| ["--package", name]).concat();
-    guest_build::build_into(&target_dir()?.join("guests"), root(), BARE_TARGET, &selection)
-        .map_err(Error::msg)
+    let guests = target_dir()?.join("guests");
+    Ok(guest_build::build_into(&guests, root(), BARE_TARGET, &selection)?)
 }
 
 fn project(name: &str) -> Result<PathBuf> {

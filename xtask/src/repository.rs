@@ -1,4 +1,4 @@
-//! Where things are, and how other programs are run: always from the repository's root, always
+//! The places of things, and running other programs: always from the repository's root, always
 //! shown first.
 
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ mod settings;
 
 use std::fs;
 
-use anyhow::{Context, Error, Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use self::file::File;
 use crate::repository::{program, root};
@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Prints the floors of the host as a table; with `--docs` writes it into the document.
 pub(crate) fn floors(args: &[String]) -> Result<()> {
-    let table = floors::table(&load()?).map_err(Error::msg)?;
+    let table = floors::table(&load()?)?;
     println!("{table}");
     if args.iter().any(|arg| arg == "--docs") {
         let path = root().join(floors::DOCS);

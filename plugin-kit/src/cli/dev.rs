@@ -22,7 +22,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use self::child::Build;
-use self::server::{Server, Settings};
+use self::server::{Refusal, Server, Settings};
 use self::sources::Sources;
 use self::stand_in::StandIn;
 use super::{EX_USAGE, build, complain, read, say, sha256, signal};
@@ -203,9 +203,7 @@ impl Session {
                 self.told_how = true;
                 format!("Built in {took}, {how} in {}: {what}.{first}", seconds(began.elapsed()))
             }
-            Err(reason) => {
-                format!("Built in {took}, but refused: {}.{goes_on}", reason.trim_end_matches('.'))
-            }
+            Err(refusal) => format!("Built in {took}, but refused: {refusal}.{goes_on}"),
         })
     }
 
@@ -216,7 +214,7 @@ impl Session {
         bytes: Vec<u8>,
         digest: &str,
         provider: Option<String>,
-    ) -> anyhow::Result<Result<String, String>> {
+    ) -> anyhow::Result<Result<String, Refusal>> {
         let name = self.project.name().to_owned();
         // It may have ended while the plugin was built.
         self.server.take_if(|server| server.is_gone());
@@ -254,7 +252,7 @@ impl Session {
         &self,
         component: &Path,
         provider: Option<PathBuf>,
-    ) -> anyhow::Result<Result<(), String>> {
+    ) -> anyhow::Result<Result<(), Refusal>> {
         let mut check = self.arete.command();
         check.args(["plugin", "check"]).arg(component);
         if let Some(provider) = provider {
@@ -267,7 +265,7 @@ impl Session {
         }
         let text = String::from_utf8_lossy(&output.stdout);
         match text.split_once(REFUSED) {
-            Some((_, reason)) => Ok(Err(reason.trim_end().to_owned())),
+            Some((_, reason)) => Ok(Err(Refusal::new(reason.trim_end()))),
             None => bail!("{}{text}", String::from_utf8_lossy(&output.stderr)),
         }
     }

@@ -10,7 +10,7 @@ use crate::server::Stage;
 use crate::statistics::median;
 use crate::table::{self, Row};
 
-/// What all measurements share.
+/// The tools that all measurements share.
 pub(crate) struct Bench {
     pub(crate) stage: Stage,
     pub(crate) plan: Plan,

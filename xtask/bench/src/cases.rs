@@ -1,4 +1,4 @@
-//! What is measured on all sides, and what it should come to.
+//! The cases that are measured on all sides, and their targets.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::rounds::{Measured, Round, Takes};
 use crate::sides::{BARE, DIRECT, FRESH, NATIVE, REUSE, Sides};
 use crate::table::{Row, Verdict};
 
-/// What a miss and a stream should come to, of the reference.
+/// The targets of a miss and a stream, as shares of the reference.
 const FRESH_LEAST: f64 = 0.7;
 const REUSE_LEAST: f64 = 0.9;
 const STREAM_LEAST: f64 = 0.8;
-/// What a hit should come to, of a bare route.
+/// The target of a hit, as a share of a bare route.
 const HIT_LEAST: f64 = 0.9;
-/// What a request may cost among many, to one alone.
+/// The target of a request among many, to one alone.
 pub(crate) const FLAT_MOST: f64 = 1.1;
 
 /// Tokens of a streamed answer.

@@ -1,4 +1,4 @@
-//! What a call costs by the language that its plugin is written in: each that is built, before a
+//! The cost of a call by the language that its plugin is written in: each that is built, before a
 //! vendor of its own that answers with the plugin's own cassette.
 
 use std::fs;
@@ -24,7 +24,7 @@ const CASSETTE: &str = "cassettes/plain";
 struct Plugin {
     name: String,
     language: &'static str,
-    /// What its provider's file names, and how large it is.
+    /// The component that its provider's file names, and its size.
     component: String,
     bytes: u64,
     question: Question,

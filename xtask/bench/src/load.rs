@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// What is asked.
+/// The request.
 #[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) method: Method,
@@ -22,7 +22,7 @@ pub(crate) struct Question {
     pub(crate) body: Bytes,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 pub(crate) struct Sample {
     /// Of each answer, from the question to its last byte.
     pub(crate) latencies: Vec<Duration>,
@@ -88,7 +88,7 @@ impl Clients {
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
-    /// How long the answer was, once there was one.
+    /// The length of the answer, once there was one.
     length: Option<usize>,
 }
 

@@ -53,7 +53,7 @@ impl Cores {
         child
     }
 
-    /// What is pinned where.
+    /// Returns the cores of each process in words.
     pub(crate) fn description(&self) -> String {
         if !self.pinned {
             let (servers, load) = (self.of_servers(), self.of_load());
@@ -69,7 +69,7 @@ impl Cores {
         )
     }
 
-    /// How much of the cores' time has been used so far.
+    /// Returns the time of the cores that has been used so far.
     pub(crate) fn usage(&self) -> Usage {
         let stat = if self.pinned {
             fs::read_to_string("/proc/stat").unwrap_or_default()
@@ -112,7 +112,7 @@ struct Time {
 }
 
 impl Usage {
-    /// What was used since then.
+    /// Returns the time that was used since then.
     pub(crate) fn since(self, earlier: Self) -> Shares {
         let share = |now: Option<Time>, then: Option<Time>| {
             let (now, then) = now.zip(then)?;
@@ -142,7 +142,7 @@ fn time(stat: &str, cores: &[usize]) -> Option<Time> {
     Some(time)
 }
 
-/// Which cores a thread, and whatever it starts, may run on.
+/// The cores that a thread, and whatever it starts, may run on.
 #[cfg(target_os = "linux")]
 mod affinity {
     use std::io;

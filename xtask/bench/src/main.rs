@@ -1,4 +1,4 @@
-//! How fast Arete is, told as ratios: beside it, in the same run, work the same mapping compiled
+//! The speed of Arete as ratios: beside it, in the same run, work the same mapping compiled
 //! natively and a bare route, each a process of its own before one scripted vendor. Absolute
 //! figures tell more of the machine.
 //!
@@ -56,7 +56,7 @@ struct Cli {
     /// Only cases whose names begin like this. Can be given several times.
     #[arg(long, value_name = "CASE")]
     only: Vec<String>,
-    /// How long each side of each case is measured, all rounds together.
+    /// The seconds for which each side of each case is measured, all rounds together.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: Option<u64>,
     /// The number of cores the servers get, instead of half of them.

@@ -1,4 +1,4 @@
-//! How much memory a server has when nobody asks, and how much more for each stream that is open.
+//! The memory of a server when nobody asks, and what each open stream adds to it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::sides::{FRESH, NATIVE, REUSE, reused};
 use crate::table::{Row, Verdict, memory};
 
-/// How long a server rests before its memory is read.
+/// The time that a server rests before its memory is read.
 const REST: Duration = Duration::from_secs(2);
 /// In bytes.
 const IDLE_MOST: f64 = 40.0 * 1024.0 * 1024.0;

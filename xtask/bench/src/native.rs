@@ -21,7 +21,7 @@ use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 
-use self::answer::{Answer, VendorAnswer, VendorUsage};
+use self::answer::{Answer, VENDOR, VendorAnswer, VendorUsage};
 use self::question::{Question, VendorQuestion};
 use crate::server::KEY;
 
@@ -31,9 +31,6 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// Who answers.
-const VENDOR: &str = "anthropic";
 
 /// Serves until it is killed. The first line it prints is its address.
 pub(crate) async fn serve(vendor: String) -> Result<()> {
@@ -68,7 +65,7 @@ async fn chat(
     State(app): State<Arc<Native>>,
     Json(question): Json<Question>,
 ) -> Result<Response, Failed> {
-    question.validate().map_err(|mistakes| (StatusCode::BAD_REQUEST, mistakes))?;
+    question.validate().map_err(|mistakes| (StatusCode::BAD_REQUEST, mistakes.to_string()))?;
     let body = serde_json::to_vec(&VendorQuestion::new(&question)).map_err(failed)?;
     let sent = app
         .client

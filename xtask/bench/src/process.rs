@@ -1,10 +1,10 @@
-//! What a process has cost so far, as Linux tells it in `/proc`. Elsewhere nothing is told, and the
+//! The cost of a process so far, as Linux tells it in `/proc`. Elsewhere nothing is told, and the
 //! table says so.
 
 use std::fs;
 use std::time::Duration;
 
-/// What Linux counts processors' time in, for programs: on every machine it runs on here.
+/// The unit in which Linux tells programs the processors' time, on every machine it runs on here.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A process, by its number.

@@ -1,4 +1,4 @@
-//! Whether a call costs more where many providers are loaded.
+//! The cost of a call where many providers are loaded.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::questions::{self, chat_with};
 use crate::rounds::{Side, Takes};
 use crate::table::{Row, Verdict, ratio};
 
-/// What many are, beside one.
+/// The number that counts as many.
 const MANY: usize = 100;
 /// Clients that ask, of all providers in turn.
 const CLIENTS: usize = 32;

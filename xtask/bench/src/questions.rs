@@ -1,4 +1,4 @@
-//! What is asked and what the vendor answers.
+//! The questions, and the vendor's answers.
 
 use bytes::Bytes;
 use http::Method;
@@ -25,7 +25,7 @@ pub(crate) fn chat_with(content: &str, more: Value) -> Question {
     Question { method: Method::POST, path: "/api/llm/chat", body: body.to_string().into() }
 }
 
-/// What Arete and the reference make of such a question, for asking the vendor itself.
+/// Returns the body that Arete and the reference make of such a question, to ask the vendor itself.
 pub(crate) fn direct(question: &Question) -> Question {
     let Ok(Value::Object(mut body)) = serde_json::from_slice(&question.body) else {
         return question.clone();

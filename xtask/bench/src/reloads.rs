@@ -1,4 +1,4 @@
-//! How soon a new version of a plugin answers, while others ask without a pause; and that none of
+//! The time until a new version of a plugin answers, while others ask without a pause; and that none of
 //! them is refused.
 
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use crate::table::{Row, Verdict, time};
 /// Clients that ask meanwhile. Few, because each asks again at once and the server has to compile
 /// beside them.
 const CLIENTS: usize = 2;
-/// How long a new version may take before the run is given up.
+/// The longest time for a new version before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In microseconds.
 const MOST: f64 = 300e3;

@@ -13,7 +13,7 @@ use crate::machine::Cores;
 use crate::server::Server;
 use crate::statistics::{median, percentile_us};
 
-/// How much is measured.
+/// The extent of the measurements.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
 }
 
-/// Who is asked, and what.
+/// The server that is asked, and the question.
 pub(crate) struct Side<'a> {
     pub(crate) name: String,
     pub(crate) address: &'a str,
@@ -33,11 +33,11 @@ pub(crate) struct Side<'a> {
     pub(crate) questions: Vec<Question>,
     /// Whom it asks.
     pub(crate) vendor: &'a MockVendor,
-    /// What its answers take.
+    /// The vendor's part in its answers.
     pub(crate) takes: Takes,
 }
 
-/// What an answer takes.
+/// The vendor's part in an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Takes {
     /// A call of the vendor, each one.
@@ -46,7 +46,7 @@ pub(crate) enum Takes {
     Nothing,
 }
 
-/// What one side came to.
+/// The figures of one side.
 pub(crate) struct Measured {
     pub(crate) name: String,
     rounds: Vec<Round>,
@@ -54,7 +54,7 @@ pub(crate) struct Measured {
     pub(crate) peak: Option<u64>,
 }
 
-/// What one side came to in one round. Times are in microseconds.
+/// The figures of one side in one round. Times are in microseconds.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Round {
     pub(crate) per_second: f64,

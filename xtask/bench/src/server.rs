@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::machine::Cores;
 use crate::process::Process;
 
-/// How long a server may take to start: compiling a large component takes seconds.
+/// The longest start of a server: compiling a large component takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The credential that servers attach. The vendor takes any.
 pub(crate) const KEY: &str = "sk-of-the-benchmark";
 
-/// What servers are started with.
+/// The settings that servers are started with.
 pub(crate) struct Stage {
     /// Arete's binary.
     pub(crate) arete: PathBuf,

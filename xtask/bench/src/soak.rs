@@ -28,26 +28,26 @@ const CLIENTS: usize = 64;
 /// Samples of memory, and of how many each line tells.
 const SAMPLES: u64 = 50;
 const SAMPLES_OF_LINE: usize = 5;
-/// How often it is looked whether it is time for one.
+/// The time between two looks at whether one is due.
 const GLANCE: Duration = Duration::from_millis(10);
 /// Tokens of a stream.
 const TOKENS: usize = 20;
 /// Different questions that are asked again and again.
 const REPEATED: u64 = 1000;
-/// What memory at the end may be, to that at half.
+/// The target of memory at the end, to that at half.
 const FLAT_MOST: f64 = 1.05;
 /// A cache that is full long before half: what is kept is meant to grow until then.
 const SETTINGS: [(&str, &str); 2] =
     [("LLM_CACHE_MEMORY", "4194304"), ("LLM_CACHE_MAX_ENTRIES", "10000")];
 
-/// How long it takes.
+/// The length of a soak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
     Requests(u64),
     Minutes(u32),
 }
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A plain question that no cache may answer.
@@ -62,18 +62,28 @@ enum Kind {
 }
 
 impl FromStr for Length {
-    type Err = String;
+    type Err = BadLength;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadLength> {
         let minutes = text
             .strip_suffix('m')
             .and_then(|minutes| minutes.parse().ok().filter(|minutes| *minutes > 0));
         let requests = || text.parse().ok().filter(|requests| *requests >= SAMPLES);
-        minutes.map(Self::Minutes).or_else(|| Some(Self::Requests(requests()?))).ok_or_else(|| {
-            format!("give a number of requests, at least {SAMPLES}, or minutes, such as 20m")
-        })
+        minutes.map(Self::Minutes).or_else(|| Some(Self::Requests(requests()?))).ok_or(BadLength)
     }
 }
+
+/// A length that is neither a number of requests nor one of minutes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadLength;
+
+impl fmt::Display for BadLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "give a number of requests, at least {SAMPLES}, or minutes, such as 20m")
+    }
+}
+
+impl std::error::Error for BadLength {}
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ pub(crate) fn percentile_us(durations: &mut [Duration], share: f64) -> Option<f6
     Some(durations.get(rank.saturating_sub(1))?.as_secs_f64() * 1e6)
 }
 
-/// How much the second grows with the first, by least squares; nothing of points that have no
+/// Returns the slope of the second over the first, by least squares; nothing of points that have no
 /// direction.
 pub(crate) fn slope(points: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
     let points: Vec<(f64, f64)> = points.into_iter().collect();

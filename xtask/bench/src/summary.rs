@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::table::{self, Row};
 
-/// Where they stand, between these two lines.
+/// The lines that they stand between.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
 const BEGIN: &str = "<!-- made by cargo xtask bench --readme -->\n";
 const END: &str = "<!-- end -->\n";

@@ -11,10 +11,10 @@ pub(crate) struct Row {
     pub(crate) per_second: Option<f64>,
     pub(crate) p50: Option<f64>,
     pub(crate) p99: Option<f64>,
-    /// What the median is above that of asking the vendor directly.
+    /// The median's distance from that of asking the vendor directly.
     pub(crate) added: Option<f64>,
     pub(crate) cpu: Option<f64>,
-    /// How much the server used of its cores, and the load of its own.
+    /// The share of its cores that the server used, and that of the load.
     pub(crate) busy: Option<f64>,
     pub(crate) load_busy: Option<f64>,
     pub(crate) first: Option<f64>,
@@ -30,12 +30,12 @@ pub(crate) struct Row {
 
 /// A figure that has a target.
 pub(crate) struct Verdict {
-    /// What it is of, in the words of the README; none, if the README needn't tell.
+    /// Its subject in the words of the README; none, if the README needn't tell.
     pub(crate) headline: Option<String>,
     pub(crate) value: String,
     pub(crate) target: String,
     pub(crate) met: bool,
-    /// What it was judged by, if that isn't plain.
+    /// The rule that it was judged by, if that isn't plain.
     pub(crate) by: Option<&'static str>,
 }
 
@@ -55,7 +55,7 @@ const HEAD: [&str; 14] = [
     "CPU ratio",
     "Target",
 ];
-/// What the table leaves open.
+/// The questions that the table leaves open.
 pub(crate) const LEGEND: &str = "\
 Figures are of the median round, ratios are medians of the rounds' own. Added: p50 above that of asking the vendor directly.
 CPU a request: user and system, of the server alone. Busy, load: what the server used of its cores, and what the vendor and
@@ -71,7 +71,7 @@ impl Row {
         Self { case: case.into(), side: side.into(), ..Self::default() }
     }
 
-    /// What a side came to. `tokens` is how many each answer has, if it is a stream.
+    /// Returns the figures of a side. `tokens` is the number in each answer, if it is a stream.
     pub(crate) fn of(case: impl Into<String>, side: &Measured, tokens: Option<usize>) -> Self {
         let per_second = side.median(|round| Some(round.per_second));
         Self {

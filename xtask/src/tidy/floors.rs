@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
+
 use super::file::File;
 use super::modules::{self, Graph};
 
@@ -41,7 +43,7 @@ pub(super) fn with_table(docs: &str, table: &str) -> Option<String> {
 ///
 /// # Errors
 /// A file of the host can't be parsed.
-pub(super) fn table(files: &[File]) -> Result<String, String> {
+pub(super) fn table(files: &[File]) -> Result<String> {
     let rooms = rooms(&modules::graph(files, "host/src/lib.rs")?);
     let mut floors: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for room in rooms.nodes() {

@@ -16,19 +16,24 @@
 //! Files on a circle can't be read, tested or moved one without the other.
 
 mod graph;
-mod known;
 mod resolve;
 mod source;
 
+use anyhow::Result;
+
 pub(super) use self::graph::Graph;
-use self::known::KNOWN;
 use super::file::File;
 
 /// The crates that are checked, by the file of their root module.
 const CRATES: &[&str] = &[
     "host/src/lib.rs",
-    "plugin-kit/src/lib.rs",
+    "host/src/main.rs",
+    "conformance/src/lib.rs",
+    "guest-build/src/lib.rs",
     "mock-vendor/src/lib.rs",
+    "plugin-kit/src/lib.rs",
+    "plugin-kit/src/main.rs",
+    "vars/src/lib.rs",
     "xtask/src/main.rs",
     "xtask/bench/src/main.rs",
 ];
@@ -41,12 +46,8 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
             continue;
         }
         match graph(files, root) {
-            Ok(graph) => {
-                let folder = root.trim_end_matches("lib.rs").trim_end_matches("main.rs");
-                let known = KNOWN.iter().filter(|(from, _)| from.starts_with(folder));
-                complaints.extend(circles(graph, &known.copied().collect::<Vec<_>>()));
-            }
-            Err(complaint) => complaints.push(complaint),
+            Ok(graph) => complaints.extend(circles(&graph)),
+            Err(error) => complaints.push(format!("{error:#}")),
         }
     }
     complaints
@@ -56,28 +57,20 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
 ///
 /// # Errors
 /// A file of the crate can't be parsed.
-pub(super) fn graph(files: &[File], root: &str) -> Result<Graph, String> {
+pub(super) fn graph(files: &[File], root: &str) -> Result<Graph> {
     let modules = source::read(files, root)?;
     Ok(resolve::edges(&modules))
 }
 
-fn circles(mut graph: Graph, known: &[(&str, &str)]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for (from, to) in known {
-        if !graph.on_a_circle(from, to) {
-            complaints.push(format!(
-                "{from} → {to} is on no circle any more: take it out of xtask/src/tidy/modules/known.rs"
-            ));
-        }
-    }
-    known.iter().for_each(|(from, to)| graph.remove(from, to));
-    complaints.extend(graph.circles().into_iter().map(|circle| {
+fn circles(graph: &Graph) -> Vec<String> {
+    let circles = graph.circles().into_iter();
+    let complaint = |circle: Vec<&str>| {
         format!(
             "{}: these files need each other; move what both need below both",
             circle.join(" → ")
         )
-    }));
-    complaints
+    };
+    circles.map(complaint).collect()
 }
 
 #[cfg(test)]
@@ -88,8 +81,8 @@ mod tests {
         File { path: path.into(), text: text.into() }
     }
 
-    fn complaints(files: &[File], known: &[(&str, &str)]) -> Vec<String> {
-        circles(graph(files, "src/lib.rs").unwrap(), known)
+    fn complaints(files: &[File]) -> Vec<String> {
+        circles(&graph(files, "src/lib.rs").unwrap())
     }
 
     fn edges(files: &[File]) -> Vec<String> {
@@ -108,27 +101,9 @@ mod tests {
                 "use crate::{a::A, b::{self, B as _}}; pub struct C; fn f() { b::g() }",
             ),
         ];
-        let found = complaints(&files, &[]);
+        let found = complaints(&files);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("src/b.rs → src/c.rs → src/b.rs: "), "{found:?}");
-    }
-
-    #[test]
-    fn known_circles_pass_and_must_go_when_they_are_gone() {
-        let circle = [
-            file("src/lib.rs", "mod a; mod b;"),
-            file("src/a.rs", "use crate::b::B; pub struct A;"),
-        ];
-        let b = |text| {
-            [&circle[..], &[file("src/b.rs", text)]]
-                .iter()
-                .flat_map(|f| f.iter().map(|f| file(&f.path, &f.text)))
-                .collect::<Vec<_>>()
-        };
-        let known = [("src/b.rs", "src/a.rs")];
-        assert!(complaints(&b("pub struct B(crate::a::A);"), &known).is_empty());
-        let found = complaints(&b("pub struct B;"), &known);
-        assert!(found[0].contains("on no circle any more"), "{found:?}");
     }
 
     #[test]
@@ -140,7 +115,7 @@ mod tests {
             file("src/b.rs", "use crate::a::{X, Y};"),
         ];
         assert_eq!(edges(&files), ["src/a/x.rs src/a.rs", "src/b.rs src/a/x.rs"]);
-        assert!(complaints(&files, &[]).is_empty());
+        assert!(complaints(&files).is_empty());
     }
 
     #[test]
@@ -151,7 +126,7 @@ mod tests {
                 file("src/a.rs", &format!("mod x; pub struct Own; {body}")),
                 file("src/a/x.rs", "use super::Own; pub struct X;"),
             ];
-            assert_eq!(complaints(&files, &[]).len(), 1, "{body}");
+            assert_eq!(complaints(&files).len(), 1, "{body}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The real server as a process, with settings for one author on one machine.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -104,11 +105,11 @@ impl Server {
         name: &str,
         digest: &str,
         before: Option<&ProviderDetail>,
-    ) -> anyhow::Result<Result<(), String>> {
+    ) -> anyhow::Result<Result<(), Refusal>> {
         let began = Instant::now();
         while began.elapsed() < LOADING_MAX {
             let now = match self.provider(name).await {
-                Err(_) if self.0.is_gone() => return Ok(Err("the server has ended".to_owned())),
+                Err(_) if self.0.is_gone() => return Ok(Err(Refusal::new("the server has ended"))),
                 now => now?,
             };
             let settled = now.filter(|now| Some(now) != before);
@@ -117,7 +118,7 @@ impl Server {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        Ok(Err(format!("the server didn't look at it within {LOADING_MAX:?}")))
+        Ok(Err(Refusal::new(format!("the server didn't look at it within {LOADING_MAX:?}"))))
     }
 
     /// Ends it, and what it is still asked after a moment.
@@ -126,15 +127,32 @@ impl Server {
     }
 }
 
+/// The reason why the server doesn't take a component, in its words.
+#[derive(Debug)]
+pub(super) struct Refusal(String);
+
+impl Refusal {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.trim_end_matches('.'))
+    }
+}
+
 /// Returns how a provider's newest version is: answering, or refused for a reason. Nothing while it
 /// is being loaded, or if it is another version that answers.
-fn settled_as(provider: ProviderDetail, digest: &str) -> Option<Result<(), String>> {
+fn settled_as(provider: ProviderDetail, digest: &str) -> Option<Result<(), Refusal>> {
     match provider.state {
         ProviderState::Ready | ProviderState::Unconfigured => {
             (provider.sha256.as_deref() == Some(digest)).then_some(Ok(()))
         }
         ProviderState::Stale | ProviderState::Failed => {
-            Some(Err(provider.last_error.unwrap_or_else(|| "the server doesn't say why".into())))
+            let reason = provider.last_error.unwrap_or_else(|| "the server doesn't say why".into());
+            Some(Err(Refusal::new(reason)))
         }
         ProviderState::Loading => None,
     }

@@ -146,13 +146,13 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response {
             .await;
     match played {
         Ok(Ok(played)) => played.into_response(),
-        Ok(Err(problem)) => refusal(problem),
-        Err(_) => refusal("The cassettes can't be read.".to_owned()),
+        Ok(Err(none)) => refusal(&none.to_string()),
+        Err(_) => refusal("The cassettes can't be read."),
     }
 }
 
 /// Returns a refusal as a vendor would give it: only the plugin gets it.
-fn refusal(problem: String) -> Response {
+fn refusal(problem: &str) -> Response {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let body = serde_json::json!({ "error": problem }).to_string().into_bytes();
     Played { status: 404, headers, body }.into_response()

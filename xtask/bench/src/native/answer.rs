@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::VENDOR;
+/// The vendor that answers.
+pub(super) const VENDOR: &str = "anthropic";
 
 /// The body of the vendor's answer; texts point into it.
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ pub(super) struct Block<'a> {
     text: Cow<'a, str>,
 }
 
-/// What the vendor counted.
+/// The vendor's counts.
 #[derive(Clone, Copy, Default, Deserialize)]
 pub(super) struct VendorUsage {
     pub(super) input_tokens: Option<u32>,

@@ -1,5 +1,7 @@
 //! The caller's question, checked as Arete checks it, and the vendor's.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A chat request. Fields that nobody knows are refused.
@@ -59,8 +61,8 @@ pub(super) struct VendorQuestion<'a> {
 }
 
 impl Question {
-    /// All mistakes at once.
-    pub(super) fn validate(&self) -> Result<(), String> {
+    /// Returns all mistakes at once.
+    pub(super) fn validate(&self) -> Result<(), Mistakes> {
         let name = |name: &Option<String>| {
             name.as_ref().is_none_or(|name| {
                 (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control)
@@ -85,9 +87,19 @@ impl Question {
         if checks.iter().all(|(right, _)| *right) {
             return Ok(());
         }
-        let mistakes: Vec<&str> =
+        let mistakes =
             checks.iter().filter(|(right, _)| !right).map(|(_, mistake)| *mistake).collect();
-        Err(mistakes.join("; "))
+        Err(Mistakes(mistakes))
+    }
+}
+
+/// Sentences about a question's fields.
+#[derive(Debug)]
+pub(super) struct Mistakes(Vec<&'static str>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
     }
 }
 
@@ -127,7 +139,7 @@ mod tests {
             (json!({ "messages": [message], "model": "" }), "model"),
         ] {
             let question: Question = serde_json::from_value(body).unwrap();
-            assert!(question.validate().unwrap_err().starts_with(mistake));
+            assert!(question.validate().unwrap_err().to_string().starts_with(mistake));
         }
         for body in [
             json!({ "messages": [message], "other": 1 }),

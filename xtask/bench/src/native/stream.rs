@@ -9,8 +9,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::VENDOR;
-use super::answer::{Usage, VendorAnswer, VendorUsage};
+use super::answer::{Usage, VENDOR, VendorAnswer, VendorUsage};
 use super::frames::{Frame, Frames};
 
 /// The caller's events. One that breaks off ends with an `error`.
@@ -28,7 +27,7 @@ pub(super) fn events(reply: reqwest::Response) -> impl Stream<Item = Result<Even
         }
         let event = reading.next().await.unwrap_or_else(|problem| {
             reading.over = true;
-            Event::default().event("error").data(problem)
+            Event::default().event("error").data(problem.to_string())
         });
         Some((Ok(event), reading))
     })
@@ -96,10 +95,10 @@ struct Done<'a> {
 
 impl Reading {
     /// The next event of the caller's.
-    async fn next(&mut self) -> Result<Event, String> {
+    async fn next(&mut self) -> Result<Event, axum::BoxError> {
         loop {
             while let Some(frame) = self.frames.next()? {
-                if let Some(event) = self.told(&frame).map_err(|error| error.to_string())? {
+                if let Some(event) = self.told(&frame)? {
                     return Ok(event);
                 }
             }
@@ -108,11 +107,11 @@ impl Reading {
                 .next()
                 .await
                 .ok_or("the vendor closed the connection before the answer's end")?;
-            self.frames.feed(&chunk.map_err(|error| error.to_string())?);
+            self.frames.feed(&chunk?);
         }
     }
 
-    /// What the caller is told of one of the vendor's, if anything.
+    /// Returns the caller's event for one of the vendor's, if there is one.
     fn told(&mut self, frame: &Frame) -> Result<Option<Event>, axum::BoxError> {
         match frame.name.as_str() {
             "message_start" => {

@@ -20,13 +20,6 @@ impl Graph {
         }
     }
 
-    /// Removes an edge, if it is there.
-    pub(super) fn remove(&mut self, from: &str, to: &str) {
-        if let Some(targets) = self.0.get_mut(from) {
-            targets.remove(to);
-        }
-    }
-
     /// Returns all edges, sorted.
     pub(in crate::tidy) fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|(from, to)| to.iter().map(|to| (from.as_str(), to.as_str())))
@@ -35,11 +28,6 @@ impl Graph {
     /// Returns all nodes, sorted.
     pub(in crate::tidy) fn nodes(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
-    }
-
-    /// Returns true if this edge exists and a way leads back from its end to its start.
-    pub(super) fn on_a_circle(&self, from: &str, to: &str) -> bool {
-        self.0.get(from).is_some_and(|targets| targets.contains(to)) && self.way(to, from).is_some()
     }
 
     /// Returns the shortest circle of each group of nodes that all lead to each other, its first

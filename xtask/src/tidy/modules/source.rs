@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Error, Result};
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, Meta, UseTree, Visibility};
@@ -39,7 +40,7 @@ pub(super) struct Use {
 ///
 /// # Errors
 /// A file can't be parsed.
-pub(super) fn read(files: &[File], root: &str) -> Result<Vec<Module>, String> {
+pub(super) fn read(files: &[File], root: &str) -> Result<Vec<Module>> {
     let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut reader = Reader { files, modules: Vec::new(), problem: None };
     reader.file(root, folder, None);
@@ -49,7 +50,7 @@ pub(super) fn read(files: &[File], root: &str) -> Result<Vec<Module>, String> {
 struct Reader<'a> {
     files: &'a [File],
     modules: Vec<Module>,
-    problem: Option<String>,
+    problem: Option<Error>,
 }
 
 impl Reader<'_> {
@@ -59,7 +60,9 @@ impl Reader<'_> {
         match syn::parse_file(&file.text) {
             Ok(parsed) => Some(self.module(path, folder, parent, &parsed.items)),
             Err(error) => {
-                self.problem.get_or_insert(format!("{path}: can't be parsed: {error}"));
+                self.problem.get_or_insert_with(|| {
+                    Error::new(error).context(format!("{path}: can't be parsed"))
+                });
                 None
             }
         }

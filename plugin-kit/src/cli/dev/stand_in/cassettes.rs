@@ -1,7 +1,7 @@
 //! The exchanges in a project's cassettes, and which of them answers a question.
 
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ impl Cassettes {
     ///
     /// # Errors
     /// That there is none, for the author.
-    pub(super) fn play(&self, method: &str, target: &str, body: &[u8]) -> Result<Played, String> {
+    pub(super) fn play(&self, method: &str, target: &str, body: &[u8]) -> Result<Played, NoAnswer> {
         let body = serde_json::from_slice(body).ok();
         let fitting = self.0.iter().filter_map(|exchange| {
             Some((exchange.likeness(method, target, body.as_ref())?, exchange))
@@ -70,7 +70,20 @@ impl Cassettes {
         // The first of those that are alike.
         let best = fitting.rev().max_by_key(|(likeness, _)| *likeness);
         best.map(|(_, exchange)| exchange.response.clone())
-            .ok_or_else(|| format!("No cassette has an answer to {method} {target}."))
+            .ok_or_else(|| NoAnswer { method: method.to_owned(), target: target.to_owned() })
+    }
+}
+
+/// A question that no cassette answers.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    method: String,
+    target: String,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "No cassette has an answer to {} {}.", self.method, self.target)
     }
 }
 
@@ -172,7 +185,7 @@ mod tests {
         assert_eq!(play(r#"{"q":9}"#), "plain\n\n");
         assert_eq!(play(r#"{"q":9,"stream":true}"#), "stream");
         assert_eq!(play("no JSON"), "plain\n\n");
-        let says = cassettes.play("GET", "/models", b"").unwrap_err();
+        let says = cassettes.play("GET", "/models", b"").unwrap_err().to_string();
         assert_eq!(says, "No cassette has an answer to GET /models.");
     }
 
