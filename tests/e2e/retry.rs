@@ -82,6 +82,26 @@ async fn what_no_retry_can_mend_is_asked_once() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_whole_question_was_sent_is_the_answer_and_nothing_is_sent_again() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).start().await;
+    let refusal = Reply::json(413, claude::error("request_too_large", "Too large for the proxy."));
+    vendor.always(refusal.before_request_body());
+    let large = ask(&"x".repeat(8 << 20), json!({ "useCache": false }));
+    for asked in 1..=10 {
+        let problem = app.chat(large.clone()).await.problem(413, "body-too-large");
+        assert_eq!(problem["detail"], "Too large for the proxy.");
+        assert_eq!(vendor.count(), asked, "it is sent once");
+        assert_eq!(vendor.connections_total(), asked);
+    }
+    // The same without an answer is a failed connection, which another attempt may mend.
+    vendor.reset();
+    vendor.reply(Reply::raw("").before_request_body());
+    vendor.reply(hi());
+    assert_eq!(app.chat(large).await.ok()["content"], "Hi");
+}
+
+#[tokio::test]
 async fn no_retries_means_one_attempt() {
     let vendor = MockVendor::start().await;
     let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;

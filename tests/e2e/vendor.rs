@@ -1,6 +1,8 @@
 //! Vendors that refuse, fail, or answer what isn't an answer: each becomes a status and a sentence
 //! that a person can act on, never a hang, a crash or an empty answer.
 
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
 use mock_vendor::{MockVendor, Reply, claude};
 use serde_json::{Value, json};
 
@@ -59,6 +61,33 @@ async fn the_vendors_retry_after_is_passed_on() {
         answer.problem(429, "rate-limited");
         assert_eq!(answer.header("retry-after"), Some(expected), "{header}: {value}");
     }
+}
+
+#[tokio::test]
+async fn a_retry_after_date_is_held_against_the_time_the_answer_came_if_it_has_no_date() {
+    let vendor = MockVendor::start().await;
+    let app = App::with_vendor(&vendor).set("LLM_MAX_RETRIES", "0").start().await;
+    let date = |timestamp: Timestamp| {
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp).expect("a date of HTTP")
+    };
+    let busy = || Reply::json(429, claude::error("rate_limit_error", "Slower, please."));
+    let retry_after = async |reply: Reply| {
+        vendor.reply(reply);
+        let answer = app.chat(question("Hello")).await;
+        answer.problem(429, "rate-limited");
+        answer.header("retry-after").and_then(|seconds| seconds.parse::<i64>().ok())
+    };
+    let asked = Timestamp::now();
+    let tomorrow = date(asked + SignedDuration::from_hours(24));
+    let wait = retry_after(busy().header("retry-after", &*tomorrow)).await.expect("a wait");
+    // The answer came between the question and now; dates have whole seconds.
+    let longest = 24 * 3600 + 1;
+    let shortest = longest - 2 - (Timestamp::now() - asked).get_seconds().abs() - 1;
+    assert!((shortest..=longest).contains(&wait), "{wait}");
+    // The vendor's own date wins: its clock may go otherwise.
+    let own = busy().header("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT");
+    let own = own.header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(retry_after(own).await, Some(30));
 }
 
 #[tokio::test]
