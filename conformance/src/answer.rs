@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// Fields that differ from call to call, or say nothing of the plugin.
 const LEFT_OUT: [&str; 4] = ["requestId", "cached", "type", "title"];
 
-/// What came back for a question.
+/// The response to a question.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     /// The HTTP status.

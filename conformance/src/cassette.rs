@@ -24,13 +24,13 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 pub(super) struct Cassette {
     /// The folder's name.
     pub(super) name: String,
-    /// What it shows, in the author's words.
+    /// The author's description.
     pub(super) about: Option<String>,
     /// Settings for this cassette only.
     pub(super) config: BTreeMap<String, toml::Value>,
     /// The body of the question.
     pub(super) question: Value,
-    /// What goes to the vendor and back, in order. None: the plugin asks nobody.
+    /// The exchanges with the vendor, in order; none if the plugin asks nobody.
     pub(super) exchanges: Vec<Exchange>,
     /// The answer, settled; nothing until it is recorded.
     pub(super) answer: Option<Value>,
@@ -40,9 +40,9 @@ pub(super) struct Cassette {
 /// One request and its response.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
-    /// What the plugin has to send; nothing until it is recorded.
+    /// The request that the plugin has to send; nothing until it is recorded.
     pub(super) wanted: Option<Wanted>,
-    /// What the vendor answers.
+    /// The vendor's response.
     pub(super) response: Response,
 }
 

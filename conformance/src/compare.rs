@@ -1,4 +1,4 @@
-//! What was expected against what was seen, and the difference in words.
+//! Comparisons of expected and seen values, with the differences in words.
 
 use mock_vendor::Request;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(super) fn values(expected: &Value, seen: &Value) -> Vec<String> {
     differences
 }
 
-/// What a plugin sent against what it has to send.
+/// Compares a request with the one that the plugin has to send.
 pub(super) fn request(wanted: &Wanted, seen: &Request) -> Vec<String> {
     let differ = |what: &str, wanted: &str, seen: &str| {
         (wanted != seen)

@@ -21,7 +21,7 @@ const NOT_RECORDED: [&str; 7] = [
     "te",
 ];
 
-/// What a plugin has to send.
+/// The request that a plugin has to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// Such as `POST`.
@@ -34,7 +34,7 @@ pub(super) struct Wanted {
     pub(super) body: Vec<u8>,
 }
 
-/// What a vendor answers.
+/// A vendor's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Response {
     /// The status.
@@ -45,7 +45,7 @@ pub(super) struct Response {
     pub(super) body: Vec<u8>,
 }
 
-/// How an answer is laid out, by its `content-type`.
+/// The layout of a response's body, by its `content-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// `text/event-stream`.
@@ -68,7 +68,7 @@ impl Wanted {
         Ok(Self { method: method.to_owned(), path: path.to_owned(), headers, body: body.to_vec() })
     }
 
-    /// What a plugin has sent, as `request.http`.
+    /// Writes a plugin's request as `request.http`.
     pub(super) fn record(request: &Request) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\n", request.method, request.path);
         let mut headers: Vec<_> = request
@@ -111,7 +111,7 @@ impl Response {
         self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    /// How the body is laid out.
+    /// Returns the layout of the body.
     pub(super) fn layout(&self) -> Layout {
         let essence =
             self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Response {
         changed.then(|| self.with_body(body.into_bytes()))
     }
 
-    /// Where its events or lines end, in bytes of the body, the last one left out.
+    /// Returns the ends of its events or lines, in bytes of the body, without the last one.
     pub(super) fn boundaries(&self) -> Vec<usize> {
         let ends: Vec<usize> = match self.layout() {
             Layout::Whole => Vec::new(),
@@ -185,7 +185,7 @@ impl Response {
         ends.into_iter().filter(|end| *end < self.body.len()).collect()
     }
 
-    /// Where this begins.
+    /// Returns the beginnings of this mark.
     fn positions(&self, mark: &[u8]) -> Vec<usize> {
         let windows = self.body.windows(mark.len()).enumerate();
         windows.filter(|(_, window)| *window == mark).map(|(start, _)| start).collect()

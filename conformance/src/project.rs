@@ -12,7 +12,7 @@ use url::Url;
 
 use super::BadInput;
 
-/// What a variable without a default stands for.
+/// The value of a variable without a default.
 const CREDENTIAL: &str = "test-credential";
 
 /// The project's `provider.toml`, its variables filled in.

@@ -1,4 +1,4 @@
-//! What the suite found, for people to read.
+//! The suite's findings, for people to read.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,24 +8,24 @@ const FINDINGS_MAX: usize = 4;
 /// Lines of the log that are shown beside a failure.
 const LOG_LINES_MAX: usize = 4;
 
-/// What the suite found.
+/// The suite's findings.
 #[derive(Debug)]
 pub struct Report {
     /// The component's file.
     pub component: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// What it says of itself, in lines; nothing if it wasn't admitted.
+    /// Its description of itself, in lines; empty if it wasn't admitted.
     pub about: Vec<String>,
     /// Files that were recorded.
     pub recorded: Vec<String>,
     /// Every check, in the order in which they ran.
     pub checks: Vec<Check>,
-    /// How fast it is; nothing if that couldn't be measured.
+    /// Its speed; nothing if that couldn't be measured.
     pub speed: Option<Speed>,
 }
 
-/// How fast a plugin is. Informative: it never decides.
+/// The speed of a plugin. Informative: it never decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Speed {
     /// Compiling the component, once, when it is loaded; nothing if it can't be compiled.
@@ -40,22 +40,22 @@ pub struct Speed {
 pub struct Check {
     /// Its name, for `--only`.
     pub name: String,
-    /// What it shows, in a line.
+    /// Its subject, in a line.
     pub shows: String,
-    /// How it went.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Debug)]
 pub enum Outcome {
     /// As it should.
     Passed,
     /// Not as it should.
     Failed {
-        /// What was found, one for each case that failed.
+        /// The findings, one for each case that failed.
         findings: Vec<Finding>,
-        /// What was logged meanwhile.
+        /// The lines that were logged meanwhile.
         logs: Vec<String>,
     },
     /// It has nothing to look at, for this reason.
@@ -65,11 +65,11 @@ pub enum Outcome {
 /// One thing that isn't as it should be.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// What should have been.
+    /// The expected value.
     pub expected: String,
-    /// What was.
+    /// The value that was seen.
     pub seen: String,
-    /// What the plugin's author can do.
+    /// Advice for the plugin's author.
     pub advice: String,
 }
 

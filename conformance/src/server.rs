@@ -24,7 +24,7 @@ const START_MAX: Duration = Duration::from_secs(120);
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// Lines that aren't of the log, such as the reason why the settings are wrong, that are kept.
 const SAID_LINES_MAX: usize = 40;
-/// What the ids of requests begin with that only mark a place in the log.
+/// The beginning of the ids of requests that only mark a place in the log.
 const MARK: &str = "arete-conformance-mark-";
 
 /// A running server. Dropping it kills the process.
@@ -35,7 +35,7 @@ pub struct Server {
     log: watch::Receiver<Log>,
 }
 
-/// What is known from the log so far.
+/// The facts that the log has told so far.
 #[derive(Default)]
 struct Log {
     /// The address at which the server listens.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::{Answer, Body, events};
 use super::server::Server;
 
-/// How long an answer is waited for. Far more than a slow plugin on a busy machine needs.
+/// The longest wait for an answer. Far more than a slow plugin on a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running service.

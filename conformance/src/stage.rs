@@ -1,5 +1,5 @@
-//! Where checks are played: the service with the plugin, the scripted vendor, and the cassettes
-//! that checks are made of.
+//! The stage of the checks: the service with the plugin, the scripted vendor, and the cassettes that
+//! checks are made of.
 
 use mock_vendor::{MockVendor, Reply, Request};
 use serde_json::{Value, json};
@@ -23,11 +23,11 @@ pub(super) struct Stage {
     pub(super) streamed: Option<Cassette>,
 }
 
-/// What a call came to.
+/// The outcome of a call.
 pub(super) struct Played {
-    /// What the caller got.
+    /// The caller's answer.
     pub(super) answer: Answer,
-    /// What the vendor saw.
+    /// The requests that the vendor saw.
     pub(super) requests: Vec<Request>,
 }
 
@@ -98,8 +98,8 @@ pub(super) fn saying(question: &Value, text: &str) -> Option<Value> {
     Some(question)
 }
 
-/// What is wrong with a failure that has to be told as this: nothing, if it is. The plugin must not
-/// have crashed or broken the contract, and what it says must be of one of these codes.
+/// Returns the finding about a failure that has to be told by one of these codes; nothing if it is.
+/// The plugin must not have crashed or broken the contract.
 pub(super) fn told_as(answer: &Answer, codes: &[&str], advice: &str) -> Option<Finding> {
     let expected = format!("a problem with code {}", codes.join(" or "));
     match answer.problem() {

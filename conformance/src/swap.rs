@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::answer::{Answer, Body, Event};
 use super::exchange::Response;
 
-/// Where the text of an answer stands in the vendor's response.
+/// The place of an answer's text in the vendor's response.
 #[derive(Debug, Clone)]
 pub(super) struct Swap {
     response: Response,

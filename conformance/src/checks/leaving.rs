@@ -10,7 +10,7 @@ use super::super::cassette::Cassette;
 use super::super::report::{Finding, Outcome};
 use super::super::stage::{Stage, mode, with_last};
 
-/// How long anything is waited for. Far more than a busy machine needs.
+/// The longest wait for anything. Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const ADVICE: &str = "hold the reply for as long as the call reads it and no longer; nothing else keeps a connection open";

@@ -17,7 +17,7 @@ use super::texts::swap;
 const AT_ONCE: usize = 200;
 /// Calls that are timed.
 const TIMED: usize = 300;
-/// What the question of a call begins with; its number follows.
+/// The beginning of a call's question; its number follows.
 const MARK: &str = "arete conformance call ";
 
 /// Two hundred calls at once, each with a question and an answer of its own.
@@ -74,7 +74,7 @@ impl Kind<'_> {
     }
 }
 
-/// What the vendor says to the call of this number.
+/// Returns the vendor's text for the call of this number.
 fn said(number: usize) -> String {
     format!("the answer to call {number}, and to no other")
 }

@@ -11,7 +11,7 @@ use super::super::stage::{Stage, mode, told_as, with_last};
 pub(in super::super) struct Refusal {
     /// The vendor's status.
     pub(in super::super) status: u16,
-    /// What it means, by the contract's `error-kind`.
+    /// Its meaning: the contract's `error-kind`.
     pub(in super::super) kind: &'static str,
     codes: &'static [&'static str],
 }
@@ -36,7 +36,7 @@ pub(in super::super) const REFUSALS: [Refusal; 12] = [
     refusal(529, "overloaded", &["overloaded", "provider-failed"]),
 ];
 
-/// What a vendor asks callers to wait, in seconds: a number that nobody else chooses.
+/// The wait that the vendor asks for, in seconds: a number that nobody else chooses.
 const WAIT: u64 = 7;
 
 /// Bodies that say nothing: proxies in between send such ones.

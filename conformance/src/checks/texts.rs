@@ -18,7 +18,7 @@ const UNICODE: &str = "ASCII, Zürich, Ελληνικά, 漢字, עברית, ا�
      👩\u{200d}👩\u{200d}👧, 🏳\u{fe0f}\u{200d}🌈, \u{1d11e}, \u{20bb7}, \u{30000}, \u{e0001}, \u{f0000}, \u{10fffd}, \
      \u{2028}\u{2029}\u{feff}\u{fffd}, \u{1}\u{8}\t\r\n\u{b}\u{1b}[31m\u{1f}\u{7f}\u{85}\u{9f}, \\ \" ' / </script> {{}} %s \
      data: x\n\ndata: [DONE]\n\nevent: y";
-/// What a question of a long document has.
+/// The size of a question with a long document.
 const BIG_BYTES: usize = 1 << 20;
 /// The field that a vendor adds.
 const NEW_FIELD: &str = "arete_conformance";
@@ -127,7 +127,7 @@ pub(in super::super) async fn unicode_out(stage: &Stage) -> Outcome {
     Outcome::of(findings)
 }
 
-/// Where the text of this cassette's answer stands in the vendor's response.
+/// Finds the text of this cassette's answer in the vendor's response.
 pub(in super::super) async fn swap(stage: &Stage, cassette: &Cassette) -> Option<Swap> {
     let last = cassette.last()?;
     let played = stage.play(&cassette.question, with_last(cassette, last.reply())).await;

@@ -5,12 +5,21 @@
 use super::file::File;
 
 /// So many blocks may begin with a question word. May only fall.
-const CEILING: usize = 93;
+const CEILING: usize = 53;
 /// The ceiling is to be lowered when the number is so far below.
 const SLACK: usize = 10;
 
 /// The places whose documentation is counted.
-const PLACES: &[&str] = &["host/src", "plugins", "kit", "xtask"];
+const PLACES: &[&str] = &[
+    "conformance",
+    "guest-build",
+    "host/src",
+    "mock-vendor/src",
+    "plugin-kit",
+    "plugins",
+    "vars",
+    "xtask",
+];
 
 const QUESTION_WORDS: &[&str] =
     &["What", "Who", "Whether", "How", "Whose", "Which", "Why", "Where"];
