@@ -4,6 +4,7 @@
 pub(super) mod advice;
 pub(super) mod broken;
 pub(super) mod cassettes;
+pub(super) mod encodings;
 pub(super) mod halves;
 pub(super) mod leaving;
 pub(super) mod many;

@@ -9,7 +9,8 @@ use mock_vendor::MockVendor;
 
 use super::cassette::Cassette;
 use super::checks::{
-    advice, broken, cassettes, halves, leaving, many, numbers, refusals, shown, texts, wrappings,
+    advice, broken, cassettes, encodings, halves, leaving, many, numbers, refusals, shown, texts,
+    wrappings,
 };
 use super::executable::Arete;
 use super::folder::Folder;
@@ -217,7 +218,7 @@ impl Suite {
         self.check(
             "half-surrogates",
             "half of a character that JSON escapes never costs the answer",
-            halves::surrogates(s),
+            halves::surrogates(s, &all),
         )
         .await;
         self.check("counts", "counts that make no sense never cost the answer", numbers::counts(s))
@@ -244,6 +245,12 @@ impl Suite {
             "events-with-error",
             "what comes together with a failure is told before it",
             wrappings::events_with_error(s),
+        )
+        .await;
+        self.check(
+            "encoded-answers",
+            "answers that come encoded or without a length are read all the same",
+            encodings::encoded(s),
         )
         .await;
         for kind in &shown::KINDS {

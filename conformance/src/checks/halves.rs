@@ -5,6 +5,7 @@ use super::super::compare;
 use super::super::exchange::Response;
 use super::super::report::{Finding, Outcome};
 use super::super::stage::{Stage, mode, with_last};
+use super::numbers::{parts, with_argument};
 use super::texts::swap;
 
 /// Two texts that stand in for what can't be written as JSON in Rust.
@@ -14,8 +15,9 @@ const SECOND: &str = "arete-second-half";
 const ADVICE: &str = "put U+FFFD where half of a surrogate pair lacks the other one; hold back the first half at \
                       the end of a delta until the next one comes";
 
-/// A text with half a pair in it, and one that a stream has cut between the halves.
-pub(in super::super) async fn surrogates(stage: &Stage) -> Outcome {
+/// A text with half a pair in it, one that a stream has cut between the halves, and half a pair
+/// among the arguments of a call.
+pub(in super::super) async fn surrogates(stage: &Stage, all: &[Cassette]) -> Outcome {
     let subjects = stage.asking();
     if subjects.is_empty() {
         return Outcome::not_applicable(stage.nobody_asked());
@@ -48,6 +50,24 @@ pub(in super::super) async fn surrogates(stage: &Stage) -> Outcome {
                     finding(stage, cassette, &with(&twice, &halves), &expected, case).await,
                 );
             }
+        }
+    }
+    let usual = all.iter().filter(|it| it.config.is_empty() && it.succeeds());
+    for cassette in usual {
+        let Some(response) = cassette.last().and_then(|last| {
+            with_argument(cassette, last, r#""hi \ud83d there""#, r#"\"hi \\ud83d there\""#)
+        }) else {
+            continue;
+        };
+        tried = true;
+        let replies = with_last(cassette, response.reply());
+        let answer = stage.play(&cassette.question, replies).await.answer;
+        if !(answer.is_done() && parts(&answer).contains("hi \u{fffd} there")) {
+            let advice = "hand on the arguments of a call as the text that came; the host puts U+FFFD where half of a \
+                          surrogate pair lacks the other one";
+            let seen = if answer.is_done() { parts(&answer) } else { answer.brief() };
+            let finding = Finding::new("a call with \"hi \u{fffd} there\"", seen, advice);
+            findings.push(finding.in_case(&format!("{}, in the arguments", cassette.name)));
         }
     }
     if !tried {

@@ -115,7 +115,9 @@ pub(in super::super) async fn digits(stage: &Stage, all: &[Cassette]) -> Outcome
     let plain = all.iter().filter(|it| it.config.is_empty() && it.succeeds());
     let (mut findings, mut tried) = (Vec::new(), false);
     for cassette in plain.filter(|it| !it.exchanges.is_empty()) {
-        if let Some(response) = cassette.last().and_then(|last| with_digits(cassette, last)) {
+        let response =
+            cassette.last().and_then(|last| with_argument(cassette, last, DIGITS, DIGITS));
+        if let Some(response) = response {
             tried = true;
             let replies = with_last(cassette, response.reply());
             let answer = stage.play(&cassette.question, replies).await.answer;
@@ -150,7 +152,7 @@ pub(in super::super) async fn digits(stage: &Stage, all: &[Cassette]) -> Outcome
 }
 
 /// The parts of an answer, as JSON.
-fn parts(answer: &Answer) -> String {
+pub(super) fn parts(answer: &Answer) -> String {
     let done = match &answer.body {
         Body::Json(value) => Some(value),
         Body::Events(events) => events.last().map(|event| &event.data),
@@ -159,19 +161,24 @@ fn parts(answer: &Answer) -> String {
     done.and_then(|done| done.get("parts")).map(Value::to_string).unwrap_or_default()
 }
 
-/// The response with a number in place of a text among the arguments that it has; nothing if it has
-/// none in one piece.
-fn with_digits(cassette: &Cassette, response: &Response) -> Option<Response> {
+/// The response with another value in place of a text among the arguments that it has: JSON as it
+/// stands in an object, or in an object that is a text itself. Nothing if it has no text in one
+/// piece.
+pub(super) fn with_argument(
+    cassette: &Cassette,
+    response: &Response,
+    plain: &str,
+    escaped: &str,
+) -> Option<Response> {
     let answer = cassette.answer.as_ref()?;
     let done = answer.get("events").and_then(|events| events.as_array()?.last()?.get("data"));
     let parts = done.unwrap_or(answer).get("parts")?.as_array()?;
     let body = std::str::from_utf8(&response.body).ok()?;
     let texts = parts.iter().filter_map(|part| text_in(part.get("input")?));
     texts.into_iter().find_map(|text| {
-        // As it stands in an object, and in an object that is a text itself.
-        let (plain, escaped) = (format!("\"{text}\""), format!("\\\"{text}\\\""));
-        let old = [escaped, plain].into_iter().find(|old| body.matches(old).count() == 1)?;
-        Some(response.with_body(body.replace(&old, DIGITS).into_bytes()))
+        let cases = [(format!("\\\"{text}\\\""), escaped), (format!("\"{text}\""), plain)];
+        let (old, new) = cases.into_iter().find(|(old, _)| body.matches(old).count() == 1)?;
+        Some(response.with_body(body.replace(&old, new).into_bytes()))
     })
 }
 

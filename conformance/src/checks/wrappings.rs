@@ -1,7 +1,5 @@
 //! Answers that are right in themselves and come otherwise than asked for: an error without its
 //! status, an end without its mark, a failure behind good events.
-//!
-//! Answers that come encoded are the host's to decode; no plugin sees them.
 
 use mock_vendor::Reply;
 use serde_json::Value;
