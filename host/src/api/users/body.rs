@@ -2,6 +2,7 @@
 
 use serde::de::MapAccess;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, Type};
 
 use crate::http::json::{At, FromJson, Parsed, Words, read_fields};
 use crate::store::users::{Email, Name, NewUser, Role, UserChanges};
@@ -11,14 +12,7 @@ use crate::store::users::{Email, Name, NewUser, Role, UserChanges};
 #[schema(as = NewUser)]
 #[allow(dead_code, reason = "describes the body in the OpenAPI document")]
 pub(crate) struct CreateBody {
-    /// The email address, unique among users without regard to case. Kept as written, in Unicode's
-    /// normal form C and with an international domain in letters. It holds no characters that
-    /// can't be seen.
-    #[schema(
-        max_length = 254,
-        example = "ada@example.com",
-        pattern = "^(?:\"[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]+\"|[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+)@[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+$"
-    )]
+    #[schema(schema_with = email_schema)]
     email: String,
     /// The name to show, not only white space.
     #[schema(min_length = 1, max_length = 200, pattern = r"[^\s\x85]", example = "Ada Lovelace")]
@@ -32,13 +26,7 @@ pub(crate) struct CreateBody {
 #[schema(as = UserChanges)]
 #[allow(dead_code, reason = "describes the body in the OpenAPI document")]
 pub(crate) struct UpdateBody {
-    /// The email address, unique among users without regard to case. Kept as written, in Unicode's
-    /// normal form C and with an international domain in letters. It holds no characters that
-    /// can't be seen.
-    #[schema(
-        value_type = String, required = false, max_length = 254, example = "ada@example.com",
-        pattern = "^(?:\"[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]+\"|[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+)@[^\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}@]+$"
-    )]
+    #[schema(schema_with = email_schema, required = false)]
     email: Option<String>,
     /// The name to show, not only white space.
     #[schema(
@@ -49,6 +37,24 @@ pub(crate) struct UpdateBody {
     /// The role of the user.
     #[schema(value_type = Role, required = false)]
     role: Option<Role>,
+}
+
+/// The characters that no address holds, as a class of a pattern: white space, controls, and what
+/// can't be seen.
+const UNSEEN: &str = "\\s\\x00-\\x1f\\x7f-\\x9f\u{ad}\u{34f}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}";
+
+/// Returns the schema of an email address, which says by a pattern what [`Email`] takes.
+fn email_schema() -> Object {
+    let description = "The email address, unique among users without regard to case. Kept as written, in Unicode's \
+                       normal form C and with an international domain in letters. It holds no characters that can't \
+                       be seen.";
+    Object::builder()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .max_length(Some(254))
+        .pattern(Some(format!("^(?:\"[^{UNSEEN}]+\"|[^{UNSEEN}@]+)@[^{UNSEEN}@]+$")))
+        .examples(["ada@example.com"])
+        .build()
 }
 
 /// The names of a user's fields.
