@@ -8,6 +8,8 @@
 //! off the request path, so no request waits for the disk. Commits also record which
 //! pages are free, so that opening after a kill takes no walk through the file.
 
+mod tables;
+
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,37 +18,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::backends::FileBackend;
-use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
-    Table, TableDefinition, TableHandle, WriteTransaction,
-};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase};
 use tracing::{info, warn};
 
+use self::tables::{ENTRIES, Tables};
 use super::aside;
 use super::engine::{AnswerFile, Engine, FileError, Limits, SWEEP_MAX, Write};
-use super::key_index::{self, Change, KeyIndex};
+use super::key_index::KeyIndex;
 use crate::store::answers::Usage;
-
-/// By key: the time of expiry, and the bytes of the entry.
-const ENTRIES: TableDefinition<[u8; 32], (u64, &[u8])> = TableDefinition::new("entries");
-/// By expiry, then key: the room that the entry takes.
-const EXPIRIES: TableDefinition<(u64, [u8; 32]), u64> = TableDefinition::new("expiries");
-/// Numbers about the whole: [`FORMAT`] and [`BYTES`].
-const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
-
-const FORMAT: &str = "format";
-const BYTES: &str = "bytes";
-/// The version of the tables and their meaning. To be raised when that changes; files of another
-/// format are put aside.
-const FORMAT_NOW: u64 = 1;
 
 /// redb's own cache of pages. Its default is 1 GiB; completions that are requested again are in
 /// our memory already.
 const PAGE_CACHE_BYTES: usize = 16 << 20;
-/// redb's pages. A value that doesn't fit into one gets a power of two of them.
-const PAGE_BYTES: u64 = 4_096;
-/// The room of an entry beside its value: its key and expiry, in both tables.
-const ROW_BYTES: u64 = 128;
 /// Smaller files aren't worth compacting.
 const COMPACT_MIN: u64 = 64 << 20;
 
@@ -122,7 +105,7 @@ impl Opened {
             builder.set_cache_size(PAGE_CACHE_BYTES).set_check_integrity_on_open(verify);
             let file = File::options().read(true).write(true).open(path)?;
             let mut db = connect(file, &builder)?;
-            let usage = prepare(&db)?;
+            let usage = tables::prepare(&db)?;
             compact(&mut db, path, usage)?;
             let (entries, bytes) = (usage.entries.into(), usage.bytes.into());
             Ok(Self { db, limits: *limits, entries, bytes, index: KeyIndex::default() })
@@ -135,7 +118,7 @@ impl Opened {
         change: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>,
     ) -> Result<T, FileError> {
         guarded(|| {
-            let txn = begin(&self.db)?;
+            let txn = tables::begin(&self.db)?;
             let mut tables = Tables::open(&txn)?;
             let value = change(&mut tables)?;
             let changes = std::mem::take(&mut tables.changes);
@@ -166,12 +149,7 @@ impl AnswerFile for Opened {
             return Ok(());
         }
         guarded(|| {
-            let table = self.db.begin_read()?.open_table(EXPIRIES)?;
-            let mut keys = Vec::new();
-            for entry in table.iter()? {
-                keys.push(key_index::short(&entry?.0.value().1));
-            }
-            self.index.load(keys.into_iter());
+            self.index.load(tables::keys(&self.db)?.into_iter());
             Ok(())
         })
     }
@@ -184,7 +162,7 @@ impl AnswerFile for Opened {
                     Write::Put { key, expires_at, value } => {
                         tables.remove(key)?;
                         // One that is too large for the whole would only drive out all others.
-                        if room(value.len()) <= self.limits.bytes {
+                        if tables::room(value.len()) <= self.limits.bytes {
                             tables.insert(key, *expires_at, value)?;
                         }
                     }
@@ -209,12 +187,7 @@ impl AnswerFile for Opened {
 
     fn clear(&self) -> Result<(), FileError> {
         guarded(|| {
-            let txn = begin(&self.db)?;
-            txn.delete_table(ENTRIES)?;
-            txn.delete_table(EXPIRIES)?;
-            txn.delete_table(TOTALS)?;
-            create_tables(&txn)?;
-            txn.commit()?;
+            tables::clear(&self.db)?;
             self.entries.store(0, Ordering::Relaxed);
             self.bytes.store(0, Ordering::Relaxed);
             self.index.load(std::iter::empty());
@@ -230,77 +203,6 @@ impl AnswerFile for Opened {
     }
 }
 
-/// The tables in a transaction that changes them, kept in step with each other.
-struct Tables<'txn> {
-    entries: Table<'txn, [u8; 32], (u64, &'static [u8])>,
-    expiries: Table<'txn, (u64, [u8; 32]), u64>,
-    totals: Table<'txn, &'static str, u64>,
-    bytes: u64,
-    changes: Vec<Change>,
-}
-
-impl<'txn> Tables<'txn> {
-    fn open(txn: &'txn WriteTransaction) -> Result<Self, redb::Error> {
-        let totals = txn.open_table(TOTALS)?;
-        let bytes = totals.get(BYTES)?.map_or(0, |bytes| bytes.value());
-        Ok(Self {
-            entries: txn.open_table(ENTRIES)?,
-            expiries: txn.open_table(EXPIRIES)?,
-            totals,
-            bytes,
-            changes: Vec::new(),
-        })
-    }
-
-    fn insert(&mut self, key: &[u8; 32], expires_at: u64, value: &[u8]) -> Result<(), redb::Error> {
-        let room = room(value.len());
-        self.entries.insert(key, (expires_at, value))?;
-        self.expiries.insert((expires_at, *key), room)?;
-        self.changes.push(Change::added(key));
-        self.bytes = self.bytes.saturating_add(room);
-        Ok(())
-    }
-
-    fn remove(&mut self, key: &[u8; 32]) -> Result<(), redb::Error> {
-        let removed = self.entries.remove(key)?.map(|entry| entry.value().0);
-        if let Some(expires_at) = removed {
-            let room = self.expiries.remove((expires_at, *key))?.map_or(0, |room| room.value());
-            self.bytes = self.bytes.saturating_sub(room);
-            self.changes.push(Change::removed(key));
-        }
-        Ok(())
-    }
-
-    fn first_expiry(&self) -> Result<Option<u64>, redb::Error> {
-        Ok(self.expiries.first()?.map(|(key, _)| key.value().0))
-    }
-
-    /// Removes the entry that is the soonest to expire.
-    fn pop(&mut self) -> Result<(), redb::Error> {
-        let first = self.expiries.pop_first()?.map(|(key, room)| (key.value().1, room.value()));
-        if let Some((key, room)) = first {
-            self.entries.remove(key)?;
-            self.changes.push(Change::removed(&key));
-            self.bytes = self.bytes.saturating_sub(room);
-        }
-        Ok(())
-    }
-
-    fn evict(&mut self, limits: Limits) -> Result<(), redb::Error> {
-        while limits.entries < self.expiries.len()?
-            || limits.bytes < self.bytes && !self.expiries.is_empty()?
-        {
-            self.pop()?;
-        }
-        Ok(())
-    }
-
-    fn close(mut self) -> Result<Usage, redb::Error> {
-        self.totals.insert(BYTES, self.bytes)?;
-        Ok(Usage { entries: self.entries.len()?, bytes: self.bytes })
-    }
-}
-
 /// Makes the directory and an empty file that only this user can read: completions are private.
 fn create(path: &Path) -> io::Result<()> {
     if let Some(dir) = path.parent() {
@@ -311,42 +213,6 @@ fn create(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
-}
-
-/// Makes the tables in a new file. In any other, makes sure that it is one of ours, and goes
-/// through the roots of its tables.
-fn prepare(db: &Database) -> Result<Usage, redb::Error> {
-    let txn = begin(db)?;
-    let names: Vec<String> = txn.list_tables()?.map(|table| table.name().to_owned()).collect();
-    if names.is_empty() && txn.list_multimap_tables()?.next().is_none() {
-        create_tables(&txn)?;
-        txn.commit()?;
-        return Ok(Usage::default());
-    }
-    if !names.iter().any(|name| name == TOTALS.name()) {
-        return Err(redb::Error::Corrupted("it is a database of something else".into()));
-    }
-    let format = txn.open_table(TOTALS)?.get(FORMAT)?.map(|format| format.value());
-    if format != Some(FORMAT_NOW) {
-        return Err(redb::Error::Corrupted("it was written by another version".into()));
-    }
-    let usage = {
-        let tables = Tables::open(&txn)?;
-        let usage = Usage { entries: tables.entries.len()?, bytes: tables.bytes };
-        if tables.expiries.len()? != usage.entries {
-            return Err(redb::Error::Corrupted("its index doesn't fit its entries".into()));
-        }
-        usage
-    };
-    txn.abort()?;
-    Ok(usage)
-}
-
-fn create_tables(txn: &WriteTransaction) -> Result<(), redb::Error> {
-    txn.open_table(ENTRIES)?;
-    txn.open_table(EXPIRIES)?;
-    txn.open_table(TOTALS)?.insert(FORMAT, FORMAT_NOW)?;
-    Ok(())
 }
 
 /// Gives disk back when little of a large file is in use: redb fills free pages again, but seldom
@@ -362,23 +228,6 @@ fn compact(db: &mut Database, path: &Path, usage: Usage) -> Result<(), redb::Err
         );
     }
     Ok(())
-}
-
-fn begin(db: &Database) -> Result<WriteTransaction, redb::Error> {
-    let mut txn = db.begin_write()?;
-    txn.set_quick_repair(true);
-    Ok(txn)
-}
-
-/// The room on disk that a value takes. Small ones share pages, of which keys in random order fill
-/// two thirds.
-fn room(value_bytes: usize) -> u64 {
-    let bytes = (value_bytes as u64).saturating_add(ROW_BYTES);
-    if bytes <= PAGE_BYTES / 2 {
-        bytes + bytes / 2
-    } else {
-        bytes.checked_next_power_of_two().unwrap_or(u64::MAX)
-    }
 }
 
 /// Runs something of redb's. On a file that was damaged by others, redb may panic; that is no
