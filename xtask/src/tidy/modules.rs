@@ -32,7 +32,6 @@ const CRATES: &[&str] = &[
     "guest-build/src/lib.rs",
     "mock-vendor/src/lib.rs",
     "plugin-kit/src/lib.rs",
-    "plugin-kit/src/main.rs",
     "vars/src/lib.rs",
     "xtask/src/main.rs",
     "xtask/bench/src/main.rs",
