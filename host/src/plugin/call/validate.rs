@@ -120,3 +120,6 @@ fn name(place: &str, text: &str) -> Checked {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
