@@ -18,12 +18,17 @@ mod assemble;
 mod incomplete;
 mod mend;
 
+#[allow(dead_code, reason = "the doors of vendors' dialects read all of it")]
+mod forward;
+
 // Shared by the stages.
 mod outcome;
 
 pub(crate) use assemble::replay;
 pub use attempts::Mode;
 pub use cache::Cache;
+#[allow(unused_imports, reason = "the doors of vendors' dialects name them")]
+pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};

@@ -20,7 +20,7 @@ pub(crate) mod generated {
         path: "../wit",
         inline: "
             package arete:host;
-            world records { import arete:provider/llm@0.1.0; }
+            world records { import arete:provider/llm@0.1.1; }
         ",
         world: "arete:host/records",
         additional_derives: [Clone, PartialEq, serde::Serialize, serde::Deserialize],

@@ -19,6 +19,8 @@ pub(crate) mod framing;
 mod grant;
 mod interim;
 mod limits;
+mod message;
+mod pending;
 mod provider_egress;
 mod reply;
 mod request;
@@ -30,6 +32,7 @@ mod tls_failure;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::Method;
 use http_body_util::Full;
@@ -47,6 +50,9 @@ use self::grant::ReadyGrant;
 use self::interim::{INTERIM_MAX, Interim};
 pub(crate) use self::limits::EgressLimits;
 use self::limits::exceeded;
+pub(crate) use self::message::Message;
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use self::pending::PendingReply;
 pub(crate) use self::provider_egress::{Egress, Tls};
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::reply::Reply;
@@ -65,19 +71,34 @@ pub(crate) struct CallEgress {
     meter: Meter,
     /// Nothing leaves because a component is loaded.
     describing: bool,
-    /// Requests sent so far.
-    sent: u32,
+    /// Requests sent so far; shared with those that are sent beside it.
+    sent: Arc<AtomicU32>,
     denials: Denials,
 }
 
 impl CallEgress {
     pub(crate) fn new(egress: Arc<Egress>, meter: Meter) -> Self {
-        Self { egress, meter, describing: false, sent: 0, denials: Denials::default() }
+        let (sent, denials) = (Arc::default(), Denials::default());
+        Self { egress, meter, describing: false, sent, denials }
     }
 
     /// One by which nothing leaves, for a provider that describes itself.
     pub(crate) fn shut(egress: Arc<Egress>, meter: Meter) -> Self {
         Self { describing: true, ..Self::new(egress, meter) }
+    }
+
+    /// Sends a request of the guest without waiting for the answer.
+    pub(crate) fn begin(&self, request: Request) -> PendingReply {
+        let Self { egress, meter, describing, sent, denials } = self;
+        let mut beside = Self {
+            egress: egress.clone(),
+            // The time is counted while the answer is waited for.
+            meter: Meter::default(),
+            describing: *describing,
+            sent: sent.clone(),
+            denials: denials.clone(),
+        };
+        PendingReply::new(meter.clone(), async move { beside.send(request).await })
     }
 
     /// Sends a request of the guest and waits for the head of the answer.
@@ -153,12 +174,14 @@ impl CallEgress {
     /// Counts a request that is about to be sent.
     fn count(&mut self) -> Result<(), SendError> {
         let limit = self.egress.limits.requests;
-        if limit <= self.sent {
-            let what = format!("one call may send {limit} requests");
-            return Err(SendError::TooMany(exceeded(what, Limit::Requests)));
+        let counted = self.sent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sent| {
+            (sent < limit).then_some(sent + 1)
+        });
+        if counted.is_ok() {
+            return Ok(());
         }
-        self.sent += 1;
-        Ok(())
+        let what = format!("one call may send {limit} requests");
+        Err(SendError::TooMany(exceeded(what, Limit::Requests)))
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) mod untrusted {
 }
 
 pub use call::Provider;
-pub(crate) use call::ProviderCall;
+pub(crate) use call::{CallPlace, ContractHeader, ForwardRefusal, ForwardRequest, ProviderCall};
 pub use catalog::{
     Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, check_bundled, examine,
 };

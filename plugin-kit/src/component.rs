@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let other = inspect(&component("arete:provider/chat@0.2.0")).unwrap_err().to_string();
-        assert!(other.starts_with("doesn't export `arete:provider/chat@0.1.0`"), "{other}");
+        assert!(other.starts_with("doesn't export `arete:provider/chat@0.1.1`"), "{other}");
         let module = inspect(b"\0asm\x01\0\0\0").unwrap_err().to_string();
         assert!(module.starts_with("is a core module"), "{module}");
         let text = inspect(b"export const chat").unwrap_err().to_string();

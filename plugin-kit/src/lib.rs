@@ -24,4 +24,4 @@ pub const WORLD: &str = "provider";
 pub const WIT: &str = include_str!("../../wit/provider.wit");
 
 /// The interface that every provider exports.
-pub const CHAT: &str = "arete:provider/chat@0.1.0";
+pub const CHAT: &str = "arete:provider/chat@0.1.1";

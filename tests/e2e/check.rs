@@ -25,8 +25,8 @@ async fn a_component_that_would_be_taken_is_told_in_full() {
         &said,
         &[
             "sha256      ",
-            "contract    arete:provider 0.1.0",
-            "exports     arete:provider/chat@0.1.0",
+            "contract    arete:provider 0.1.1",
+            "exports     arete:provider/chat@0.1.1",
             "imports     ",
             "memory      1, the largest beginning with 1",
             "it may have 256 MiB",

@@ -18,6 +18,7 @@ use tracing::debug;
 
 use super::attempts::{Mode, VendorCall};
 use super::cache::Cache;
+use super::forward::{self, ForwardCall, ForwardFailure, Forwarded};
 use super::key::Key;
 use super::outcome::{CacheState, Outcome, Progress};
 use super::retry::Policy;
@@ -76,6 +77,16 @@ impl Pipeline {
         }
         let key = vendor.key(call.tenant.as_deref());
         self.recall(&key).unwrap_or_else(|| self.join_or_lead(key, ttl, vendor))
+    }
+
+    /// Forwards a call to a vendor that speaks the caller's dialect. Such a call is neither kept nor
+    /// shared; only its attempts are a stage of it.
+    ///
+    /// # Errors
+    /// The last attempt's failure, with the vendor's own words if it refused.
+    #[allow(dead_code, reason = "the doors of vendors' dialects call it")]
+    pub(crate) async fn forward(&self, call: ForwardCall) -> Result<Forwarded, ForwardFailure> {
+        forward::run(call, self.policy).await
     }
 
     /// Stage *memory*: finds a kept completion without waiting.

@@ -41,6 +41,12 @@ impl Deadline {
     pub(crate) fn after(allowed: Duration) -> Self {
         Self { at: Instant::now() + allowed, allowed }
     }
+
+    /// Waits for something as long as the call may take.
+    pub(crate) async fn hold<F: Future>(&self, work: F) -> Result<F::Output, CallError> {
+        let late = |_| CallError::Deadline { allowed: self.allowed };
+        timeout_at(self.at, work).await.map_err(late)
+    }
 }
 
 /// An attempt that failed.
@@ -108,9 +114,7 @@ pub(crate) async fn run<A: Attempt>(
         }
         Err(CallError::Host("ran out of numbers for attempts".into()))
     };
-    timeout_at(deadline.at, attempts)
-        .await
-        .unwrap_or(Err(CallError::Deadline { allowed: deadline.allowed }))
+    deadline.hold(attempts).await?
 }
 
 impl Policy {

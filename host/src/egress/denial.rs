@@ -2,6 +2,8 @@
 //! the log with the very lines of TOML that would allow it.
 
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::Method;
 use tracing::warn;
@@ -39,18 +41,18 @@ pub(super) enum Denial<'a> {
     Refused(Refused),
 }
 
-/// The denials of one call.
-#[derive(Debug, Default)]
-pub(super) struct Denials(u32);
+/// The denials of one call. Clones are the same call's.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Denials(Arc<AtomicU32>);
 
 impl Denials {
     /// Logs a denial and says it to the guest.
     pub(super) fn deny(&mut self, provider: &str, url: &Url, denial: Denial<'_>) -> SendError {
         let origin = url.origin().ascii_serialization();
-        self.0 = self.0.saturating_add(1);
-        if self.0 <= LINES_MAX {
+        let lines = self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if lines <= LINES_MAX {
             let line = denial.for_operator(provider, url);
-            let more = if self.0 == LINES_MAX {
+            let more = if lines == LINES_MAX {
                 "\nThis call's further denials aren't logged."
             } else {
                 ""

@@ -71,6 +71,12 @@ impl Framer {
         self.ended
     }
 
+    /// Returns what isn't framed yet, for a reader of frames of its own.
+    pub(super) fn buffer(&mut self) -> &mut BytesMut {
+        self.searched = 0;
+        &mut self.buffer
+    }
+
     /// At most `max` bytes of what isn't framed yet.
     pub(crate) fn take_bytes(&mut self, max: usize) -> Vec<u8> {
         self.drop_line_feed();

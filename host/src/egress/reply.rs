@@ -14,6 +14,7 @@ use super::coding::{Coding, Decoder, UnknownCoding};
 use super::error::{SendError, causes};
 use super::framing::{Event, Framer, TooLarge};
 use super::limits::exceeded;
+use super::message::{Message, MessageError};
 use super::provider_egress::Egress;
 use super::request::Header;
 use super::secrets::Redactor;
@@ -40,6 +41,8 @@ pub struct Reply {
     /// Between the vendor's bytes and all that the guest reads.
     redactor: Redactor,
     framer: Framer,
+    /// The way in which the body is read, once some of it has been.
+    reading: Option<Reading>,
     egress: Arc<Egress>,
     /// The reason why there are no more events, returned when the next is asked for.
     failed: Option<SendError>,
@@ -47,6 +50,14 @@ pub struct Reply {
     received: usize,
     decoded: usize,
     meter: Meter,
+}
+
+/// A way of reading a body. Secrets are taken out of text before it is framed, and out of messages
+/// once they are framed and verified; so the two don't mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Text,
+    Messages,
 }
 
 impl Reply {
@@ -100,12 +111,18 @@ impl Reply {
             steps: 0,
             redactor,
             framer,
+            reading: None,
             egress,
             failed: None,
             received: 0,
             decoded: 0,
             meter,
         })
+    }
+
+    /// Counts the time of waiting for the body by another meter.
+    pub(super) fn measure_by(&mut self, meter: Meter) {
+        self.meter = meter;
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -136,8 +153,18 @@ impl Reply {
         *name != header::SET_COOKIE && !decoded
     }
 
+    /// Holds the body to one way of reading.
+    fn read_as(&mut self, reading: Reading) -> Result<(), SendError> {
+        if *self.reading.get_or_insert(reading) == reading {
+            return Ok(());
+        }
+        let what = "an answer whose body is read by `next-message` can't be read otherwise";
+        Err(SendError::Invalid(what.into()))
+    }
+
     /// The rest of the body, all at once.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, SendError> {
+        self.read_as(Reading::Text)?;
         let mut bytes = self.framer.take_bytes(usize::MAX);
         while !self.framer.ended() {
             self.receive().await?;
@@ -155,6 +182,7 @@ impl Reply {
 
     /// At most `max` bytes; none at the end.
     pub(crate) async fn read(&mut self, max: u32) -> Result<Vec<u8>, SendError> {
+        self.read_as(Reading::Text)?;
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         loop {
             let bytes = self.framer.take_bytes(max);
@@ -165,7 +193,46 @@ impl Reply {
         }
     }
 
+    /// This many bytes; fewer at the end.
+    pub(crate) async fn read_exact(&mut self, count: u32) -> Result<Vec<u8>, SendError> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            let missing = u32::try_from(count - bytes.len()).unwrap_or(u32::MAX);
+            let mut more = self.read(missing).await?;
+            if more.is_empty() {
+                break;
+            }
+            bytes.append(&mut more);
+        }
+        Ok(bytes)
+    }
+
+    /// The next message of a binary event stream; nothing at the end.
+    pub(crate) async fn next_message(&mut self) -> Result<Option<Message>, SendError> {
+        self.read_as(Reading::Messages)?;
+        self.body.stream();
+        loop {
+            let limit = self.egress.limits.event_bytes;
+            match Message::take(self.framer.buffer(), limit) {
+                Ok(Some(message)) => return Ok(Some(message.without(&self.egress.secrets))),
+                Ok(None) if !self.framer.ended() => self.receive().await?,
+                Ok(None) if self.framer.buffer().is_empty() => return Ok(None),
+                Ok(None) => {
+                    let what = "the vendor's answer broke off in the middle of a message";
+                    return Err(SendError::Interrupted(what.into()));
+                }
+                Err(MessageError::TooLarge) => return Err(self.frame_too_large("message")),
+                Err(MessageError::Damaged(problem)) => {
+                    let what = format!("a message of the vendor's answer is damaged: {problem}");
+                    return Err(SendError::Interrupted(what));
+                }
+            }
+        }
+    }
+
     pub(crate) async fn next_event(&mut self) -> Result<Option<Event>, SendError> {
+        self.read_as(Reading::Text)?;
         self.body.stream();
         loop {
             if let Some(event) = self.framed_event()? {
@@ -204,6 +271,7 @@ impl Reply {
     }
 
     pub(crate) async fn next_line(&mut self) -> Result<Option<String>, SendError> {
+        self.read_as(Reading::Text)?;
         self.body.stream();
         loop {
             if let Some(line) =
@@ -238,7 +306,7 @@ impl Reply {
                     if self.decoder.is_some() {
                         self.encoded.push_back(piece);
                     } else {
-                        self.redactor.feed(&piece, |bytes| self.framer.feed(bytes));
+                        self.frame(&piece);
                     }
                 }
                 Ok(())
@@ -266,9 +334,13 @@ impl Reply {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let input = self.encoded.front().map_or(&[][..], |piece| piece);
         let mut decoded = 0;
+        let as_messages = self.reading == Some(Reading::Messages);
         let taken = decoder.step(input, |bytes| {
             decoded = bytes.len();
-            self.redactor.feed(bytes, |bytes| self.framer.feed(bytes));
+            match as_messages {
+                true => self.framer.feed(bytes),
+                false => self.redactor.feed(bytes, |bytes| self.framer.feed(bytes)),
+            }
         });
         let taken = taken.map_err(|error| {
             let name = decoder.coding.name();
@@ -284,6 +356,16 @@ impl Reply {
         }
         self.decoded = self.decoded.saturating_add(decoded);
         self.check_size(self.decoded)
+    }
+
+    /// Takes bytes of the body, without secrets as far as they are decided here.
+    fn frame(&mut self, bytes: &[u8]) {
+        match self.reading {
+            Some(Reading::Messages) => self.framer.feed(bytes),
+            Some(Reading::Text) | None => {
+                self.redactor.feed(bytes, |bytes| self.framer.feed(bytes))
+            }
+        }
     }
 
     /// No more of the body will come.

@@ -12,13 +12,18 @@ mod linked;
 mod log_line;
 mod provider;
 mod provider_call;
+mod refusal;
 mod state;
 mod texts;
 mod trap;
 mod validate;
 mod wasi;
 
+pub(crate) use bindings::abilities::exports::arete::provider::forward::{
+    ForwardRefusal, ForwardRequest,
+};
+pub(crate) use bindings::arete::provider::http::Header as ContractHeader;
 pub(super) use idle_budget::IdleBudget;
 pub(super) use linked::LinkedComponent;
 pub use provider::Provider;
-pub(crate) use provider_call::ProviderCall;
+pub(crate) use provider_call::{CallPlace, ProviderCall};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::definition::MissingSettings;
 use crate::config::{Limit, Limits};
 use crate::contract::{ErrorKind, ProviderError};
+use crate::egress::SendError;
 
 /// A call that failed.
 #[derive(Debug, Clone)]
@@ -168,6 +169,34 @@ impl Full {
 #[derive(Debug, thiserror::Error)]
 #[error("describe failed: {0}; it is tried again")]
 pub(super) struct CrowdedOut(pub(super) String);
+
+/// A failure of a request that the host sent for the provider.
+impl From<SendError> for CallError {
+    fn from(error: SendError) -> Self {
+        let (kind, message) = match error {
+            SendError::Denied(text) => (ErrorKind::Denied, text),
+            SendError::Invalid(text) => (ErrorKind::InvalidRequest, text),
+            SendError::Connection(text) => (ErrorKind::Connection, text),
+            SendError::Timeout(text) => (ErrorKind::Timeout, text),
+            SendError::Interrupted(text) => (ErrorKind::Interrupted, text),
+            SendError::TooLarge(text) | SendError::NotText(text) | SendError::Encoded(text) => {
+                (ErrorKind::BadResponse, text)
+            }
+            SendError::TooMany(text) => (ErrorKind::Other("http".into()), text),
+        };
+        ProviderError {
+            kind,
+            message,
+            status: None,
+            code: None,
+            field: None,
+            request_id: None,
+            retry_after_ms: None,
+            extra: None,
+        }
+        .into()
+    }
+}
 
 impl From<ProviderError> for CallError {
     fn from(mut error: ProviderError) -> Self {

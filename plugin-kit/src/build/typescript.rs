@@ -85,7 +85,7 @@ fn install(job: &Job) -> Result<(), Problem> {
 /// forgotten or misspelt export is found here and not when it is loaded. How `Deltas` are made is
 /// the provider's own business.
 const EXPORTS: &str = "\
-import type * as contract from 'arete:provider/chat@0.1.0';
+import type * as contract from 'arete:provider/chat@0.1.1';
 import { chat } from ENTRY;
 
 type Deltas = { Deltas: abstract new (...args: never[]) => contract.Deltas };

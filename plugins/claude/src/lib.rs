@@ -23,6 +23,7 @@ mod answer;
 mod block;
 mod blocks;
 mod errors;
+mod forward;
 #[cfg(test)]
 mod golden;
 mod request;
@@ -31,7 +32,8 @@ mod stream;
 mod usage;
 
 use arete_plugin::event_stream::DeltaReader;
-use arete_plugin::http::Header;
+use arete_plugin::forward::{ForwardRefusal, ForwardRequest, info_extra};
+use arete_plugin::http::{Header, HttpRequest};
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
@@ -71,7 +73,7 @@ impl Guest for Claude {
             default_model: Some(settings::default_model(config::get)),
             models: MODELS.map(String::from).into(),
             features: vec![Feature::Streaming, Feature::Images, Feature::Tools, Feature::Thinking],
-            extra: None,
+            extra: info_extra(&forward::DIALECTS),
         })
     }
 
@@ -83,6 +85,16 @@ impl Guest for Claude {
     fn open_stream(request: Request) -> Result<Deltas, ProviderError> {
         let dialect = request::native(&request).map(|_| DIALECT);
         ask(&request, true)?.stream(DeltaReader::new(Stream::new(), dialect), answer::unframed)
+    }
+}
+
+impl arete_plugin::forward::Guest for Claude {
+    fn route(request: ForwardRequest) -> Result<HttpRequest, ProviderError> {
+        forward::route(request, Settings::read(config::get)?)
+    }
+
+    fn explain_refusal(refusal: ForwardRefusal) -> ProviderError {
+        errors::refusal(refusal.status, &refusal.headers, &refusal.body)
     }
 }
 
@@ -102,4 +114,4 @@ fn headers(version: String, beta: Option<String>, stream: bool) -> Vec<Header> {
     headers
 }
 
-arete_plugin::export!(Claude);
+arete_plugin::export!(Claude, forward);

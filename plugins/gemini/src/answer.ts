@@ -1,7 +1,7 @@
 // The vendor's whole answer as a completion. Everything in an answer besides its parts (ID, finish reason, counts) is
 // read here for streams too.
 
-import type { Completion, FinishReason, Part, Usage } from 'arete:provider/llm@0.1.0';
+import type { Completion, FinishReason, Part, Usage } from 'arete:provider/llm@0.1.1';
 
 import { Failure, broken, errorOf, inBand } from './errors.ts';
 import { COUNT_MAX, type Fields, count, isObject, list, parse, parseObject, rest, text, write } from './json.ts';

@@ -1,8 +1,8 @@
 // Failures as the contract's errors: a refusal with a status, an error inside a stream, an answer that breaks the
 // vendor's API, or a bug in this provider.
 
-import type { Header, HttpError } from 'arete:provider/http@0.1.0';
-import type { ErrorKind, ProviderError } from 'arete:provider/llm@0.1.0';
+import type { Header, HttpError } from 'arete:provider/http@0.1.1';
+import type { ErrorKind, ProviderError } from 'arete:provider/llm@0.1.1';
 
 import { type Fields, isObject, list, number, parse, rest, text, wellFormed } from './json.ts';
 

@@ -1,7 +1,7 @@
 // The vendor's events, each as its JSON value. The content decides whether a body is a stream, not the content type:
 // gateways answer a request for a stream with a whole body, under any type.
 
-import type { Reply } from 'arete:provider/http@0.1.0';
+import type { Reply } from 'arete:provider/http@0.1.1';
 
 import { broken, errorOf, inBand } from './errors.ts';
 import { isObject, parse } from './json.ts';

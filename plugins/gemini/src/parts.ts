@@ -2,7 +2,7 @@
 // fields that the contract doesn't name stay with their part in `extra`: newer models refuse their own function calls
 // without the `thoughtSignature`.
 
-import type { Image, Message, Part, ResultPart, ToolResult } from 'arete:provider/llm@0.1.0';
+import type { Image, Message, Part, ResultPart, ToolResult } from 'arete:provider/llm@0.1.1';
 
 import { invalid } from './errors.ts';
 import { type Fields, Raw, isObject, merge, parseObject, rest, text, write as writeJson } from './json.ts';

@@ -1,9 +1,9 @@
 // The provider for Google's Gemini API. All I/O is in this file. `request` makes the body that is sent; `answer`,
 // `events`, `stream` and `errors` read what comes back, without I/O, so that tests can give them the vendor's bytes.
 
-import { get } from 'arete:provider/config@0.1.0';
-import { type Reply, send } from 'arete:provider/http@0.1.0';
-import type { Completion, Delta, Info, Request } from 'arete:provider/llm@0.1.0';
+import { get } from 'arete:provider/config@0.1.1';
+import { type Reply, send } from 'arete:provider/http@0.1.1';
+import type { Completion, Delta, Info, Request } from 'arete:provider/llm@0.1.1';
 
 import * as answer from './answer.ts';
 import { caught, refusal } from './errors.ts';

@@ -1,6 +1,6 @@
 // Writes the contract's request as the body of `generateContent`. Only what the caller set is sent.
 
-import type { Message, Request, Role, Tool, ToolChoice } from 'arete:provider/llm@0.1.0';
+import type { Message, Request, Role, Tool, ToolChoice } from 'arete:provider/llm@0.1.1';
 
 import { invalid } from './errors.ts';
 import { type Fields, Raw, isObject, merge, parse, parseObject, write } from './json.ts';

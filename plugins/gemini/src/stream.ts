@@ -1,6 +1,6 @@
 // Turns the vendor's events, each a small answer with the next few parts, into deltas of blocks.
 
-import type { Delta, Event, Part } from 'arete:provider/llm@0.1.0';
+import type { Delta, Event, Part } from 'arete:provider/llm@0.1.1';
 
 import * as answer from './answer.ts';
 import { type Fields, Joiner, parseObject, rest } from './json.ts';

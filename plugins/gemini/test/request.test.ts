@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { Part, ResultPart } from 'arete:provider/llm@0.1.0';
+import type { Part, ResultPart } from 'arete:provider/llm@0.1.1';
 
 import { withoutNulls } from '../src/json.ts';
 import { body } from '../src/request.ts';

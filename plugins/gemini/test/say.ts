@@ -1,6 +1,6 @@
 // Shorthands of the tests.
 
-import type { Message, Part, Request, Role } from 'arete:provider/llm@0.1.0';
+import type { Message, Part, Request, Role } from 'arete:provider/llm@0.1.1';
 
 import { Failure } from '../src/errors.ts';
 

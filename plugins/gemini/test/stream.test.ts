@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { Event } from 'arete:provider/llm@0.1.0';
+import type { Event } from 'arete:provider/llm@0.1.1';
 
 import { parse, wellFormed } from '../src/json.ts';
 import { Stream } from '../src/stream.ts';

@@ -24,6 +24,7 @@ mod answer;
 mod blocks;
 mod calls;
 mod errors;
+mod forward;
 #[cfg(test)]
 mod golden;
 mod merge;
@@ -35,6 +36,8 @@ mod tools;
 mod usage;
 
 use arete_plugin::event_stream::DeltaReader;
+use arete_plugin::forward::{ForwardRefusal, ForwardRequest, info_extra};
+use arete_plugin::http::HttpRequest;
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
@@ -58,7 +61,7 @@ impl Guest for OpenAi {
             default_model: settings.model,
             models: settings.models,
             features: vec![Feature::Streaming, Feature::Images, Feature::Tools, Feature::Thinking],
-            extra: None,
+            extra: info_extra(&settings.dialects),
         })
     }
 
@@ -75,6 +78,16 @@ impl Guest for OpenAi {
     }
 }
 
+impl arete_plugin::forward::Guest for OpenAi {
+    fn route(request: ForwardRequest) -> Result<HttpRequest, ProviderError> {
+        forward::route(request, &settings::base(config::get))
+    }
+
+    fn explain_refusal(refusal: ForwardRefusal) -> ProviderError {
+        errors::refusal(refusal.status, &refusal.headers, &refusal.body)
+    }
+}
+
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
 fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     let Question { url, habits } = Question::read(config::get)?;
@@ -82,4 +95,4 @@ fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     VendorCall::post(url, vendor_call::headers(stream), body, "x-request-id", errors::refusal)
 }
 
-arete_plugin::export!(OpenAi);
+arete_plugin::export!(OpenAi, forward);

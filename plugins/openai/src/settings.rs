@@ -4,6 +4,8 @@
 use arete_plugin::llm::ProviderError;
 use arete_plugin::settings::{self, setting_error};
 
+use crate::forward;
+
 const OPENAI: &str = "https://api.openai.com/v1";
 const OPENAI_DEFAULT_MODEL: &str = "gpt-5.4-mini";
 
@@ -35,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) model: Option<String>,
     /// Models for people to choose from.
     pub(crate) models: Vec<String>,
+    /// The dialects that are forwarded.
+    pub(crate) dialects: Vec<&'static str>,
     /// Whose models these are.
     pub(crate) vendor: String,
     /// What the server does in its own way.
@@ -85,8 +89,7 @@ impl Settings {
     /// Reads them through `get`.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
         let get = |key: &str| settings::text(&get, key);
-        let base = get("base-url").unwrap_or_else(|| OPENAI.into());
-        let of_openai = base.trim_end_matches('/') == OPENAI;
+        let of_openai = base(get).trim_end_matches('/') == OPENAI;
 
         let model = get("model").or_else(|| of_openai.then(|| OPENAI_DEFAULT_MODEL.into()));
         let mut models = match get("models") {
@@ -98,17 +101,21 @@ impl Settings {
             models.insert(0, model.clone());
         }
 
+        let dialects = match get("dialects") {
+            Some(names) => dialects(&names)?,
+            None => forward::dialects(of_openai),
+        };
         let Question { url, habits } = Question::read(get)?;
         let vendor = get("vendor").unwrap_or_else(|| "openai".into());
-        Ok(Self { url, model, models, vendor: lower_case(vendor)?, habits })
+        Ok(Self { url, model, models, dialects, vendor: lower_case(vendor)?, habits })
     }
 }
 
 impl Question {
     /// Reads them through `get`.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let get = |key| settings::text(&get, key);
-        let base = get("base-url").unwrap_or_else(|| OPENAI.into());
+        let get = |key: &str| settings::text(&get, key);
+        let base = base(get);
         let default = Habits::default();
         let habits = Habits {
             max_tokens_field: one_of(
@@ -124,6 +131,20 @@ impl Question {
         };
         Ok(Self { url: settings::url(&base, "/chat/completions")?, habits })
     }
+}
+
+/// The base URL.
+pub(crate) fn base(get: impl Fn(&str) -> Option<String>) -> String {
+    settings::text(get, "base-url").unwrap_or_else(|| OPENAI.into())
+}
+
+/// Names of dialects with commas between.
+fn dialects(names: &str) -> Result<Vec<&'static str>, ProviderError> {
+    let known = |name: String| forward::DIALECTS.into_iter().find(|known| *known == name);
+    list(names).into_iter().map(known).collect::<Option<_>>().ok_or_else(|| {
+        let known = forward::DIALECTS.join("`, `");
+        setting_error("dialects", &format!("should name some of `{known}`, with commas between"))
+    })
 }
 
 /// Names with commas between, each once.
@@ -234,6 +255,7 @@ mod tests {
             "base-url",
             "model",
             "models",
+            "dialects",
             "vendor",
             "max-tokens-field",
             "stream-usage",
@@ -277,6 +299,7 @@ mod tests {
             ("base-url", "api.openai.com/v1"),
             ("base-url", "https://user:hunter2@api.openai.com/v1"),
             ("vendor", "Hunter2"),
+            ("dialects", "openai-chat, hunter2"),
             ("vendor", "hunter2 inc"),
             ("max-tokens-field", "hunter2"),
             ("stream-usage", "hunter2"),

@@ -31,8 +31,28 @@ pub mod bindings {
     });
 }
 
+/// The bindings of what a provider may export beside [`Guest`], as generated.
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
+pub mod forward_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package arete:plugin;
+            world forwarder { export arete:provider/forward@0.1.1; }
+        ",
+        world: "arete:plugin/forwarder",
+        pub_export_macro: true,
+        with: {
+            "arete:provider/http@0.1.1": crate::bindings::arete::provider::http,
+            "arete:provider/llm@0.1.1": crate::bindings::arete::provider::llm,
+        },
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
 pub mod body;
 pub mod event_stream;
+pub mod forward;
 #[cfg(any(test, feature = "golden"))]
 pub mod golden;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
@@ -55,14 +75,27 @@ pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
 ///
 /// Native linkers can't take the names that components export, so a native build, which only tests
 /// need, exports nothing.
+///
+/// What the type can do beside [`Guest`] is named behind it: `export!(MyProvider, forward)` for one
+/// that implements [`forward::Guest`].
 #[macro_export]
 macro_rules! export {
-    ($provider:ident) => {
+    ($provider:ident $(, $ability:ident)*) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Provider = $crate::panics::LogPanics<$provider>;
-    $crate::bindings::export!(Provider with_types_in $crate::bindings);
+            $crate::bindings::export!(Provider with_types_in $crate::bindings);
+            $($crate::export_ability!($ability, Provider);)*
         };
+    };
+}
+
+/// Exports one of the abilities of [`export!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_ability {
+    (forward, $provider:ident) => {
+        $crate::forward_bindings::export!($provider with_types_in $crate::forward_bindings);
     };
 }
 

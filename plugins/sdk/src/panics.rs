@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::panic;
 use std::sync::Once;
 
+use crate::forward::{self, ForwardRefusal, ForwardRequest};
+use crate::http::HttpRequest;
 use crate::llm::{Completion, Info, ProviderError, Request};
 use crate::log::{self, Level};
 use crate::{Deltas, Guest};
@@ -32,7 +34,19 @@ impl<P: Guest> Guest for LogPanics<P> {
     }
 }
 
-/// Every instance begins with one of the three functions above, so that no panic comes before this.
+impl<P: forward::Guest> forward::Guest for LogPanics<P> {
+    fn route(request: ForwardRequest) -> Result<HttpRequest, ProviderError> {
+        listen();
+        P::route(request)
+    }
+
+    fn explain_refusal(refusal: ForwardRefusal) -> ProviderError {
+        listen();
+        P::explain_refusal(refusal)
+    }
+}
+
+/// Every instance begins with one of the functions above, so that no panic comes before this.
 fn listen() {
     static LISTENING: Once = Once::new();
     if !cfg!(target_os = "wasi") {

@@ -160,7 +160,7 @@ async fn a_component_that_is_no_provider_of_this_contract_is_listed_with_the_dif
             "it is made for arete:provider@0.2.0, and this server speaks arete:provider@0.1.x",
         ),
         ("unversioned", "it is made for arete:provider"),
-        ("half", "it doesn't do what arete:provider@0.1.0 says a provider does"),
+        ("half", "it doesn't do what arete:provider@0.1.1 says a provider does"),
         ("differing", "expected record of 6 fields, found 1 fields"),
         ("browser", "it asks for what no provider is given: wasi:http/outgoing-handler@0.2.4;"),
         ("wisher", "it asks for what no provider is given: wish:fairy/three@1.0.0, gold;"),

@@ -16,7 +16,7 @@ const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
 const WORLD: &str = "
     package arete:puppet;
     world puppet {
-        include arete:provider/provider@0.1.0;
+        include arete:provider/provider@0.1.1;
         include wasi:cli/imports@0.2.12;
     }
 ";

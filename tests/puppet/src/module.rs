@@ -144,7 +144,7 @@ fn run_if(place: Place) -> String {
 fn exports(imports: &[Import]) -> String {
     let get = imports.iter().position(|it| it.interface == "arete:provider/config");
     let get = get.unwrap_or_default();
-    let chat = "arete:provider/chat@0.1.0";
+    let chat = "arete:provider/chat@0.1.1";
     let (setting, length) = (TEXTS, SETTING.len());
     let [call, next, drop, post, describe] =
         [Place::Call, Place::Next, Place::Drop, Place::PostReturn, Place::Describe].map(run_if);
@@ -183,7 +183,7 @@ fn exports(imports: &[Import]) -> String {
 }
 
 const STREAM: &str = r#"
-(import "[export]arete:provider/chat@0.1.0" "[resource-new]deltas" (func $new (param i32) (result i32)))
+(import "[export]arete:provider/chat@0.1.1" "[resource-new]deltas" (func $new (param i32) (result i32)))
 "#;
 
 /// The functions that run programs.

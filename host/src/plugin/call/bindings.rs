@@ -13,18 +13,41 @@ wasmtime::component::bindgen!({
     world: "provider",
     imports: {
         "arete:provider/http.send": async | trappable,
+        "arete:provider/http.fetch": async | trappable,
+        "arete:provider/http.[method]pending-reply.wait": async | trappable,
         "arete:provider/http.[method]reply.read-text": async | trappable,
         "arete:provider/http.[method]reply.read-bytes": async | trappable,
         "arete:provider/http.[method]reply.read": async | trappable,
         "arete:provider/http.[method]reply.next-event": async | trappable,
         "arete:provider/http.[method]reply.next-events": async | trappable,
         "arete:provider/http.[method]reply.next-line": async | trappable,
+        "arete:provider/http.[method]reply.read-exact": async | trappable,
+        "arete:provider/http.[method]reply.next-message": async | trappable,
         default: trappable,
     },
     exports: { default: async },
     with: {
         "arete:provider/llm": crate::contract::generated::arete::provider::llm,
         "arete:provider/http.reply": crate::egress::Reply,
+        "arete:provider/http.pending-reply": crate::egress::PendingReply,
     },
     additional_derives: [Clone, PartialEq, serde::Serialize, serde::Deserialize],
 });
+
+/// Interfaces that a provider may export beside `chat`.
+pub(super) mod abilities {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package arete:host;
+            world abilities { export arete:provider/forward@0.1.1; }
+        ",
+        world: "arete:host/abilities",
+        exports: { default: async },
+        with: {
+            "arete:provider/llm": crate::contract::generated::arete::provider::llm,
+            "arete:provider/http": super::arete::provider::http,
+        },
+        additional_derives: [Clone, PartialEq],
+    });
+}

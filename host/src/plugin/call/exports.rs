@@ -12,11 +12,18 @@ use wasmtime::component::{
 };
 
 use super::bindings;
+use super::bindings::abilities::exports::arete::provider::forward::{
+    ForwardRefusal, ForwardRequest,
+};
+use super::bindings::arete::provider::http::HttpRequest;
 use super::state::CallState;
 use crate::contract::{Completion, Delta, Info, ProviderError, Request};
 
-/// The interface that providers export.
-const CHAT: &str = "arete:provider/chat@0.1.0";
+/// The interface that every provider exports. One of an earlier patch version is found by this name
+/// too.
+const CHAT: &str = "arete:provider/chat@0.1.1";
+/// An interface that a provider may export.
+const FORWARD: &str = "arete:provider/forward@0.1.1";
 
 type Answer<T> = (Result<T, ProviderError>,);
 
@@ -27,11 +34,31 @@ pub(super) struct Exports {
     complete: ComponentExportIndex,
     open_stream: ComponentExportIndex,
     next: ComponentExportIndex,
+    forward: Option<Forward>,
+}
+
+/// The places of the functions of `forward`.
+#[derive(Clone, Copy)]
+struct Forward {
+    route: ComponentExportIndex,
+    explain_refusal: ComponentExportIndex,
 }
 
 impl Exports {
-    /// Nothing if one is missing.
-    pub(super) fn of(component: &Component) -> Option<Self> {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// The interface of which a function is missing.
+    pub(super) fn of(component: &Component) -> Result<Self, &'static str> {
+        let chat = Self::chat(component).ok_or(CHAT)?;
+        let Some(forward) = component.get_export_index(None, FORWARD) else { return Ok(chat) };
+        let function = |name: &str| component.get_export_index(Some(&forward), name).ok_or(FORWARD);
+        let forward =
+            Forward { route: function("route")?, explain_refusal: function("explain-refusal")? };
+        Ok(Self { forward: Some(forward), ..chat })
+    }
+
+    fn chat(component: &Component) -> Option<Self> {
         let chat = component.get_export_index(None, CHAT)?;
         let function = |name: &str| component.get_export_index(Some(&chat), name);
         Some(Self {
@@ -39,7 +66,17 @@ impl Exports {
             complete: function("complete")?,
             open_stream: function("open-stream")?,
             next: function("[method]deltas.next")?,
+            forward: None,
         })
+    }
+
+    /// Returns true if the provider forwards calls.
+    pub(super) fn can_forward(&self) -> bool {
+        self.forward.is_some()
+    }
+
+    fn forward(&self) -> wasmtime::Result<Forward> {
+        self.forward.ok_or_else(|| wasmtime::format_err!("the component doesn't export {FORWARD}"))
     }
 }
 
@@ -58,7 +95,11 @@ impl Functions {
 
     /// Holds the types of all of them against the contract's.
     pub(super) fn check(&self, store: &mut Store<CallState>) -> wasmtime::Result<()> {
-        bindings::Provider::new(store, &self.instance).map(drop)
+        bindings::Provider::new(&mut *store, &self.instance)?;
+        if self.exports.can_forward() {
+            bindings::abilities::Abilities::new(store, &self.instance)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn describe(
@@ -99,17 +140,33 @@ impl Functions {
         Ok(account.run(next.call_async(store, (deltas,))).await?.0)
     }
 
+    pub(super) async fn route(
+        &self,
+        store: &mut Store<CallState>,
+        request: &ForwardRequest,
+    ) -> wasmtime::Result<Result<HttpRequest, ProviderError>> {
+        self.call(store, self.exports.forward()?.route, (request,)).await
+    }
+
+    pub(super) async fn explain_refusal(
+        &self,
+        store: &mut Store<CallState>,
+        refusal: &ForwardRefusal,
+    ) -> wasmtime::Result<ProviderError> {
+        self.call(store, self.exports.forward()?.explain_refusal, (refusal,)).await
+    }
+
     async fn call<P, T>(
         &self,
         store: &mut Store<CallState>,
         function: ComponentExportIndex,
         params: P,
-    ) -> wasmtime::Result<Result<T, ProviderError>>
+    ) -> wasmtime::Result<T>
     where
         P: ComponentNamedList + Lower + Send + Sync,
-        Answer<T>: ComponentNamedList + Lift + Send + Sync + 'static,
+        (T,): ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let function = self.instance.get_typed_func::<P, Answer<T>>(&mut *store, &function)?;
+        let function = self.instance.get_typed_func::<P, (T,)>(&mut *store, &function)?;
         let account = store.data().account().clone();
         Ok(account.run(function.call_async(store, params)).await?.0)
     }

@@ -3,12 +3,15 @@
 
 use wasmtime::component::Resource;
 
-use super::bindings::arete::provider::http;
-use super::bindings::arete::provider::http::{Body, Header, HttpError, HttpRequest, SseEvent};
+use super::bindings::arete::provider::http::{
+    BinaryMessage, Body, Header, HttpError, HttpRequest, Refusal, SseEvent, WholeReply,
+};
+use super::bindings::arete::provider::{config, http};
+use super::refusal;
 use super::state::CallState;
 use crate::contract::generated::arete::provider::llm;
 use crate::egress::framing::Event;
-use crate::egress::{self, Reply, SendError};
+use crate::egress::{self, Message, PendingReply, Reply, SendError};
 
 impl llm::Host for CallState {}
 
@@ -23,6 +26,50 @@ impl http::Host for CallState {
             Err(error) => Ok(Err(told(error))),
         }
     }
+
+    async fn fetch(
+        &mut self,
+        request: HttpRequest,
+    ) -> wasmtime::Result<Result<WholeReply, HttpError>> {
+        let request = outgoing(request);
+        let whole = async {
+            let mut reply = self.egress.send(request).await?;
+            let (status, headers) = (reply.status(), incoming(reply.headers()));
+            Ok(WholeReply { status, headers, text: reply.text().await? })
+        };
+        Ok(whole.await.map_err(told))
+    }
+
+    fn begin(&mut self, request: HttpRequest) -> wasmtime::Result<Resource<PendingReply>> {
+        let pending = self.egress.begin(outgoing(request));
+        Ok(self.keep_pending(pending)?)
+    }
+}
+
+impl http::HostPendingReply for CallState {
+    async fn wait(
+        &mut self,
+        this: Resource<PendingReply>,
+    ) -> wasmtime::Result<Result<Resource<Reply>, HttpError>> {
+        match self.pending(&this)?.wait().await {
+            Ok(reply) => Ok(Ok(self.keep_reply(reply)?)),
+            Err(error) => Ok(Err(told(error))),
+        }
+    }
+
+    fn drop(&mut self, this: Resource<PendingReply>) -> wasmtime::Result<()> {
+        Ok(self.drop_pending(this)?)
+    }
+}
+
+impl config::Host for CallState {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.setting(&key).cloned())
+    }
+
+    fn all(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.settings())
+    }
 }
 
 impl http::HostReply for CallState {
@@ -31,8 +78,7 @@ impl http::HostReply for CallState {
     }
 
     fn headers(&mut self, this: Resource<Reply>) -> wasmtime::Result<Vec<Header>> {
-        let headers = self.reply(&this)?.headers().into_iter();
-        Ok(headers.map(|egress::Header { name, value }| Header { name, value }).collect())
+        Ok(incoming(self.reply(&this)?.headers()))
     }
 
     fn find_header(
@@ -88,6 +134,26 @@ impl http::HostReply for CallState {
         self.read_from(&this, Reply::next_line).await
     }
 
+    async fn read_exact(
+        &mut self,
+        this: Resource<Reply>,
+        count: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, HttpError>> {
+        self.read_from(&this, async |reply| reply.read_exact(count).await).await
+    }
+
+    async fn next_message(
+        &mut self,
+        this: Resource<Reply>,
+    ) -> wasmtime::Result<Result<Option<BinaryMessage>, HttpError>> {
+        let message = self.read_from(&this, Reply::next_message).await?;
+        Ok(message.map(|message| message.map(BinaryMessage::from)))
+    }
+
+    fn classify(&mut self, this: Resource<Reply>) -> wasmtime::Result<Refusal> {
+        Ok(refusal::classify(self.reply(&this)?))
+    }
+
     fn drop(&mut self, this: Resource<Reply>) -> wasmtime::Result<()> {
         Ok(self.drop_reply(this)?)
     }
@@ -105,7 +171,7 @@ impl CallState {
 }
 
 /// Returns the guest's request as egress takes it.
-fn outgoing(request: HttpRequest) -> egress::Request {
+pub(super) fn outgoing(request: HttpRequest) -> egress::Request {
     let HttpRequest { method, url, headers, body } = request;
     let headers = headers.into_iter().map(|Header { name, value }| egress::Header { name, value });
     egress::Request {
@@ -120,6 +186,11 @@ fn outgoing(request: HttpRequest) -> egress::Request {
     }
 }
 
+/// Returns the headers of an answer as the contract has them.
+fn incoming(headers: Vec<egress::Header>) -> Vec<Header> {
+    headers.into_iter().map(Header::from).collect()
+}
+
 /// Returns a failure as the contract words it for the guest.
 fn told(error: SendError) -> HttpError {
     match error {
@@ -131,6 +202,18 @@ fn told(error: SendError) -> HttpError {
         SendError::TooLarge(text) => HttpError::TooLarge(text),
         SendError::NotText(text) => HttpError::NotText(text),
         SendError::Encoded(text) | SendError::TooMany(text) => HttpError::Other(text),
+    }
+}
+
+impl From<egress::Header> for Header {
+    fn from(egress::Header { name, value }: egress::Header) -> Self {
+        Self { name, value }
+    }
+}
+
+impl From<Message> for BinaryMessage {
+    fn from(Message { headers, payload }: Message) -> Self {
+        Self { headers: incoming(headers), payload }
     }
 }
 

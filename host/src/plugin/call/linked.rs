@@ -1,6 +1,6 @@
 //! A component joined with all that a provider is given: ready to be instantiated.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::bindings;
@@ -32,10 +32,10 @@ impl LinkedComponent {
             anyhow!("it asks for something that no provider is given: {error:#}")
         })?;
         bindings::ProviderPre::new(pre.clone()).map_err(|error| {
-            anyhow!("it doesn't do what arete:provider@0.1.0 says a provider does: {error:#}")
+            anyhow!("it doesn't do what arete:provider@0.1.1 says a provider does: {error:#}")
         })?;
-        let exports =
-            Exports::of(component).context("it lacks a function of arete:provider/chat@0.1.0")?;
+        let exports = Exports::of(component)
+            .map_err(|interface| anyhow!("it lacks a function of {interface}"))?;
         Ok(Self { pre, exports })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::Store;
@@ -39,6 +40,8 @@ pub struct Provider {
     pub info: Info,
     /// The component's digest.
     pub digest: Sha256Digest,
+    /// The dialects that it forwards.
+    dialects: Vec<String>,
     /// The digest of its settings: a provider that is set up otherwise gives other completions.
     pub config_digest: Sha256Digest,
     engine: Engine,
@@ -75,6 +78,7 @@ impl Provider {
         let reuse = limits.raw(Limit::Reuse);
         Ok(Self {
             info: unknown(),
+            dialects: vec![],
             digest,
             config_digest: definition.config_digest(),
             engine: engine.clone(),
@@ -91,6 +95,19 @@ impl Provider {
     /// Returns the provider's name.
     pub fn id(&self) -> &Arc<str> {
         &self.definition.id
+    }
+
+    /// Returns true if it forwards calls in this dialect.
+    pub fn forwards(&self, dialect: &str) -> bool {
+        self.dialects.iter().any(|known| known == dialect)
+    }
+
+    /// Takes its own description.
+    pub(in crate::plugin) fn introduce(&mut self, info: Info) {
+        if self.component.exports.can_forward() {
+            self.dialects = dialects(&info);
+        }
+        self.info = info;
     }
 
     /// Begins a call, in an instance that it has to itself: a new one, or where the operator allows
@@ -203,6 +220,20 @@ impl Provider {
     fn plugin(&self) -> String {
         format!("{} {}", self.id(), self.info.version)
     }
+}
+
+/// The part of `info.extra` that the host reads.
+#[derive(Default, Deserialize)]
+struct InfoExtra {
+    /// The dialects that the provider takes as they are.
+    #[serde(default)]
+    dialects: Vec<String>,
+}
+
+/// Returns the dialects that a provider names. What isn't a list of texts names none.
+fn dialects(info: &Info) -> Vec<String> {
+    let extra = info.extra.as_deref().unwrap_or("{}");
+    serde_json::from_str::<InfoExtra>(extra).unwrap_or_default().dialects
 }
 
 /// Until the provider has described itself.

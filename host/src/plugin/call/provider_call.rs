@@ -6,11 +6,16 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
 
+use super::bindings::abilities::exports::arete::provider::forward::{
+    ForwardRefusal, ForwardRequest,
+};
 use super::idle::{Idle, PooledInstance};
+use super::imports;
 use super::trap::call_error;
 use super::validate::{self, Checked};
 use crate::config::Limit;
 use crate::contract::{Completion, Delta, Info, ProviderError, Request};
+use crate::egress::{self, Reply, SendError};
 use crate::meter::Stopwatch;
 use crate::plugin::CallError;
 use crate::plugin::error::bounded;
@@ -23,6 +28,12 @@ pub(crate) struct ProviderCall {
     deltas: Option<ResourceAny>,
     /// The place where it waits for another call, if the operator allows another one.
     idle: Option<Arc<Idle>>,
+    place: CallPlace,
+}
+
+/// The place that a call takes among those of its provider, and its time. A forwarded call keeps it
+/// until its answer has been passed on; its instance ends before.
+pub(crate) struct CallPlace {
     _living: Stopwatch,
     _permit: OwnedSemaphorePermit,
 }
@@ -35,7 +46,8 @@ impl ProviderCall {
         living: Stopwatch,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self { instance, plugin, deltas: None, idle, _living: living, _permit: permit }
+        let place = CallPlace { _living: living, _permit: permit };
+        Self { instance, plugin, deltas: None, idle, place }
     }
 
     /// Finds out whether it exports what a provider does, types and all.
@@ -75,20 +87,51 @@ impl ProviderCall {
         self.finish(said, |deltas: &Vec<Delta>| deltas.iter().try_for_each(validate::delta))
     }
 
+    /// Returns the request that a forwarded call is, without its body.
+    pub(crate) async fn route(
+        &mut self,
+        request: &ForwardRequest,
+    ) -> Result<egress::Request, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        let said = functions.route(store, request).await;
+        let request = self.finish(said, |_| Ok(()))?;
+        if request.body.is_some() {
+            return Err(self.invalid("the request that `route` returns has a body"));
+        }
+        Ok(imports::outgoing(request))
+    }
+
+    /// Returns what the refusal of a forwarded call means.
+    pub(crate) async fn explain_refusal(
+        &mut self,
+        refusal: &ForwardRefusal,
+    ) -> Result<CallError, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        let said = functions.explain_refusal(store, refusal).await;
+        Ok(self.told(said.map_err(|error| self.failure(&error))?))
+    }
+
+    /// Sends a request for the guest, as if the guest had sent it.
+    pub(crate) async fn send(&mut self, request: egress::Request) -> Result<Reply, SendError> {
+        self.instance.store.data_mut().egress.send(request).await
+    }
+
     /// Ends a call that was answered well. Where the operator allows it, the instance then waits
     /// for another one. It doesn't when it is dropped instead, because the guest failed, broke
     /// a limit or a promise, or nobody waited for it any more.
-    pub(crate) async fn release(mut self) {
-        let Some(idle) = self.idle.take() else { return };
-        self.instance.calls += 1;
-        if let Some(deltas) = self.deltas.take() {
-            let account = self.instance.store.data().account().clone();
-            let dropped = account.run(deltas.resource_drop_async(&mut self.instance.store));
+    pub(crate) async fn release(self) -> CallPlace {
+        let Self { mut instance, deltas, idle, place, .. } = self;
+        let Some(idle) = idle else { return place };
+        instance.calls += 1;
+        if let Some(deltas) = deltas {
+            let account = instance.store.data().account().clone();
+            let dropped = account.run(deltas.resource_drop_async(&mut instance.store));
             if dropped.await.is_err() {
-                return;
+                return place;
             }
         }
-        idle.put(self.instance);
+        idle.put(instance);
+        place
     }
 
     /// Turns the three ways a call can fail into one.

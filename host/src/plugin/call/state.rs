@@ -11,7 +11,7 @@ use super::charge::Account;
 use super::guest_log::GuestLog;
 use crate::budget::Charge;
 use crate::config::{Limit, Limits};
-use crate::egress::{CallEgress, Reply};
+use crate::egress::{CallEgress, PendingReply, Reply};
 use crate::plugin::bounds::{PARTS_MAX, RANDOM_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::plugin::definition::Definition;
 use crate::plugin::engine::Engine;
@@ -32,7 +32,7 @@ pub(crate) struct CallState {
     /// True if this one was refused memory because of the others.
     crowded_out: bool,
     account: Account,
-    /// Answers of vendors that the guest holds.
+    /// Answers of vendors that the guest holds, and requests that it has under way.
     replies: usize,
     /// The limit that was met. A guest that may not grow its memory ends in the same trap as one
     /// that panics; this tells them apart.
@@ -139,6 +139,39 @@ impl CallState {
         self.table.delete(this)?;
         self.replies -= 1;
         Ok(())
+    }
+
+    /// Hands a request under way over to the guest.
+    pub(super) fn keep_pending(
+        &mut self,
+        pending: PendingReply,
+    ) -> Result<Resource<PendingReply>, ResourceTableError> {
+        let pending = self.table.push(pending)?;
+        self.replies += 1;
+        Ok(pending)
+    }
+
+    /// Returns a request that the guest has under way.
+    pub(super) fn pending(
+        &mut self,
+        this: &Resource<PendingReply>,
+    ) -> Result<&mut PendingReply, ResourceTableError> {
+        self.table.get_mut(this)
+    }
+
+    /// Takes a request back from the guest, and ends it.
+    pub(super) fn drop_pending(
+        &mut self,
+        this: Resource<PendingReply>,
+    ) -> Result<(), ResourceTableError> {
+        self.table.delete(this)?;
+        self.replies -= 1;
+        Ok(())
+    }
+
+    /// Returns all settings that the operator gave the provider, in the order of their keys.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        self.definition.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Returns a setting that the operator gave the provider.

@@ -4,7 +4,7 @@
 use wasmtime::component::{ComponentType, HasSelf, Lift, Linker, Resource, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-use super::bindings::arete::provider::{http, log::Level};
+use super::bindings::arete::provider::{config, http, log::Level};
 use super::log_line::LogLine;
 use super::state::CallState;
 use crate::contract::generated::arete::provider::llm;
@@ -23,11 +23,12 @@ struct UnreadField {
 pub(super) fn link(linker: &mut Linker<CallState>) -> Result<()> {
     llm::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
+    config::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
     linker.allow_shadowing(true);
-    linker.instance("arete:provider/log@0.1.0")?.func_wrap("write", write)?;
-    linker.instance("arete:provider/config@0.1.0")?.func_wrap("get", get)?;
+    linker.instance("arete:provider/log@0.1.1")?.func_wrap("write", write)?;
+    linker.instance("arete:provider/config@0.1.1")?.func_wrap("get", get)?;
     linker
-        .instance("arete:provider/http@0.1.0")?
+        .instance("arete:provider/http@0.1.1")?
         .func_wrap("[method]reply.find-header", find_header)?;
     linker.allow_shadowing(false);
     Ok(())

@@ -98,7 +98,7 @@ async fn attempt(
     let share = engine.room().reserve(component.shape.pool_parts(), calls)?;
     let mut provider =
         Provider::new(engine, idle_budget, tls, definition, digest, component.linked, share)?;
-    provider.info = provider.describe().await?;
+    provider.introduce(provider.describe().await?);
     Ok(Arc::new(provider))
 }
 

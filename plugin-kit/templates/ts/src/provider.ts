@@ -4,11 +4,11 @@
 // retries, limits and caching are the host's work, and each call runs in an instance of its own, so there is nothing to
 // remember.
 
-import { get } from 'arete:provider/config@0.1.0';
-import { type HttpError, type Reply, send } from 'arete:provider/http@0.1.0';
+import { get } from 'arete:provider/config@0.1.1';
+import { type HttpError, type Reply, send } from 'arete:provider/http@0.1.1';
 import type {
   Completion, Delta, ErrorKind, Event, FinishReason, Info, Message, ProviderError, Request, Usage,
-} from 'arete:provider/llm@0.1.0';
+} from 'arete:provider/llm@0.1.1';
 
 import { type Fields, Joiner, count, isObject, parse, text, wellFormed, write } from './json.ts';
 
