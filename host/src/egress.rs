@@ -12,6 +12,7 @@ mod body;
 mod client;
 mod coding;
 mod connection;
+mod credential;
 mod denial;
 mod endpoints;
 mod error;
@@ -31,16 +32,23 @@ mod target;
 mod tls_failure;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use url::Url;
 
 pub(crate) use self::advice::advice;
 use self::client::ConnectTimeout;
+pub use self::credential::{
+    AwsKeySource, AwsKeys, AwsSigV4, ClientAuth, ContainerToken, Credential, CredentialKind,
+    GoogleKey, GoogleServiceAccount, OAuth2,
+};
+use self::credential::{MintFailed, ReadyCredential};
 use self::denial::{Denial, Denials};
 pub use self::endpoints::{Endpoints, PathPattern, PatternError};
 pub(crate) use self::error::SendError;
@@ -64,6 +72,7 @@ pub(crate) use self::secrets::{Redactor, Secrets};
 use self::target::Target;
 use crate::config::Limit;
 use crate::meter::Meter;
+use crate::sync::lock;
 
 /// One call's way out.
 pub(crate) struct CallEgress {
@@ -74,12 +83,20 @@ pub(crate) struct CallEgress {
     /// Requests sent so far; shared with those that are sent beside it.
     sent: Arc<AtomicU32>,
     denials: Denials,
+    /// The credential that the last request wasn't sent for want of, in a sentence.
+    without_credential: Arc<Mutex<Option<String>>>,
 }
 
 impl CallEgress {
     pub(crate) fn new(egress: Arc<Egress>, meter: Meter) -> Self {
-        let (sent, denials) = (Arc::default(), Denials::default());
-        Self { egress, meter, describing: false, sent, denials }
+        Self {
+            egress,
+            meter,
+            describing: false,
+            sent: Arc::default(),
+            denials: Denials::default(),
+            without_credential: Arc::default(),
+        }
     }
 
     /// One by which nothing leaves, for a provider that describes itself.
@@ -89,7 +106,7 @@ impl CallEgress {
 
     /// Sends a request of the guest without waiting for the answer.
     pub(crate) fn begin(&self, request: Request) -> PendingReply {
-        let Self { egress, meter, describing, sent, denials } = self;
+        let Self { egress, meter, describing, sent, denials, without_credential } = self;
         let mut beside = Self {
             egress: egress.clone(),
             // The time is counted while the answer is waited for.
@@ -97,12 +114,14 @@ impl CallEgress {
             describing: *describing,
             sent: sent.clone(),
             denials: denials.clone(),
+            without_credential: without_credential.clone(),
         };
         PendingReply::new(meter.clone(), async move { beside.send(request).await })
     }
 
     /// Sends a request of the guest and waits for the head of the answer.
     pub(crate) async fn send(&mut self, request: Request) -> Result<Reply, SendError> {
+        *lock(&self.without_credential) = None;
         let egress = self.egress.clone();
         let limits = &egress.limits;
         let target = Target::of(&request.url, limits, &egress.granted)?;
@@ -114,10 +133,71 @@ impl CallEgress {
         self.count()?;
         grant.attach(&mut headers);
 
-        let mut outgoing = http::Request::new(Full::new(request.body));
-        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) =
-            (method, target.uri, headers);
+        let mut outgoing = http::Request::new(request.body);
+        *outgoing.uri_mut() = grant.uri(&target.url, target.uri.clone())?;
+        (*outgoing.method_mut(), *outgoing.headers_mut()) = (method, headers);
+        let response = match &grant.credential {
+            None => self.exchange(outgoing, &egress, &target.url).await?,
+            Some(credential) => self.authorized(outgoing, credential, &egress, &target.url).await?,
+        };
+        Reply::new(response, egress, self.meter.clone())
+    }
 
+    /// Returns the sentence about the credential that the guest's last request wasn't sent for
+    /// want of, if it was that.
+    pub(crate) fn without_credential(&self) -> Option<String> {
+        lock(&self.without_credential).clone()
+    }
+
+    /// Sends a request with a credential that is minted or signs, and once more with another one
+    /// if the vendor refuses it. The guest sees one request and one answer.
+    async fn authorized(
+        &mut self,
+        mut outgoing: http::Request<Bytes>,
+        credential: &ReadyCredential,
+        egress: &Egress,
+        url: &Url,
+    ) -> Result<Response<Incoming>, SendError> {
+        let waiting = self.meter.waiting();
+        let attached = credential.get().await;
+        drop(waiting);
+        let mut first = outgoing.clone();
+        let put = attached.and_then(|attached| attached.put_into(&mut first).map(|()| attached));
+        let attached = put.map_err(|MintFailed| self.lacks(credential, egress, url))?;
+        let response = self.exchange(first, egress, url).await?;
+
+        let waiting = self.meter.waiting();
+        let anew = attached.after(response.status(), response.headers()).await;
+        drop(waiting);
+        match anew {
+            Some(anew) if anew.put_into(&mut outgoing).is_ok() => {
+                self.exchange(outgoing, egress, url).await
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Returns the failure of a request whose credential can't be minted. The reason is in the log.
+    fn lacks(&mut self, credential: &ReadyCredential, egress: &Egress, url: &Url) -> SendError {
+        let (provider, line) = (&egress.provider, credential.line());
+        let sentence = format!(
+            "provider {provider} has no credential for {}: the one of {provider}.toml, line {line}, can't be \
+             minted, and the server's log says why",
+            url.origin().ascii_serialization()
+        );
+        *lock(&self.without_credential) = Some(sentence.clone());
+        SendError::Credential(sentence)
+    }
+
+    /// Sends a request as it is and waits for the head of its answer.
+    async fn exchange(
+        &mut self,
+        outgoing: http::Request<Bytes>,
+        egress: &Egress,
+        url: &Url,
+    ) -> Result<Response<Incoming>, SendError> {
+        let limits = &egress.limits;
+        let mut outgoing = outgoing.map(Full::new);
         let interim = Interim::count(&mut outgoing);
         let waiting = self.meter.waiting();
         let answer = tokio::time::timeout(limits.first_byte, async {
@@ -129,15 +209,15 @@ impl CallEgress {
         let answer = answer.await;
         drop(waiting);
         match answer {
-            Ok(Some(Ok(response))) => Reply::new(response, egress, self.meter.clone()),
+            Ok(Some(Ok(response))) => Ok(response),
             Ok(None) => Err(SendError::TooLarge(format!(
                 "the vendor sent more than {INTERIM_MAX} interim answers (1xx) and no other"
             ))),
             Ok(Some(Err(error))) => Err(match cause::<Refused>(&error) {
                 Some(refused) => {
-                    self.denials.deny(&egress.provider, &target.url, Denial::Refused(*refused))
+                    self.denials.deny(&egress.provider, url, Denial::Refused(*refused))
                 }
-                None => unsent(&error, &egress, &target.url),
+                None => unsent(&error, egress, url),
             }),
             Err(_) => {
                 let what = format!("the vendor sent no answer within {:?}", limits.first_byte);

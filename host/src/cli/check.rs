@@ -85,11 +85,14 @@ fn write_report(text: &mut String, file: &Path, report: &Report) -> std::fmt::Re
     }
 }
 
-/// Returns an origin with the endpoints that are granted there.
+/// Returns an origin with the endpoints that are granted there, and the credential that is minted
+/// or signs.
 fn reach(grant: &Grant) -> String {
     let origin = grant.origin.ascii_serialization();
-    match grant.endpoints.to_string() {
+    let endpoints = Some(grant.endpoints.to_string()).filter(|endpoints| !endpoints.is_empty());
+    let credential = grant.credential.as_ref().map(ToString::to_string);
+    match endpoints.into_iter().chain(credential).collect::<Vec<_>>().join("; ") {
         all if all.is_empty() => origin,
-        endpoints => format!("{origin} ({endpoints})"),
+        more => format!("{origin} ({more})"),
     }
 }

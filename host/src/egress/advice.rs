@@ -3,31 +3,42 @@
 use url::{Host, Origin};
 
 use super::address::{self, Class, Reach};
+use super::credential::{Credential, is_credential_parameter};
 use super::{Grant, request, secrets};
 
 /// Returns the notes on a grant.
 pub(crate) fn advice(grant: &Grant) -> impl Iterator<Item = String> {
-    let in_clear = sends_credentials_in_clear(grant).then(|| {
-        let origin = grant.origin.ascii_serialization();
+    let vendor = (adds_credentials(grant) && leaves_in_clear(&grant.origin, grant.private))
+        .then(|| grant.origin.clone());
+    let minted_at = grant.credential.as_ref().and_then(Credential::minted_at);
+    let minted_at = minted_at.map(|(url, private)| (url.origin(), private));
+    let minted_at = minted_at.filter(|(origin, private)| leaves_in_clear(origin, *private));
+    let in_clear = vendor.into_iter().chain(minted_at.map(|(origin, _)| origin)).map(|origin| {
+        let origin = origin.ascii_serialization();
         format!(
             "its credential for {origin} is sent without encryption, and everybody on the way can read it; write \
              https:// if the vendor has it"
         )
     });
-    in_clear.into_iter().chain(secrets::unprotected(grant))
+    in_clear.chain(secrets::unprotected(grant))
 }
 
-/// Returns true if credentials leave the operator's network without TLS.
-fn sends_credentials_in_clear(grant: &Grant) -> bool {
-    let Origin::Tuple(scheme, host, _) = &grant.origin else { return false };
+/// Returns true if the host adds a credential to requests.
+fn adds_credentials(grant: &Grant) -> bool {
+    grant.credential.is_some()
+        || grant.headers.iter().any(|(name, _)| request::is_credential(name))
+        || grant.query.iter().any(|(name, _)| is_credential_parameter(name))
+}
+
+/// Returns true if what is sent there leaves the operator's network without TLS.
+fn leaves_in_clear(origin: &Origin, private: bool) -> bool {
+    let Origin::Tuple(scheme, host, _) = origin else { return false };
     let outside = match (host, address::literal(host)) {
-        (Host::Domain(name), _) => Reach::of(name, grant.private) == Reach::Public,
+        (Host::Domain(name), _) => Reach::of(name, private) == Reach::Public,
         (_, Some(address)) => Class::of(address) == Class::Public,
         (_, None) => true,
     };
-    scheme == "http"
-        && outside
-        && grant.headers.iter().any(|(name, _)| request::is_credential(name))
+    scheme == "http" && outside
 }
 
 #[cfg(test)]
@@ -43,7 +54,7 @@ mod tests {
     fn told(origin: &str, private: bool, header: &'static str, value: &str) -> Vec<String> {
         let headers = vec![(HeaderName::from_static(header), SecretString::from(value))];
         let origin = Url::parse(origin).unwrap().origin();
-        advice(&Grant { origin, headers, private, endpoints: Default::default() }).collect()
+        advice(&Grant { headers, private, ..Grant::of(origin) }).collect()
     }
 
     #[test]

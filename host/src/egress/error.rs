@@ -30,6 +30,9 @@ pub(crate) enum SendError {
     /// The reply is encoded in a way that can't be undone.
     #[error("{0}")]
     Encoded(String),
+    /// The grant's credential can't be minted. The text says which one it is.
+    #[error("{0}")]
+    Credential(String),
     /// A call sent more requests than it may.
     #[error("{0}")]
     TooMany(String),

@@ -17,6 +17,7 @@ use url::{Host, Origin};
 use super::EgressLimits;
 use super::address::Reach;
 use super::client::Client;
+use super::credential::{Clock, Credential, Exchange, ReadyCredential, Tools};
 use super::grant::{Grant, ReadyGrant};
 use super::resolve::{self, Resolver};
 use super::roots;
@@ -90,45 +91,66 @@ impl Egress {
         grants: &[Grant],
         limits: EgressLimits,
     ) -> anyhow::Result<Self> {
-        Self::with_lookup(tls, provider, grants, limits, resolve::system)
+        let clock: Clock = Arc::new(jiff::Timestamp::now);
+        Self::with_world(tls, provider, grants, limits, resolve::system, &clock)
     }
 
-    pub(super) fn with_lookup(
+    /// Makes one with another DNS and another time of day.
+    pub(super) fn with_world(
         tls: &Tls,
         provider: Arc<str>,
         grants: &[Grant],
         limits: EgressLimits,
         lookup: resolve::Lookup,
+        clock: &Clock,
     ) -> anyhow::Result<Self> {
-        let names = grants.iter().filter_map(|grant| match &grant.origin {
-            Origin::Tuple(_, Host::Domain(name), _) => {
-                Some((name.clone(), Reach::of(name, grant.private)))
-            }
-            // The check of the origin is that of the address, and the connector asks no resolver
-            // for it.
-            Origin::Tuple(..) | Origin::Opaque(_) => None,
-        });
+        let names = grants.iter().filter_map(|grant| reached(&grant.origin, grant.private));
         let resolver = Resolver::new(names, lookup);
         let names = grants.iter().flat_map(|grant| grant.headers.iter().map(|(name, _)| name));
         let mut secret_headers: Vec<_> =
             names.filter(|name| secrets::may_be_secret(name)).cloned().collect();
         secret_headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         secret_headers.dedup();
+        let secrets = Arc::new(Secrets::new(grants));
+        let ready = |credential: &Credential| {
+            let at = credential.minted_at();
+            let name = at.and_then(|(url, private)| reached(&url.origin(), private));
+            // Connections of its own: nothing that a guest does holds it up.
+            let client = Client::new(tls.of_one_provider(1), Resolver::new(name, lookup), &limits);
+            let tools = Tools {
+                exchange: Exchange::new(client),
+                clock: clock.clone(),
+                secrets: secrets.clone(),
+                provider: provider.clone(),
+                line: credential.line,
+            };
+            ReadyCredential::new(credential, tools)
+        };
+        let granted = grants.iter().map(|grant| {
+            ReadyGrant::new(grant, grant.credential.as_ref().map(ready)).map(Arc::new)
+        });
+        let granted = granted.collect::<anyhow::Result<_>>()?;
         Ok(Self {
-            provider,
             client: Client::new(tls.of_one_provider(grants.len()), resolver, &limits),
+            provider,
             limits,
-            secrets: Arc::new(Secrets::new(grants)),
+            secrets,
             secret_headers,
-            granted: grants
-                .iter()
-                .map(|grant| ReadyGrant::new(grant).map(Arc::new))
-                .collect::<anyhow::Result<_>>()?,
+            granted,
         })
     }
 
     /// Returns the values that must not come back to the guest, nor reach the log.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
+    }
+}
+
+/// Returns the name of an origin's host and how far it may lead. The check of an origin that is an
+/// address is that of the address, and the connector asks no resolver for it.
+fn reached(origin: &Origin, private: bool) -> Option<(String, Reach)> {
+    match origin {
+        Origin::Tuple(_, Host::Domain(name), _) => Some((name.clone(), Reach::of(name, private))),
+        Origin::Tuple(..) | Origin::Opaque(_) => None,
     }
 }

@@ -15,6 +15,8 @@ use url::Url;
 
 use super::*;
 
+mod credentials;
+
 const KEY: &str = "sk-ant-granted-0123456789";
 
 /// As if whoever owns the name pointed it at this machine.
@@ -24,19 +26,18 @@ fn loopback(_: &str) -> io::Result<Vec<IpAddr>> {
 
 fn grant(origin: &str) -> Grant {
     let key = (HeaderName::from_static("x-api-key"), SecretString::from(KEY));
-    Grant {
-        origin: Url::parse(origin).unwrap().origin(),
-        headers: vec![key],
-        private: false,
-        endpoints: Endpoints::default(),
-    }
+    Grant { headers: vec![key], ..Grant::of(Url::parse(origin).unwrap().origin()) }
 }
 
 fn egress_of(grant: Grant, limits: EgressLimits, lookup: resolve::Lookup) -> Arc<Egress> {
     Arc::new(
-        Egress::with_lookup(&Tls::load().unwrap(), "test".into(), &[grant], limits, lookup)
+        Egress::with_world(&Tls::load().unwrap(), "test".into(), &[grant], limits, lookup, &now())
             .unwrap(),
     )
+}
+
+fn now() -> credential::Clock {
+    Arc::new(jiff::Timestamp::now)
 }
 
 fn egress(grant: Grant) -> Arc<Egress> {

@@ -69,12 +69,7 @@ fn credential(bytes: &[u8]) -> Option<&str> {
 fn secrets(value: &str) -> Secrets {
     let Ok(url) = Url::parse("https://api.example.com") else { return Secrets::default() };
     let headers = vec![(HeaderName::from_static("authorization"), SecretString::from(value))];
-    Secrets::new(&[Grant {
-        origin: url.origin(),
-        headers,
-        private: false,
-        endpoints: Default::default(),
-    }])
+    Secrets::new(&[Grant { headers, ..Grant::of(url.origin()) }])
 }
 
 fn redacted(secrets: &Arc<Secrets>, stream: &[u8], cuts: u8) -> Vec<u8> {

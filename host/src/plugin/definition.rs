@@ -98,11 +98,19 @@ impl Definition {
         });
         hash.add(pin.map(|pin| pin.0).unwrap_or_default());
         self.hash_config(&mut hash);
-        for Grant { origin: _, headers, private, endpoints: _ } in &**grants {
+        for Grant { origin: _, headers, private, endpoints: _, query, credential } in &**grants {
             hash.add([u8::from(*private)]);
-            for (name, value) in headers {
-                hash.add(name.as_str());
-                hash.add(value.expose_secret());
+            let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+            let query = query.iter().map(|(name, value)| (&**name, value));
+            for added in [headers.collect::<Vec<_>>(), query.collect()] {
+                for (name, value) in added {
+                    hash.add(name);
+                    hash.add(value.expose_secret());
+                }
+                hash.add("");
+            }
+            if let Some(credential) = credential {
+                credential.hash(&mut hash);
             }
             hash.add("");
         }
@@ -135,14 +143,12 @@ mod tests {
 
     use super::*;
     use crate::config::Limit;
-    use crate::egress::{Endpoints, PathPattern};
+    use crate::egress::{Credential, CredentialKind, OAuth2, PathPattern};
 
     fn grant(origin: &str, key: &str) -> Grant {
         Grant {
-            origin: Url::parse(origin).unwrap().origin(),
             headers: vec![(HeaderName::from_static("x-api-key"), SecretString::from(key))],
-            private: false,
-            endpoints: Endpoints::default(),
+            ..Grant::of(Url::parse(origin).unwrap().origin())
         }
     }
 
@@ -156,7 +162,7 @@ mod tests {
 
     /// The same definition, changed in one field each: what changes the completions, and what
     /// doesn't.
-    fn changed() -> [(&'static str, bool, Definition); 11] {
+    fn changed() -> [(&'static str, bool, Definition); 13] {
         let a = definition;
         let mut limits = Limits::default();
         limits.set(Limit::Timeout, 1_000);
@@ -170,6 +176,12 @@ mod tests {
         paths.endpoints.paths = Some(vec![PathPattern::parse("/v1").unwrap()]);
         let mut methods = grant("https://api.example.com", "sk-1");
         methods.endpoints.methods = Some(vec![http::Method::POST]);
+        let mut query = grant("https://api.example.com", "sk-1");
+        query.query = vec![("key".to_owned(), SecretString::from("k"))];
+        let mut token = grant("https://api.example.com", "sk-1");
+        let url = Url::parse("https://login.example.com").unwrap();
+        let oauth2 = OAuth2 { url, auth: None, form: vec![], private: false };
+        token.credential = Some(Credential { line: 1, kind: CredentialKind::OAuth2(oauth2) });
         [
             ("id", false, Definition { id: "b".into(), ..a() }),
             ("component", false, Definition { component: Source::Bundled("echo"), ..a() }),
@@ -188,6 +200,8 @@ mod tests {
             ("private", false, Definition { grants: Arc::from([private]), ..a() }),
             ("paths", true, Definition { grants: Arc::from([paths]), ..a() }),
             ("methods", true, Definition { grants: Arc::from([methods]), ..a() }),
+            ("query", false, Definition { grants: Arc::from([query]), ..a() }),
+            ("token", false, Definition { grants: Arc::from([token]), ..a() }),
             ("missing", false, Definition { missing: Some(missing), ..a() }),
             ("limits", false, Definition { limits, ..a() }),
         ]

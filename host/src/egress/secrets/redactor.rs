@@ -24,7 +24,9 @@ impl Redactor {
     /// Takes bytes as they came and passes on what is decided; without a copy if nothing was held
     /// back.
     pub(crate) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
-        let Some(search) = &self.secrets.search else { return out(bytes) };
+        // Anew each time: a credential may have been minted since.
+        let search = self.secrets.search.load();
+        let Some(search) = &*search else { return out(bytes) };
         for block in bytes.chunks(BLOCK) {
             if self.held.is_empty() {
                 let passed = search.pass(&mut self.position, block, false, &mut out);
@@ -39,7 +41,7 @@ impl Redactor {
 
     /// No more bytes will come: passes on what was held back.
     pub(crate) fn end(&mut self, out: impl FnMut(&[u8])) {
-        if let Some(search) = &self.secrets.search {
+        if let Some(search) = &*self.secrets.search.load() {
             search.pass(&mut self.position, &self.held.split(), true, out);
         }
     }

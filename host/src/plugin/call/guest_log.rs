@@ -363,12 +363,7 @@ mod tests {
         const KEY: &str = "sk-ant-0123456789-of-the-vendor";
         let headers = vec![(http::HeaderName::from_static("x-api-key"), KEY.into())];
         let origin = url::Url::parse("https://api.example.com").unwrap().origin();
-        let secrets = Arc::new(Secrets::new(&[Grant {
-            origin,
-            headers,
-            private: false,
-            endpoints: Default::default(),
-        }]));
+        let secrets = Arc::new(Secrets::new(&[Grant { headers, ..Grant::of(origin) }]));
         let log = GuestLog::new("test".into(), secrets, &Limits::default());
         let mut stream = log.stream("stderr");
         for piece in format!("vendor said: {KEY}\nsk-ant").as_bytes().chunks(5) {

@@ -201,7 +201,9 @@ fn told(error: SendError) -> HttpError {
         SendError::Interrupted(text) => HttpError::Interrupted(text),
         SendError::TooLarge(text) => HttpError::TooLarge(text),
         SendError::NotText(text) => HttpError::NotText(text),
-        SendError::Encoded(text) | SendError::TooMany(text) => HttpError::Other(text),
+        SendError::Credential(text) | SendError::Encoded(text) | SendError::TooMany(text) => {
+            HttpError::Other(text)
+        }
     }
 }
 

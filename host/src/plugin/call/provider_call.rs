@@ -14,7 +14,7 @@ use super::imports;
 use super::trap::call_error;
 use super::validate::{self, Checked};
 use crate::config::Limit;
-use crate::contract::{Completion, Delta, Info, ProviderError, Request};
+use crate::contract::{Completion, Delta, ErrorKind, Info, ProviderError, Request};
 use crate::egress::{self, Reply, SendError};
 use crate::meter::Stopwatch;
 use crate::plugin::CallError;
@@ -146,10 +146,25 @@ impl ProviderCall {
         Ok(value)
     }
 
-    /// A guest that got no memory because of others may fail for that in words of its own.
+    /// A guest that got no memory because of others may fail for that in words of its own, and so
+    /// may one whose request wasn't sent for want of the operator's credential.
     fn told(&self, error: ProviderError) -> CallError {
-        match self.instance.store.data().full() {
-            Some(full) => CallError::Busy { provider: self.plugin.clone(), full },
+        let state = self.instance.store.data();
+        if let Some(full) = state.full() {
+            return CallError::Busy { provider: self.plugin.clone(), full };
+        }
+        match state.egress.without_credential() {
+            Some(sentence) => ProviderError {
+                kind: ErrorKind::Credentials,
+                message: sentence,
+                status: None,
+                code: None,
+                field: None,
+                request_id: None,
+                retry_after_ms: None,
+                extra: None,
+            }
+            .into(),
             None => error.into(),
         }
     }

@@ -4,6 +4,8 @@
 //! Everything that is wrong with a file is told at once, with lines. No message shows a header's
 //! value, nor that of a variable.
 
+mod aws;
+mod credentials;
 mod endpoints;
 mod expand;
 mod reader;
@@ -15,6 +17,7 @@ use http::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 
+use self::credentials::{credential, query};
 use self::endpoints::endpoints;
 pub(crate) use self::reader::Problems;
 use self::reader::{ENTRIES_MAX, Reader};
@@ -25,7 +28,8 @@ use crate::plugin::bundled;
 use crate::plugin::definition::{Definition, MissingSettings, Source};
 
 const KEYS: [&str; 6] = ["enabled", "component", "sha256", "config", "outbound", "limits"];
-const OUTBOUND_KEYS: [&str; 5] = ["origin", "paths", "methods", "headers", "private"];
+const OUTBOUND_KEYS: [&str; 8] =
+    ["origin", "paths", "methods", "headers", "query", "token", "sign", "private"];
 
 /// The largest file. A real one has some hundred bytes.
 pub(super) const BYTES_MAX: usize = 64 << 10;
@@ -164,6 +168,8 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
         };
         reader.known(table, &OUTBOUND_KEYS, "[[outbound]]");
         let headers = headers(reader, table);
+        let query = query(reader, table);
+        let credential = credential(reader, table, &headers);
         let private = table
             .get("private")
             .is_some_and(|value| reader.boolean(value, "outbound.private").unwrap_or(false));
@@ -192,7 +198,7 @@ fn grants(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Grant> {
                 reader.complain(value, format!("{shown} is granted twice"));
             }
             Some((origin, endpoints)) => {
-                grants.push(Grant { origin, headers, private, endpoints });
+                grants.push(Grant { origin, headers, private, endpoints, query, credential });
             }
             None => {}
         }

@@ -145,6 +145,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Returns the value of a variable that a word of the file stands for. One without a value is
+    /// missing, unless the provider can do without it.
+    pub(super) fn variable(&mut self, name: &str) -> Option<String> {
+        let value = self.optional_variable(name);
+        if value.is_none() {
+            self.missing.insert(name.to_owned());
+        }
+        value
+    }
+
+    /// Returns the value of a variable that the provider can do without.
+    pub(super) fn optional_variable(&self, name: &str) -> Option<String> {
+        self.vars.get(name).map(str::to_owned).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the line that a value stands in.
+    pub(super) fn line(&self, value: &Spanned<'_>) -> usize {
+        line(self.text, value.span().start)
+    }
+
     /// The entries of a table; none if it isn't there.
     pub(super) fn table<'t, 'i>(
         &mut self,
