@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use self::hand_over::hand_over;
-pub use self::terminal::EX_USAGE;
+pub use self::terminal::{EX_USAGE, complain};
 use crate::config::{Config, Mistakes};
 use crate::observe;
 

@@ -171,7 +171,6 @@ fn wrong_settings(mistakes: &Mistakes) -> ExitCode {
 }
 
 /// Before logging is set up, and for what isn't a log.
-#[allow(clippy::print_stderr, reason = "the operator at the terminal is spoken to")]
 fn say(text: &str) {
-    eprintln!("{text}");
+    cli::complain(text);
 }

@@ -7,6 +7,7 @@ mod signal;
 mod test;
 mod wit;
 
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -59,18 +60,19 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
 }
 
 /// Prints what a command was asked for.
-#[allow(clippy::print_stdout, reason = "what a command is asked for goes to standard output")]
 fn say(text: &str) {
-    println!("{text}");
+    match writeln!(io::stdout(), "{text}") {
+        // A reader that has left, such as `head`, wants no more, and that is no failure.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("The output can't be written: {error}."));
+        }
+        _ => {}
+    }
 }
 
 /// Prints why a command failed.
-#[allow(
-    clippy::print_stderr,
-    reason = "problems go to standard error, where those of compilers are"
-)]
 fn complain(problem: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("{problem}");
+    let _ = writeln!(io::stderr(), "{problem}");
     ExitCode::FAILURE
 }
 

@@ -8,6 +8,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
+use super::terminal::complain;
+
 /// The executable, beside this one or on the PATH.
 const TOOLS: &str = "arete-plugin";
 /// The variable that tells it where this executable is.
@@ -51,9 +53,4 @@ fn run(command: &mut Command) -> io::Result<ExitCode> {
 fn run(command: &mut Command) -> io::Result<ExitCode> {
     let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-#[allow(clippy::print_stderr, reason = "the author at the terminal is spoken to")]
-fn complain(problem: &str) {
-    eprintln!("{problem}");
 }
