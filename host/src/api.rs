@@ -7,6 +7,7 @@ pub(crate) mod chat;
 mod cache;
 mod docs;
 mod health;
+mod metrics;
 mod providers;
 mod users;
 
@@ -23,5 +24,10 @@ use crate::http::front::Front;
 
 /// Makes the way in to all routes.
 pub fn front(app: &Arc<App>, config: &ServerConfig) -> Front {
-    Front::new(router::router(app.clone()), config)
+    Front::new(router::router(app.clone()), config, app.metrics.clone())
+}
+
+/// Makes the way in to the metrics alone, for a listener of their own.
+pub fn metrics_front(app: &Arc<App>, config: &ServerConfig) -> Front {
+    Front::open(metrics::alone(app.clone()), config, app.metrics.clone())
 }

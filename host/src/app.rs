@@ -1,13 +1,14 @@
 //! Everything a request needs, built once from the settings.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use crate::chat::{Cache, Pipeline};
 use crate::config::{Config, Machine, Mistakes, Vars};
+use crate::observe::metrics::Metrics;
 use crate::plugin::{self, Loader, Providers};
 use crate::shutdown::Stop;
 use crate::store::redb::RedbUsers;
@@ -29,6 +30,10 @@ pub struct App {
     pub heartbeat: Duration,
     /// The moment at which the server started.
     pub started: Instant,
+    /// The same, by the clock.
+    pub started_at: SystemTime,
+    /// The metrics since then.
+    pub metrics: Arc<Metrics>,
     /// The stop of the server.
     pub stop: Stop,
 }
@@ -85,6 +90,8 @@ impl App {
             cache_ttl: config.llm.cache.ttl,
             heartbeat: config.server.heartbeat,
             started: Instant::now(),
+            started_at: SystemTime::now(),
+            metrics: Arc::default(),
             stop,
         }))
     }

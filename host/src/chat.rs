@@ -29,11 +29,12 @@ pub use attempts::Mode;
 pub use cache::Cache;
 #[allow(unused_imports, reason = "the doors of vendors' dialects name them")]
 pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
+pub(crate) use cache::Stats as CacheStats;
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};
 pub use outcome::CacheState;
-pub(crate) use outcome::{CallStats, Outcome, Progress};
+pub(crate) use outcome::{CallStats, Outcome, Progress, Tries, Try};
 pub(crate) use pipeline::PendingCall;
 pub use pipeline::{Call, Pipeline};
 pub(crate) use route::{RouteError, Target};

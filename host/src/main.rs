@@ -3,6 +3,7 @@
 //! Everything here happens once. What happens per request starts in `http/server.rs`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +14,8 @@ use arete::plugin::{CompileArgs, advise_on_grants, compile_component};
 use arete::{api, http, observe, shutdown};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 #[global_allocator]
@@ -159,10 +162,42 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let signal = shutdown::signal();
     let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));
     info!(address = %listener.local_addr()?, version, providers, keys, "Listening");
+    let metrics = serve_metrics(&app, config).await?;
     http::server::run(listener, front, &config.server, &app.stop, signal).await;
+    metrics.stop().await;
     app.chat.cache().close().await;
     info!("Stopped");
     Ok(())
+}
+
+/// Serves the metrics at an address of their own, if the operator named one.
+async fn serve_metrics(app: &Arc<App>, config: &Config) -> anyhow::Result<Metrics> {
+    let Some(address) = config.server.metrics_address else { return Ok(Metrics(None)) };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("METRICS_ADDRESS {address} can't be listened at"))?;
+    info!(address = %listener.local_addr()?, "Serving metrics");
+    let server = config.server.for_metrics();
+    let front = api::metrics_front(app, &server);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        let signal = async { drop(stopped.await) };
+        http::server::run(listener, front, &server, &shutdown::Stop::default(), signal).await;
+    });
+    Ok(Metrics(Some((stop, serving))))
+}
+
+/// The listener for metrics: it outlives the other, so that a stop can be watched.
+struct Metrics(Option<(oneshot::Sender<()>, JoinHandle<()>)>);
+
+impl Metrics {
+    async fn stop(self) {
+        if let Some((stop, serving)) = self.0 {
+            drop(stop);
+            // It panics only where a handler can't be reached any more.
+            let _ = serving.await;
+        }
+    }
 }
 
 fn wrong_settings(mistakes: &Mistakes) -> ExitCode {

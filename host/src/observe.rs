@@ -3,6 +3,7 @@
 mod escaped;
 mod json;
 mod lines;
+pub mod metrics;
 mod of_request;
 #[cfg(test)]
 mod out;

@@ -33,6 +33,7 @@ mod heads;
 mod hostile;
 mod limits;
 mod logs;
+mod metrics;
 mod openapi;
 mod pages;
 mod plugins;

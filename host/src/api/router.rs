@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{cache, chat, docs, health, openapi, providers, users};
+use super::{cache, chat, docs, health, metrics, openapi, providers, users};
 use crate::app::App;
 use crate::http::problem::{Code, Problem};
 use crate::observe::Record;
@@ -30,6 +30,7 @@ pub(super) fn table() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(health::live))
+        .routes(routes!(metrics::metrics))
         .split_for_parts();
     let (document, own) = OpenApiRouter::new().routes(routes!(openapi::document)).split_for_parts();
     description.merge(own);

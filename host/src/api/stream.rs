@@ -87,7 +87,7 @@ enum Ended {
 impl<R: Renderer> EventSource for CompletionStream<R> {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(Ended::Failed(problem)) = self.advance().await {
-            self.record.failed(problem.log_text());
+            self.record.failed(problem.code().name(), problem.log_text());
             let body = problem.body(Some(self.record.id().to_string()));
             self.renderer.error(body, &mut self.ready);
         }

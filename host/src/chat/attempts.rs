@@ -2,11 +2,12 @@
 //! or event by event.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::assemble::Assembly;
 use super::key::{Key, KeyParts};
 use super::mend::{self, MendedEvents};
-use super::outcome::{CallStats, Outcome};
+use super::outcome::{CallStats, Outcome, Tries, Try};
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use super::share::Publisher;
 use crate::config::Limit;
@@ -60,11 +61,13 @@ impl VendorCall {
     /// passes.
     pub(super) async fn run(&self, publisher: &Publisher) -> Outcome {
         let meter = Meter::default();
-        let mut attempts = Attempts { call: self, publisher, meter: &meter, made: 0 };
+        let mut attempts =
+            Attempts { call: self, publisher, meter: &meter, under_way: None, ended: vec![] };
         let result = retry::run(self.policy, self.deadline, &mut attempts).await.map(Arc::new);
-        let stats =
-            CallStats { attempts: attempts.made, vendor: meter.vendor(), plugin: meter.plugin() };
-        Outcome { result, cached: false, stats }
+        let tries = attempts.finish(result.as_ref().err());
+        let made = u32::try_from(tries.len()).unwrap_or(u32::MAX);
+        let stats = CallStats { attempts: made, vendor: meter.vendor(), plugin: meter.plugin() };
+        Outcome { result, cached: false, stats, tries: Some(Arc::new(Tries::new(tries))) }
     }
 
     /// Makes one attempt, in an instance that it has to itself.
@@ -72,11 +75,12 @@ impl VendorCall {
         &self,
         publisher: &Publisher,
         meter: &Meter,
+        under_way: &mut UnderWay,
     ) -> Result<Completion, AttemptError> {
         let mut call = self.provider.begin_call(meter).await.map_err(AttemptError::unheard)?;
         let completion = match self.mode {
             Mode::Whole => self.whole(&mut call).await.map_err(AttemptError::unheard)?,
-            Mode::Stream => self.stream(&mut call, publisher).await?,
+            Mode::Stream => self.stream(&mut call, publisher, under_way).await?,
         };
         call.release().await;
         Ok(completion)
@@ -101,6 +105,7 @@ impl VendorCall {
         &self,
         call: &mut ProviderCall,
         publisher: &Publisher,
+        under_way: &mut UnderWay,
     ) -> Result<Completion, AttemptError> {
         call.open_stream(&self.request).await.map_err(AttemptError::unheard)?;
         let mut assembly = Assembly::default();
@@ -126,6 +131,7 @@ impl VendorCall {
                 finished |= matches!(event, Event::Finish(_));
                 content_sent |= is_content(event);
             }
+            under_way.content(content_sent);
             let failed = |error| AttemptError { error, content_sent };
             if self.response_bytes_max() < assembly.bytes() {
                 return Err(failed(call.exceeded(Limit::ResponseBytes)));
@@ -148,12 +154,49 @@ impl VendorCall {
     }
 }
 
-/// The attempts of one call, counted.
+/// The attempts of one call, and what there is to say of each.
 struct Attempts<'a> {
     call: &'a VendorCall,
     publisher: &'a Publisher,
     meter: &'a Meter,
-    made: u32,
+    under_way: Option<UnderWay>,
+    ended: Vec<Try>,
+}
+
+/// An attempt under way.
+struct UnderWay {
+    began: Instant,
+    first_content: Option<Duration>,
+}
+
+impl UnderWay {
+    fn begin() -> Self {
+        Self { began: Instant::now(), first_content: None }
+    }
+
+    /// Notes that content has come, if it has.
+    fn content(&mut self, come: bool) {
+        if come && self.first_content.is_none() {
+            self.first_content = Some(self.began.elapsed());
+        }
+    }
+
+    fn end(&self, failure: Option<&CallError>) -> Try {
+        Try {
+            took: self.began.elapsed(),
+            first_content: self.first_content,
+            failure: failure.map(CallError::kind),
+        }
+    }
+}
+
+impl Attempts<'_> {
+    /// Returns all attempts. One that is under way was cut by the deadline, which is the failure
+    /// of the call.
+    fn finish(mut self, failure: Option<&CallError>) -> Vec<Try> {
+        self.ended.extend(self.under_way.map(|cut| cut.end(failure)));
+        self.ended
+    }
 }
 
 impl Attempt for Attempts<'_> {
@@ -163,9 +206,13 @@ impl Attempt for Attempts<'_> {
         self.call.provider.id()
     }
 
-    async fn attempt(&mut self, number: u32) -> Result<Completion, AttemptError> {
-        self.made = number;
-        self.call.attempt(self.publisher, self.meter).await
+    async fn attempt(&mut self, _number: u32) -> Result<Completion, AttemptError> {
+        let under_way = self.under_way.insert(UnderWay::begin());
+        let result = self.call.attempt(self.publisher, self.meter, under_way).await;
+        let ended = under_way.end(result.as_ref().err().map(|failed| &failed.error));
+        self.under_way = None;
+        self.ended.push(ended);
+        result
     }
 }
 

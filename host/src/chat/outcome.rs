@@ -1,6 +1,7 @@
 //! The end of a call, and the news of it on the way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::contract::{Completion, Event};
@@ -15,12 +16,44 @@ pub(crate) struct Outcome {
     pub(crate) cached: bool,
     /// Attempts and times that it took.
     pub(crate) stats: CallStats,
+    /// The attempts one by one; none for a completion out of the cache.
+    pub(crate) tries: Option<Arc<Tries>>,
 }
 
 impl Outcome {
     /// Returns the outcome of a call whose completion was in the cache.
     pub(crate) fn hit(completion: Arc<Completion>) -> Self {
-        Self { result: Ok(completion), cached: true, stats: CallStats::default() }
+        Self { result: Ok(completion), cached: true, stats: CallStats::default(), tries: None }
+    }
+}
+
+/// The attempts of a call. Callers that share it share them, and one of them counts them.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    each: Box<[Try]>,
+    counted: AtomicBool,
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Try {
+    /// The time that it took.
+    pub(crate) took: Duration,
+    /// The time until its first content, of one that streams.
+    pub(crate) first_content: Option<Duration>,
+    /// The kind of failure, if it failed.
+    pub(crate) failure: Option<&'static str>,
+}
+
+impl Tries {
+    /// Takes the attempts of a call, in order.
+    pub(super) fn new(each: Vec<Try>) -> Self {
+        Self { each: each.into(), counted: AtomicBool::new(false) }
+    }
+
+    /// Returns the attempts to whoever asks first, and none to those who ask later.
+    pub(crate) fn uncounted(&self) -> &[Try] {
+        if self.counted.swap(true, Ordering::Relaxed) { &[] } else { &self.each }
     }
 }
 

@@ -223,7 +223,7 @@ where
 /// Returns the outcome of a call that panicked.
 fn lost() -> Outcome {
     let result = Err(CallError::Host("a call panicked".into()));
-    Outcome { result, cached: false, stats: CallStats::default() }
+    Outcome { result, cached: false, stats: CallStats::default(), tries: None }
 }
 
 #[cfg(test)]

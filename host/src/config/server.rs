@@ -14,11 +14,13 @@ use super::units::{DAY, GIB, HOUR, KIB, MIB, SECOND};
 use super::vars::{ReadSetting as _, Vars};
 
 /// The HTTP server: where it listens, whom it lets in, what it bounds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The address to listen at. `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 takes a
     /// free one).
     pub address: SocketAddr,
+    /// The address to serve the metrics alone at, without a key. `METRICS_ADDRESS`; default none.
+    pub metrics_address: Option<SocketAddr>,
     /// The callers' keys. `ARETE_API_KEYS`, pairs `name:key` with commas between; empty: anybody
     /// on this machine.
     pub api_keys: Vec<ApiKey>,
@@ -63,7 +65,7 @@ pub struct ServerConfig {
 }
 
 /// A caller's key and the name it goes by in logs and in the cache.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ApiKey {
     /// The name.
     pub name: String,
@@ -97,6 +99,7 @@ impl ServerConfig {
         let body_limit = size(vars, "HTTP_BODY_LIMIT", 32 * MIB, KIB..=GIB, mistakes);
         Self {
             address: SocketAddr::new(ip, port),
+            metrics_address: metrics_address(vars, mistakes),
             api_keys,
             cors_origins: cors_origins(vars, mistakes),
             allowed_hosts: allowed_hosts(vars, mistakes),
@@ -132,6 +135,17 @@ impl ServerConfig {
 }
 
 impl ServerConfig {
+    /// Returns the settings of the listener for metrics: a few readers, and no bodies.
+    pub fn for_metrics(&self) -> Self {
+        Self {
+            max_connections: shares::METRICS_READERS,
+            standby_connections: 0,
+            max_requests: shares::METRICS_READERS,
+            max_bodies: 1,
+            ..self.clone()
+        }
+    }
+
     /// Fits the settings to the connections that there are descriptors for. A body that is still
     /// coming and an event stream keep a connection busy, so each may be a quarter of them.
     pub fn fit(&mut self, shares: &DescriptorShares) {
@@ -141,6 +155,18 @@ impl ServerConfig {
         self.max_bodies = self.max_bodies.min(self.max_connections.div_ceil(4));
         self.max_event_streams = self.max_event_streams.min(self.max_connections.div_ceil(4));
     }
+}
+
+fn metrics_address(vars: &Vars, mistakes: &mut Mistakes) -> Option<SocketAddr> {
+    const NAME: &str = "METRICS_ADDRESS";
+    let given = vars.get(NAME)?;
+    let address = given.parse().ok();
+    if address.is_none() {
+        let problem =
+            format!("must be an address and a port such as 127.0.0.1:9464, not {given:?}");
+        mistakes.add(NAME, problem);
+    }
+    address
 }
 
 /// A body of the largest size must find room while it is alone.

@@ -113,6 +113,12 @@ const BEFORE_LIMITS: &[Section] = &[
                 "The time that calls in progress may take after SIGTERM or SIGINT.",
             ),
             setting(
+                "METRICS_ADDRESS",
+                "",
+                "An address such as `127.0.0.1:9464` that serves `/metrics` and nothing else, without a key: for a Prometheus \
+                 that has none. `/metrics` of the main port needs a key like everything there.",
+            ),
+            setting(
                 "DATA_DIR",
                 "data",
                 "The folder for users, cached completions and compiled plugins, relative to the working directory.",

@@ -13,7 +13,9 @@ const GUESTS_MIN: u64 = 128 * MIB;
 const COMPILING_MAX: u64 = 6;
 /// The connections that stand by beyond those that have a place.
 pub(super) const STANDBY: usize = 32;
-/// Descriptors for the program's own files, signals and compilers.
+/// The connections of those who read the metrics at an address of their own.
+pub(super) const METRICS_READERS: usize = 8;
+/// Descriptors for the program's own files, signals and compilers, and for readers of the metrics.
 const FILES: u64 = 64;
 
 /// The most that one of those who share a budget may hold, as a multiple of what is left for all.

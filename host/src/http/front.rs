@@ -24,6 +24,7 @@ use super::places::Places;
 use super::problem::Problem;
 use crate::config::ServerConfig;
 use crate::observe::Record;
+use crate::observe::metrics::Metrics;
 use crate::request_id;
 
 /// Says where a completion came from.
@@ -38,11 +39,12 @@ pub struct Front {
     /// The guard against web pages, which a server with keys doesn't need.
     pages: Option<PageGuard>,
     cors: Option<CorsLayer>,
+    metrics: Arc<Metrics>,
 }
 
 impl Front {
     /// Makes the way in to these routes.
-    pub fn new(routes: Router, config: &ServerConfig) -> Self {
+    pub fn new(routes: Router, config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
         Self {
             routes,
             keys: Keys::new(&config.api_keys),
@@ -54,7 +56,14 @@ impl Front {
             },
             pages: PageGuard::new(config),
             cors: cors(&config.cors_origins),
+            metrics,
         }
+    }
+
+    /// Makes the way in to routes that are open to everybody who can reach their listener.
+    pub fn open(routes: Router, config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
+        let keys = Keys::new(&[]);
+        Self { keys, pages: None, cors: None, ..Self::new(routes, config, metrics) }
     }
 
     /// Answers a request, and watches over it from its head to the last byte of the response.
@@ -63,7 +72,7 @@ impl Front {
         request: Request<Incoming>,
         connection: Arc<Connection>,
     ) -> Response<Observed> {
-        let (busy, record) = (connection.begin(), observed::begin(&request));
+        let (busy, record) = (connection.begin(), observed::begin(&request, &self.metrics));
         if !auth::is_health(request.uri().path()) && !connection.take_place().await {
             let full = Problem::too_many_connections();
             return observed::finish(full.into_response(), record, busy);

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
@@ -19,6 +20,7 @@ use super::connections::Busy;
 use super::places::Place;
 use super::problem::{PROBLEM_JSON, Problem};
 use crate::observe::Record;
+use crate::observe::metrics::Metrics;
 use crate::time::millis;
 
 /// The header of a request's id, both ways.
@@ -27,8 +29,9 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const REQUEST_ID_MAX: usize = 128;
 
 /// Begins the record of a request that has just come.
-pub(super) fn begin<B>(request: &Request<B>) -> Record {
-    Record::begin(request_id(request.headers()), request.method().clone(), request.uri().path())
+pub(super) fn begin<B>(request: &Request<B>, metrics: &Arc<Metrics>) -> Record {
+    let (id, method) = (request_id(request.headers()), request.method().clone());
+    Record::begin(id, method, request.uri().path(), metrics.clone())
 }
 
 /// Returns the response as it is sent. It keeps its place until then, and the connection isn't idle.
@@ -39,7 +42,7 @@ pub(super) fn finish(mut response: Response, record: Record, mut busy: Busy) -> 
     let problem = response.extensions_mut().remove::<Problem>();
     let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
     if let Some(problem) = problem {
-        record.failed(problem.log_text());
+        record.failed(problem.code().name(), problem.log_text());
         let body =
             serde_json::to_vec(&problem.body(Some(record.id().to_string()))).unwrap_or_default();
         let headers = response.headers_mut();

@@ -9,7 +9,9 @@ use http::{Method, StatusCode};
 use tracing::{error, info, warn};
 
 use super::escaped::shortened;
-use crate::chat::{CacheState, CallStats, Outcome};
+use super::metrics::{Ended, EndedCall, Metrics};
+use crate::chat::{CacheState, CallStats, Outcome, Tries};
+use crate::contract::Usage;
 use crate::plugin::Provider;
 use crate::sync::lock;
 use crate::time::millis;
@@ -26,21 +28,25 @@ struct Inner {
     method: Method,
     path: String,
     began: Instant,
+    metrics: Arc<Metrics>,
     facts: Mutex<Facts>,
 }
 
 #[derive(Default)]
 struct Facts {
-    route: Option<String>,
+    route: Option<Arc<str>>,
     status: Option<StatusCode>,
     caller: Option<Arc<str>>,
     provider: Option<Arc<Provider>>,
-    model: Option<String>,
+    /// The model that was asked for.
+    asked: Option<String>,
+    /// The model that answered, if the vendor names it otherwise.
+    answered: Option<String>,
     cache: Option<CacheState>,
     stats: CallStats,
-    input_tokens: Option<u32>,
-    output_tokens: Option<u32>,
-    failure: Option<String>,
+    tries: Option<Arc<Tries>>,
+    usage: Option<Usage>,
+    failure: Option<Failure>,
     streaming: bool,
     /// True once the call has ended.
     done: bool,
@@ -48,14 +54,27 @@ struct Facts {
     sent: bool,
 }
 
+struct Failure {
+    /// The problem's code.
+    code: &'static str,
+    text: String,
+}
+
 impl Record {
-    /// Begins the record of a request that has just come.
-    pub(crate) fn begin(id: impl Into<Arc<str>>, method: Method, path: &str) -> Self {
+    /// Begins the record of a request that has just come. The metrics count it at its end.
+    pub(crate) fn begin(
+        id: impl Into<Arc<str>>,
+        method: Method,
+        path: &str,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        metrics.begin();
         let inner = Inner {
             id: id.into(),
             method,
             path: shortened(path),
             began: Instant::now(),
+            metrics,
             facts: Mutex::default(),
         };
         Self(Arc::new(inner))
@@ -79,7 +98,7 @@ impl Record {
 
     /// Notes the route, as the table of routes writes it.
     pub(crate) fn route(&self, route: &str) {
-        self.facts().route = Some(route.to_owned());
+        self.facts().route = Some(route.into());
     }
 
     /// Notes the caller.
@@ -94,7 +113,7 @@ impl Record {
 
     /// Notes the model that is asked for.
     pub(crate) fn model(&self, model: &str) {
-        self.facts().model = Some(shortened(model));
+        self.facts().asked = Some(shortened(model));
     }
 
     /// Notes where the completion comes from, as far as is known.
@@ -112,12 +131,12 @@ impl Record {
         let mut facts = self.facts();
         facts.cache = Some(state);
         facts.stats = outcome.stats;
+        facts.tries.clone_from(&outcome.tries);
         facts.done = true;
         if let Ok(completion) = &outcome.result {
-            facts.input_tokens = completion.usage.input_tokens;
-            facts.output_tokens = completion.usage.output_tokens;
-            if !completion.model.is_empty() && facts.model.as_ref() != Some(&completion.model) {
-                facts.model = Some(shortened(&completion.model));
+            facts.usage = Some(Usage { extra: None, ..completion.usage });
+            if !completion.model.is_empty() && facts.asked.as_ref() != Some(&completion.model) {
+                facts.answered = Some(shortened(&completion.model));
             }
         }
     }
@@ -127,9 +146,9 @@ impl Record {
         self.facts().streaming = true;
     }
 
-    /// Notes a failure.
-    pub(crate) fn failed(&self, failure: &str) {
-        self.facts().failure = Some(shortened(failure));
+    /// Notes a failure, by its problem's code and in words for the operator.
+    pub(crate) fn failed(&self, code: &'static str, text: &str) {
+        self.facts().failure = Some(Failure { code, text: shortened(text) });
     }
 
     /// Notes the status of the response.
@@ -148,6 +167,22 @@ impl Record {
     }
 }
 
+impl Facts {
+    /// Returns what is counted of the call, if the request came to one.
+    fn ended_call(&self, outcome: &'static str) -> Option<EndedCall<'_>> {
+        Some(EndedCall {
+            provider: self.provider.as_deref()?,
+            model: self.asked.as_deref()?,
+            result: self.failure.as_ref().map_or(outcome, |failure| failure.code),
+            cache: self.cache,
+            streaming: self.streaming,
+            stats: self.done.then_some(self.stats),
+            tries: self.tries.as_deref().map_or(&[], Tries::uncounted),
+            usage: self.usage.as_ref(),
+        })
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let facts = std::mem::take(self.facts.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -160,6 +195,13 @@ impl Drop for Inner {
         // The status that nginx made common for a client that left before its answer.
         let status = facts.status.map_or(499, |status| status.as_u16());
         let provider = facts.provider.as_deref();
+        let took = self.began.elapsed();
+        self.metrics.end(&Ended {
+            route: facts.route.as_deref(),
+            status,
+            took,
+            call: facts.ended_call(outcome),
+        });
         macro_rules! line {
             ($level:ident, $message:expr) => {
                 $level!(
@@ -172,15 +214,15 @@ impl Drop for Inner {
                     caller = facts.caller.as_deref(),
                     provider = provider.map(|provider| &**provider.id()),
                     plugin = provider.map(|provider| provider.info.version.as_str()),
-                    model = facts.model,
+                    model = facts.answered.as_ref().or(facts.asked.as_ref()),
                     cache = facts.cache.map(CacheState::as_str),
                     attempts = provider.is_some().then_some(facts.stats.attempts),
-                    input_tokens = facts.input_tokens,
-                    output_tokens = facts.output_tokens,
-                    total_ms = millis(self.began.elapsed()),
+                    input_tokens = facts.usage.as_ref().and_then(|usage| usage.input_tokens),
+                    output_tokens = facts.usage.as_ref().and_then(|usage| usage.output_tokens),
+                    total_ms = millis(took),
                     upstream_ms = provider.is_some().then_some(millis(facts.stats.vendor)),
                     plugin_ms = provider.is_some().then_some(millis(facts.stats.plugin)),
-                    error = facts.failure,
+                    error = facts.failure.as_ref().map(|failure| failure.text.as_str()),
                     $message
                 )
             };

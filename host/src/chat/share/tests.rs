@@ -21,7 +21,12 @@ fn answer() -> Outcome {
         native: None,
         extra: None,
     };
-    Outcome { result: Ok(Arc::new(completion)), cached: false, stats: CallStats::default() }
+    Outcome {
+        result: Ok(Arc::new(completion)),
+        cached: false,
+        stats: CallStats::default(),
+        tries: None,
+    }
 }
 
 fn text(text: &str) -> Event {
@@ -126,6 +131,7 @@ async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
             result: Err(CallError::Deadline { allowed: std::time::Duration::ZERO }),
             cached: false,
             stats: CallStats::default(),
+            tries: None,
         }
     };
     let (one, _) = calls.join_or_start(key(), |_| fail());

@@ -47,6 +47,30 @@ pub enum Code {
 }
 
 impl Code {
+    /// Returns its name, as callers read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid-request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::RequestTimeout => "request-timeout",
+            Self::Conflict => "conflict",
+            Self::PreconditionFailed => "precondition-failed",
+            Self::BodyTooLarge => "body-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::RateLimited => "rate-limited",
+            Self::Internal => "internal",
+            Self::ProviderFailed => "provider-failed",
+            Self::ProviderCredentials => "provider-credentials",
+            Self::PluginFailed => "plugin-failed",
+            Self::ProviderUnavailable => "provider-unavailable",
+            Self::Overloaded => "overloaded",
+            Self::DeadlineExceeded => "deadline-exceeded",
+        }
+    }
+
     /// Returns the one status of this failure, and its title.
     pub(super) fn status(self) -> (StatusCode, &'static str) {
         match self {

@@ -89,3 +89,29 @@ fn a_crash_shows_the_plugin_and_hides_what_it_wrote() {
     assert!(problem.detail.contains("echo 1.0.0") && !problem.detail.contains("secret prompt"));
     assert!(problem.log_text().contains("secret prompt"));
 }
+
+#[test]
+fn a_code_has_one_name() {
+    for code in [
+        Code::InvalidRequest,
+        Code::Unauthorized,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::RequestTimeout,
+        Code::Conflict,
+        Code::PreconditionFailed,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::RateLimited,
+        Code::Internal,
+        Code::ProviderFailed,
+        Code::ProviderCredentials,
+        Code::PluginFailed,
+        Code::ProviderUnavailable,
+        Code::Overloaded,
+        Code::DeadlineExceeded,
+    ] {
+        assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+    }
+}

@@ -66,6 +66,12 @@ impl Slot {
 }
 
 impl Providers {
+    /// Returns a registry without a provider.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self::new()
+    }
+
     pub(super) fn new() -> Self {
         Self(Arc::new(Shared {
             slots: ArcSwap::default(),
