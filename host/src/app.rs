@@ -13,6 +13,7 @@ use crate::plugin::{self, Loader, Providers};
 use crate::shutdown::Stop;
 use crate::store::redb::RedbUsers;
 use crate::store::users::UserStore;
+use crate::turns::Turns;
 
 /// Everything a request needs.
 pub struct App {
@@ -34,6 +35,8 @@ pub struct App {
     pub started_at: SystemTime,
     /// The metrics since then.
     pub metrics: Arc<Metrics>,
+    /// The turns of all that computes for others.
+    pub turns: Turns,
     /// The stop of the server.
     pub stop: Stop,
 }
@@ -70,7 +73,8 @@ impl App {
             anyhow::Ok(RedbUsers::open(&data_dir, Timestamp::now)?)
         });
         let users = users.await??;
-        let loader = Loader::start(&config.plugins).await?;
+        let turns = Turns::of_this_machine();
+        let loader = Loader::start(&config.plugins, turns.clone()).await?;
         let providers = loader.providers();
         let default_provider = config.llm.default_provider.clone();
         if providers.get(&default_provider).is_none() {
@@ -92,6 +96,7 @@ impl App {
             started: Instant::now(),
             started_at: SystemTime::now(),
             metrics: Arc::default(),
+            turns,
             stop,
         }))
     }

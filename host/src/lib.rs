@@ -44,6 +44,7 @@ mod request_id;
 mod surrogates;
 mod sync;
 mod time;
+pub mod turns;
 
 // For the benchmarks, and for the fuzzer.
 #[cfg(feature = "pieces")]

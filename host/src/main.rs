@@ -163,7 +163,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let (version, providers) = (env!("ARETE_VERSION"), app.providers.ids().join(","));
     info!(address = %listener.local_addr()?, version, providers, keys, "Listening");
     let metrics = serve_metrics(&app, config).await?;
-    http::server::run(listener, front, &config.server, &app.stop, signal).await;
+    http::server::run(listener, front, &config.server, &app.turns, &app.stop, signal).await;
     metrics.stop().await;
     app.chat.cache().close().await;
     info!("Stopped");
@@ -179,10 +179,12 @@ async fn serve_metrics(app: &Arc<App>, config: &Config) -> anyhow::Result<Metric
     info!(address = %listener.local_addr()?, "Serving metrics");
     let server = config.server.for_metrics();
     let front = api::metrics_front(app, &server);
+    let turns = app.turns.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         let signal = async { drop(stopped.await) };
-        http::server::run(listener, front, &server, &shutdown::Stop::default(), signal).await;
+        let stop = shutdown::Stop::default();
+        http::server::run(listener, front, &server, &turns, &stop, signal).await;
     });
     Ok(Metrics(Some((stop, serving))))
 }

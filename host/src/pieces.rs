@@ -15,6 +15,7 @@ use crate::egress::framing::Framer;
 use crate::http::json::FromJson;
 use crate::meter::Meter;
 use crate::plugin::{Loader, Provider, ProviderCall};
+use crate::turns::Turns;
 
 /// A provider as the server has it, and the folder it was loaded with.
 pub struct Loaded {
@@ -79,7 +80,7 @@ impl Loaded {
         ]);
         let config = Config::parse(&vars, &Machine::of_this_process())
             .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
-        let providers = Loader::start(&config.plugins).await?.providers();
+        let providers = Loader::start(&config.plugins, Turns::of_this_machine()).await?.providers();
         let slot = providers.get(id).context("it isn't there")?;
         let provider = slot.serving().cloned().context("it isn't ready")?;
         Ok(Self { provider, _folder: folder })

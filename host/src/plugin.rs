@@ -13,7 +13,6 @@ mod bundled;
 mod definition;
 mod engine;
 mod error;
-mod lane;
 mod room;
 mod runtime;
 

@@ -13,6 +13,8 @@ use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
+use crate::turns;
+
 /// The bytes reserved at a time for events that are ready together.
 const RESERVED: usize = 1_024;
 /// A comment, which clients pass over.
@@ -95,6 +97,8 @@ impl<S: EventSource> WithHeartbeat<S> {
     }
 
     async fn next(&mut self) -> Option<Bytes> {
+        // Where there is always more to send, and a client that takes it.
+        turns::end_if_over().await;
         loop {
             let piece = tokio::select! {
                 biased;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::terminal::say;
 use crate::config::PluginConfig;
 use crate::plugin::{Loader, SlotState};
+use crate::turns::Turns;
 
 /// Lists the providers.
 pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
@@ -13,7 +14,7 @@ pub(super) async fn run(config: &PluginConfig) -> anyhow::Result<ExitCode> {
         // Who lists doesn't want a folder made.
         config.code_cache_bytes = 0;
     }
-    let mut loader = Loader::start(&config).await?;
+    let mut loader = Loader::start(&config, Turns::of_this_machine()).await?;
     loader.settle().await;
     let all = loader.providers().all();
     let width = all.keys().map(String::len).max().unwrap_or_default().max("PROVIDER".len());

@@ -9,6 +9,10 @@ pub(crate) use self::arriving::{Arriving, Bounds};
 use super::json::FromJson;
 use super::places::Place;
 use super::problem::Problem;
+use crate::turns;
+
+/// The bytes of a body that takes long to read: at most some 30 ms for a MiB.
+const LONG_BYTES: usize = 1 << 20;
 
 /// The JSON body of a request: an extractor that answers 415, 413, 408 or 400 where there is none.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -24,6 +28,9 @@ impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
         let place = place.ok_or_else(|| Problem::internal("a body was read without a place"))?;
         let bytes = arriving::read(request.into_body()).await?;
         place.begin_work()?;
+        if LONG_BYTES <= bytes.len() {
+            turns::begin_long().await;
+        }
         T::from_json(&bytes).map(Self)
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
+use crate::turns;
 
 /// The longest wait of a request for a place for its connection.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -213,6 +214,7 @@ impl Drop for Connection {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.connection.rest(self.is_served);
+        turns::renew();
     }
 }
 

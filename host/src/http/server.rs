@@ -21,6 +21,7 @@ use super::front::Front;
 use crate::config::ServerConfig;
 use crate::shutdown::Stop;
 use crate::time::millis;
+use crate::turns::Turns;
 
 /// The time that calls that are cut have to say so to their clients.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -35,6 +36,7 @@ pub async fn run(
     listener: TcpListener,
     front: Front,
     config: &ServerConfig,
+    turns: &Turns,
     stop: &Stop,
     signal: impl Future<Output = ()>,
 ) {
@@ -69,10 +71,10 @@ pub async fn run(
         let stream = TokioIo::new(stream);
         let (http, front, stop) = (http.clone(), front.clone(), stop.clone());
         let alive = alive.subscribe();
-        tokio::spawn(async move {
+        tokio::spawn(turns.with(async move {
             serve(&http, (stream, faults), front, connection, &stop).await;
             drop(alive);
-        });
+        }));
     }
 
     drop(listener);

@@ -9,7 +9,6 @@ use tracing::warn;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::bounds::{PAGE_BYTES, PARTS_MAX, TABLE_ELEMENTS_MAX, TICK};
-use super::lane::SlowLane;
 use super::room::{PoolParts, Room};
 use crate::budget::Budget;
 use crate::config::{Limit, PluginConfig};
@@ -44,7 +43,6 @@ pub(super) struct Engine {
     engine: wasmtime::Engine,
     /// The address space of each memory, in bytes: compiled code relies on it.
     memory_reservation: u64,
-    lane: SlowLane,
     room: Room,
     memory: Budget,
     _ticker: Arc<Ticker>,
@@ -72,10 +70,9 @@ impl Engine {
         );
         let (engine, memory_reservation) = built.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ticker = Ticker::start(&engine)?;
-        let lane = SlowLane::of_this_machine();
         let room = Room::new(parts(config));
         let memory = Budget::new(config.total_memory);
-        Ok(Self { engine, memory_reservation, lane, room, memory, _ticker: Arc::new(ticker) })
+        Ok(Self { engine, memory_reservation, room, memory, _ticker: Arc::new(ticker) })
     }
 
     /// Returns what [`compiling_engine`] has to know.
@@ -91,11 +88,6 @@ impl Engine {
     /// Returns the budget of all guests' memories, in bytes.
     pub(super) fn memory(&self) -> &Budget {
         &self.memory
-    }
-
-    /// Returns the lane for guests that compute for long.
-    pub(super) fn slow_lane(&self) -> &SlowLane {
-        &self.lane
     }
 }
 

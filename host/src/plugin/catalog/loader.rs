@@ -24,6 +24,7 @@ use crate::plugin::load::{self, Admission, CodeCache, CodeOrigin, Compiler};
 use crate::plugin::room::NoRoom;
 use crate::plugin::runtime::Runtime;
 use crate::time::millis;
+use crate::turns::Turns;
 
 /// The time after which the folder is looked at even if nothing was heard of it: networked file
 /// systems tell nothing.
@@ -34,6 +35,7 @@ pub struct Loader {
     providers: Providers,
     runtime: Runtime,
     tls: Arc<Tls>,
+    turns: Turns,
     config: PluginConfig,
     /// Taken while it looks at the disk.
     folder: Option<ProviderDir>,
@@ -89,7 +91,7 @@ impl Loader {
     ///
     /// # Errors
     /// When no provider could ever run, or the folder can't be read.
-    pub async fn start(config: &PluginConfig) -> anyhow::Result<Self> {
+    pub async fn start(config: &PluginConfig, turns: Turns) -> anyhow::Result<Self> {
         let (code_dir, code_bytes) = (config.code_dir.clone(), config.code_cache_bytes);
         let compiler = Compiler::new(&config.compile);
         let opening =
@@ -99,6 +101,7 @@ impl Loader {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
             tls: Arc::new(Tls::with_ca_file(config.ca_file.as_deref())?),
+            turns,
             config: config.clone(),
             folder: Some(ProviderDir::new(config)),
             tried: BTreeMap::new(),
@@ -261,11 +264,12 @@ impl Loader {
             Ok(definition) => {
                 let (runtime, tls) = (self.runtime.clone(), self.tls.clone());
                 let name = id.clone();
-                tried.admission = Some(self.admissions.spawn(async move {
+                // A component computes while it describes itself.
+                tried.admission = Some(self.admissions.spawn(self.turns.with(async move {
                     let Admission { outcome, code, advice, .. } =
                         load::admit(&runtime, &tls, definition).await;
                     Admitted { id: name, generation, outcome, code, advice }
-                }));
+                })));
                 self.tried.insert(id, tried)
             }
             Err(problem) => {
