@@ -175,6 +175,7 @@ impl From<SendError> for CallError {
     fn from(error: SendError) -> Self {
         let (kind, message) = match error {
             SendError::Denied(text) => (ErrorKind::Denied, text),
+            SendError::Credential(text) => (ErrorKind::Credentials, text),
             SendError::Invalid(text) => (ErrorKind::InvalidRequest, text),
             SendError::Connection(text) => (ErrorKind::Connection, text),
             SendError::Timeout(text) => (ErrorKind::Timeout, text),
