@@ -24,6 +24,7 @@ mod check;
 mod code_cache;
 mod compiled;
 mod config;
+mod credentials;
 mod crowds;
 mod docs;
 mod door;
