@@ -89,18 +89,17 @@ impl Project {
             }
             // The vendor is on this machine.
             grant.insert("private".to_owned(), true.into());
-            let headers = grant.get("headers").cloned();
+            fix_credential(grant);
+            let added = ADDED.map(|key| (key, grant.get(key).cloned()));
             let endpoints = ENDPOINTS.map(|key| (key, grant.get(key).cloned()));
             match grants.first_mut().and_then(Value::as_table_mut) {
                 None => grants.push(value),
                 Some(first) => {
                     endpoints.into_iter().for_each(|(key, more)| join(first, key, more));
-                    let all = first
-                        .entry("headers")
-                        .or_insert_with(|| Table::new().into())
-                        .as_table_mut();
-                    if let (Some(all), Some(Value::Table(more))) = (all, headers) {
-                        all.extend(more);
+                    for (key, more) in added {
+                        let Some(Value::Table(more)) = more else { continue };
+                        let all = first.entry(key).or_insert_with(|| Table::new().into());
+                        all.as_table_mut().into_iter().for_each(|all| all.extend(more.clone()));
                     }
                 }
             }
@@ -118,6 +117,27 @@ impl Project {
         let path =
             rest.find(['/', '?', '#']).and_then(|start| rest.get(start..)).unwrap_or_default();
         *text = format!("{vendor}{path}");
+    }
+}
+
+/// The keys of a grant that say what the host adds to requests.
+const ADDED: [&str; 3] = ["headers", "query", "sign"];
+
+/// Puts a fixed credential in the place of one that the host would ask somebody for: the suite asks
+/// nobody but the scripted vendor. What is signed goes on being signed.
+fn fix_credential(grant: &mut Table) {
+    if grant.remove("token").is_some() {
+        let headers = grant.entry("headers").or_insert_with(|| Table::new().into());
+        if let Some(headers) = headers.as_table_mut() {
+            headers.insert("authorization".to_owned(), format!("Bearer {CREDENTIAL}").into());
+        }
+    }
+    let signer = grant.get_mut("sign").and_then(|sign| sign.get_mut("aws-sigv4"));
+    if let Some(signer) = signer.and_then(Value::as_table_mut) {
+        let keys = ["access-key-id", "secret-access-key"];
+        let keys: Table = keys.map(|key| (key.to_owned(), CREDENTIAL.into())).into_iter().collect();
+        signer.insert("credentials".to_owned(), keys.into());
+        signer.remove("endpoint");
     }
 }
 
@@ -246,6 +266,36 @@ mod tests {
             "#;
         assert_eq!(table, toml::from_str::<Table>(expected).unwrap());
         assert_eq!(toml::from_str::<Table>(&toml::to_string(&table).unwrap()).unwrap(), table);
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_credential() {
+        let table = table(
+            r#"
+            [[outbound]]
+            origin = "https://a.example"
+            query = { key = "${KEY}" }
+            token = { oauth2 = { url = "https://login.example/token", client-id = "a", client-secret = "${B}" } }
+            [[outbound]]
+            origin = "https://b.example"
+            query = { version = "1" }
+            sign = { aws-sigv4 = { service = "s", region = "r", credentials = "imds", endpoint = "http://10.0.0.1" } }
+            "#,
+            &[],
+        );
+        let expected = r#"
+            origin = "http://127.0.0.1:9"
+            private = true
+            headers = { authorization = "Bearer test-credential" }
+            query = { key = "test-credential", version = "1" }
+            [sign.aws-sigv4]
+            service = "s"
+            region = "r"
+            credentials = { access-key-id = "test-credential", secret-access-key = "test-credential" }
+            "#;
+        let outbound = table["outbound"].as_array().unwrap();
+        assert_eq!(outbound.len(), 1);
+        assert_eq!(outbound[0], Value::Table(toml::from_str(expected).unwrap()));
     }
 
     #[test]
