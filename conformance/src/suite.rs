@@ -57,6 +57,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 
     let mut suite = Suite {
         only: options.only,
+        has_provider_file: options.provider.is_some(),
         logs,
         marker: server.marker(),
         report: Report {
@@ -87,6 +88,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 /// A suite under way.
 struct Suite {
     only: Option<String>,
+    has_provider_file: bool,
     logs: Logs,
     marker: Marker,
     report: Report,
@@ -110,7 +112,11 @@ impl Suite {
             Some(ProviderDetail { last_error: Some(reason), .. }) => reason,
             _ => "the server doesn't know the provider".to_owned(),
         };
-        let advice = "mend what the host says; nothing else can be checked before";
+        let advice = if self.has_provider_file {
+            "mend what the host says; nothing else can be checked before"
+        } else {
+            "there is no provider file, so the plugin has neither settings nor a vendor: name it with --provider"
+        };
         let finding = Finding::new("a provider that loads", reason, advice);
         // Also when other checks were asked for: this is why they can't run.
         self.add("admission", shows, Outcome::of(vec![finding])).await;

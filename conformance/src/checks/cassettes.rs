@@ -33,13 +33,21 @@ fn requests(cassette: &Cassette, played: &Played) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (expected, seen) = (cassette.exchanges.len(), played.requests.len());
     if expected != seen {
-        let advice = "write a response.http (response-2.http, …) for each request that the plugin makes, and no more";
-        let seen = format!(
-            "{seen}{}",
-            played.requests.last().map_or(String::new(), |request| {
-                format!(", the last of them {} {}", request.method, request.path)
-            })
-        );
+        let (last, advice) = match (played.requests.last(), played.answer.problem()) {
+            (Some(request), _) => (
+                format!(", the last of them {} {}", request.method, request.path),
+                "write a response.http (response-2.http, …) for each request that the plugin makes, and no more",
+            ),
+            (None, Some(_)) => (
+                format!("; the caller got {}", played.answer.to_value()),
+                "mend question.json, or the plugin, as the problem says: no request was made",
+            ),
+            (None, None) => (
+                String::new(),
+                "leave out response.http if the plugin answers by itself, or let it ask the vendor",
+            ),
+        };
+        let seen = format!("{seen}{last}");
         findings.push(Finding::new(format!("{expected} requests to the vendor"), seen, advice));
     }
     for (number, (exchange, request)) in cassette.exchanges.iter().zip(&played.requests).enumerate()

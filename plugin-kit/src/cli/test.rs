@@ -14,7 +14,7 @@ pub(super) struct TestArgs {
     /// The component.
     file: PathBuf,
     /// The provider file that ships with the plugin [default: provider.toml in the working
-    /// directory, if it is there]
+    /// directory, or else in the project in whose folder build the component lies]
     #[arg(long, value_name = "FILE")]
     provider: Option<PathBuf>,
     /// The folder of cassettes [default: cassettes beside the provider file]
@@ -52,8 +52,10 @@ pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
 
 impl TestArgs {
     fn options(self) -> Options {
-        let here = || Some(PathBuf::from("provider.toml")).filter(|path| path.is_file());
-        let provider = self.provider.or_else(here);
+        let project = self.file.parent().and_then(Path::parent).map(Path::to_owned);
+        let places = [Some(PathBuf::new()), project];
+        let found = places.into_iter().flatten().map(|folder| folder.join("provider.toml"));
+        let provider = self.provider.or_else(|| found.into_iter().find(|path| path.is_file()));
         let beside = || {
             let folder = provider.as_deref().and_then(Path::parent).unwrap_or("".as_ref());
             Some(folder.join("cassettes")).filter(|path| path.is_dir())
