@@ -12,7 +12,7 @@ mod project;
 mod recipe;
 mod template;
 
-pub use build::{Built, Options};
+pub use build::{Built, DEV_SETTING, Options};
 pub use problem::Problem;
 pub use project::{Language, Project};
 pub use template::{PluginName, create};

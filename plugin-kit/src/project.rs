@@ -11,6 +11,8 @@ use crate::recipe::{self, Recipe};
 pub enum Language {
     /// Sources in `src`, compiled by the clang that is part of Zig.
     C,
+    /// A module, compiled by the Go toolchain for WASI.
+    Go,
     /// Any other language, compiled by a command that the project names.
     Other,
     /// Modules in `src`, compiled by componentize-py together with their interpreter.
@@ -23,12 +25,14 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::C, Self::Python, Self::Rust, Self::TypeScript, Self::Other];
+    pub const ALL: [Self; 6] =
+        [Self::C, Self::Go, Self::Python, Self::Rust, Self::TypeScript, Self::Other];
 
     /// Returns its name on a command line.
     pub fn short(self) -> &'static str {
         match self {
             Self::C => "c",
+            Self::Go => "go",
             Self::Other => "other",
             Self::Python => "python",
             Self::Rust => "rust",
@@ -42,6 +46,7 @@ impl Language {
 const MARKS: &[(&str, Language)] = &[
     (recipe::FILE, Language::Other),
     ("compile_flags.txt", Language::C),
+    ("go.mod", Language::Go),
     ("pyproject.toml", Language::Python),
     ("Cargo.toml", Language::Rust),
     ("package.json", Language::TypeScript),
@@ -86,7 +91,11 @@ impl Project {
             Language::Other => {
                 Recipe::read(&self.dir).map(|recipe| recipe.ignore).unwrap_or_default()
             }
-            Language::C | Language::Python | Language::Rust | Language::TypeScript => Vec::new(),
+            Language::C
+            | Language::Go
+            | Language::Python
+            | Language::Rust
+            | Language::TypeScript => Vec::new(),
         }
     }
 
@@ -100,6 +109,7 @@ impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::C => "C",
+            Self::Go => "Go",
             Self::Other => "another language",
             Self::Python => "Python",
             Self::Rust => "Rust",
@@ -156,7 +166,7 @@ mod tests {
     fn a_folder_without_a_mark_is_told_what_it_needs() {
         let says = open(&["main.go"]).unwrap_err();
         assert!(says.contains("mistral is no plugin project"), "{says}");
-        let marks = "plugin.toml (another language), compile_flags.txt (C), pyproject.toml (Python), Cargo.toml (Rust), package.json (TypeScript)";
+        let marks = "plugin.toml (another language), compile_flags.txt (C), go.mod (Go), pyproject.toml (Python), Cargo.toml (Rust), package.json (TypeScript)";
         assert!(says.contains(marks), "{says}");
     }
 

@@ -15,6 +15,10 @@ pub use self::name::PluginName;
 use crate::project::Language;
 use crate::{Problem, WIT};
 
+/// The contract's folder, as the crate that providers in Rust share names it here and in a project.
+const REPOSITORY_WIT: &str = "path: \"../../wit\"";
+const PROJECT_WIT: &str = "path: \"../wit\"";
+
 /// The place of the contract in a project that needs it there.
 const CONTRACT: &str = "wit/provider.wit";
 
@@ -58,7 +62,8 @@ fn contents(name: &PluginName, language: Language) -> Vec<(&'static str, String)
     for (path, text) in files::COMMON.iter().chain(files::of(language)) {
         all.push((*path, fill(text)));
     }
-    all.extend(files::shared(language).iter().map(|(path, text)| (*path, (*text).to_owned())));
+    let shared = files::package(language).iter().chain(files::shared(language));
+    all.extend(shared.map(|(path, text)| (*path, text.replace(REPOSITORY_WIT, PROJECT_WIT))));
     // The builds of languages that we know bring it along; wit-bindgen's macro for Rust, and the
     // generators that we don't know, read it where the sources are.
     if matches!(language, Language::Rust | Language::Other) {
@@ -103,6 +108,13 @@ mod tests {
             assert!(provider.contains("component = \"my-vendor.wasm\""), "{provider}");
             assert!(provider.contains("${MY_VENDOR_API_KEY}"), "{provider}");
         }
+        let bindings = contents(&name("my-vendor"), Language::Rust)
+            .into_iter()
+            .find(|(path, _)| *path == "arete-plugin/src/lib.rs");
+        assert!(
+            bindings.unwrap().1.contains(PROJECT_WIT),
+            "the crate looks for the contract in wit/"
+        );
     }
 
     #[test]

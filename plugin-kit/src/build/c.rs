@@ -26,6 +26,9 @@ const SOURCES: &str = "src";
 /// The compiler's flags, one a line. Editors' language servers read the same file.
 const FLAGS: &str = "compile_flags.txt";
 
+/// The ends of C++ sources' names.
+const CPP: &[&str] = &["cc", "cpp"];
+
 /// What authors ask the compiler to warn of, generated code does on purpose.
 const UNWARNED: &str = "#pragma clang diagnostic ignored \"-Weverything\"\n";
 
@@ -56,16 +59,23 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
             let path = entry.map_err(unreadable)?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "c") {
+            } else if has_extension(&path, &["c"]) || has_extension(&path, CPP) {
                 found.push(path);
             }
         }
     }
     found.sort();
     if found.is_empty() {
-        return Err(Problem::new(format!("{} holds no `.c` file.", folder.display())));
+        return Err(Problem::new(format!(
+            "{} holds no `.c` and no `.cpp` file.",
+            folder.display()
+        )));
     }
     Ok(found)
+}
+
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(|extension| known.contains(&extension))
 }
 
 /// Writes `provider.h` and what has to be linked with it, which is returned: the functions that
@@ -106,8 +116,12 @@ fn compile(job: &Job, pins: &str, bindings: &Path, inputs: &[PathBuf]) -> Result
     zig.current_dir(dir).env("ZIG_GLOBAL_CACHE_DIR", job.tools.join("zig"));
     zig.env("ZIG_LOCAL_CACHE_DIR", job.scratch.join("zig"));
     // No `main`: the host calls what is exported. Names stay, for the backtrace of a trap.
+    // C++ brings its library along.
+    let cpp = inputs.iter().any(|input| has_extension(input, CPP));
+    let (driver, off): (&str, &[&str]) =
+        if cpp { ("c++", &["-fno-exceptions", "-fno-rtti"]) } else { ("cc", &[]) };
     zig.args([
-        "cc",
+        driver,
         "-target",
         "wasm32-wasi",
         "-mexec-model=reactor",
@@ -116,7 +130,7 @@ fn compile(job: &Job, pins: &str, bindings: &Path, inputs: &[PathBuf]) -> Result
         "-I",
     ])
     .arg(bindings);
-    zig.args(flags.split_whitespace()).args(inputs).arg("-o").arg(&module);
+    zig.args(off).args(flags.split_whitespace()).args(inputs).arg("-o").arg(&module);
     let failed = format!(
         "The sources don't compile, or lack a function that the contract asks for: see above. {} declares them all.",
         bindings.join("provider.h").display()
@@ -163,21 +177,28 @@ mod tests {
             let wit = dir.path().join("wit");
             write(&wit.join("provider.wit"), WIT).unwrap();
             let scratch = dir.path().join("build");
-            says(build(&Job { project: &project, wit, scratch, tools: dir.path(), quiet: true }))
+            says(build(&Job {
+                project: &project,
+                wit,
+                scratch,
+                tools: dir.path(),
+                quiet: true,
+                dev: false,
+            }))
         };
         assert!(lacking("compile_flags.txt").contains("src can't be used"));
-        assert!(lacking("src/plugin.h").contains("src holds no `.c` file"));
+        assert!(lacking("src/plugin.h").contains("src holds no `.c` and no `.cpp` file"));
         assert!(lacking("src/plugin.c").contains("requirements.txt isn't there. It pins ziglang"));
     }
 
     #[test]
     fn sources_are_found_in_folders_too_and_always_in_the_same_order() {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["b.c", "a.c", "a.h", "json/read.c", "notes.txt"] {
+        for file in ["b.c", "a.c", "a.h", "json/read.c", "notes.txt", "c.cpp"] {
             write(&dir.path().join(file), "").unwrap();
         }
         let found = sources(dir.path()).unwrap();
-        assert_eq!(found, ["a.c", "b.c", "json/read.c"].map(|file| dir.path().join(file)));
+        assert_eq!(found, ["a.c", "b.c", "c.cpp", "json/read.c"].map(|file| dir.path().join(file)));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Job<'a> {
     pub(super) scratch: PathBuf,
     pub(super) tools: &'a Path,
     pub(super) quiet: bool,
+    /// True if the author goes on working on it.
+    pub(super) dev: bool,
 }
 
 /// Writes a file that is made from other files, and the folders it is in.

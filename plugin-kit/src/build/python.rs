@@ -6,10 +6,14 @@
 //! made of nothing new isn't made again, which keeps its hash, and with it whatever is kept under
 //! that.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::{Map, Value};
 
 use super::job::{Job, write};
 use super::tool;
@@ -23,12 +27,23 @@ const TOOL: &str = "componentize-py";
 const SOURCES: &str = "src";
 const MODULE: &str = "provider";
 
+/// The module that takes later changes from the settings, in a component for an author at work.
+const DEV_MODULE: &str = "arete_dev";
+const DEV_SOURCE: &str = include_str!("../../bindings/python/arete_dev.py");
+/// The folder of that component in a project, and the sources that are in it.
+const DEV_FOLDER: &str = "build/dev";
+const DEV_BUILT: &str = "built.json";
+
+/// The names of the files beside a component.
+const COMPONENT: &str = "component.wasm";
+const STAMP: &str = "component.from";
+
 pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
     let dir = job.project.dir();
     entry(dir)?;
     let pins = venv::pins(dir, TOOL)?;
-    let component = job.scratch.join("component.wasm");
-    let stamp = job.scratch.join("component.from");
+    let scratch = if job.dev { dir.join(DEV_FOLDER) } else { job.scratch.clone() };
+    let (component, stamp) = (scratch.join(COMPONENT), scratch.join(STAMP));
     let from = fingerprint(job, &pins)?;
     if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|made| made == from) {
         return Ok(component);
@@ -36,29 +51,85 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
 
     let environment = Environment::of(job, &pins, TOOL, TOOL)?;
     types(job, &environment)?;
+    let built = serde_json::json!(sources(dir)?).to_string();
     let mut componentize = componentize_py(job, &environment);
-    componentize
-        .args(["componentize", "--python-path"])
-        .arg(dir.join(SOURCES))
-        .arg("--output")
-        .arg(&component);
+    componentize.arg("componentize");
+    if job.dev {
+        let loader = scratch.join("loader");
+        write(&loader.join(format!("{DEV_MODULE}.py")), DEV_SOURCE)?;
+        componentize.arg("--python-path").arg(loader);
+    }
+    componentize.arg("--python-path").arg(dir.join(SOURCES)).arg("--output").arg(&component);
+    componentize.arg(if job.dev { DEV_MODULE } else { MODULE });
     tool::run(
-        componentize.arg(MODULE),
+        &mut componentize,
         job.quiet,
         INSTALL,
         "componentize-py can't make a component of the sources: see above.",
     )?;
+    if job.dev {
+        write(&scratch.join(DEV_BUILT), &built)?;
+    }
     write(&stamp, &from)?;
     Ok(component)
 }
 
-/// Of all that the component is made of: the pins, the contract and the sources.
+/// The component for an author at work.
+pub(super) fn dev_component(dir: &Path) -> PathBuf {
+    dir.join(DEV_FOLDER).join(COMPONENT)
+}
+
+/// The modules of a project by their paths.
+fn sources(dir: &Path) -> Result<BTreeMap<String, String>, Problem> {
+    let folder = dir.join(SOURCES);
+    let mut files = Vec::new();
+    collect(&folder, &mut files)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
+    let read = |file: PathBuf| {
+        let text = fs::read_to_string(&file).map_err(|error| Problem::with_file(&file, &error))?;
+        let path = file.strip_prefix(&folder).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        Ok((path, text))
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Returns the changes since the component for an author at work was built: new texts of modules by
+/// their paths, and null for those that are gone.
+pub(super) fn saved_since(dir: &Path) -> Result<Option<String>, Problem> {
+    let built = fs::read_to_string(dir.join(DEV_FOLDER).join(DEV_BUILT)).unwrap_or_default();
+    let built: BTreeMap<String, String> = serde_json::from_str(&built).unwrap_or_default();
+    let now = sources(dir)?;
+    let gone = built.keys().filter(|path| !now.contains_key(*path));
+    let gone = gone.map(|path| (path.clone(), Value::Null));
+    let changed = now.iter().filter(|(path, text)| built.get(*path) != Some(text));
+    let changed = changed.map(|(path, text)| (path.clone(), text.clone().into()));
+    let changes: Map<String, Value> = gone.chain(changed).collect();
+    Ok((!changes.is_empty()).then(|| Value::Object(changes).to_string()))
+}
+
+/// Makes the next build for an author at work begin with the sources as they are.
+pub(super) fn forget(dir: &Path) -> Result<(), Problem> {
+    let stamp = dir.join(DEV_FOLDER).join(STAMP);
+    match fs::remove_file(&stamp) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Problem::with_file(&stamp, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Of all that the component is made of: the pins, the contract, and the sources, or what takes them
+/// from the settings.
 fn fingerprint(job: &Job, pins: &str) -> Result<String, Problem> {
     let mut files = Vec::new();
-    collect(&job.wit, &mut files)?;
-    collect(&job.project.dir().join(SOURCES), &mut files)?;
-    files.sort();
     let mut hash = DefaultHasher::new();
+    collect(&job.wit, &mut files)?;
+    if job.dev {
+        DEV_SOURCE.hash(&mut hash);
+    } else {
+        collect(&job.project.dir().join(SOURCES), &mut files)?;
+    }
+    files.sort();
     pins.hash(&mut hash);
     for file in files {
         let bytes = fs::read(&file).map_err(|error| Problem::with_file(&file, &error))?;
@@ -120,7 +191,14 @@ mod tests {
 
     fn job(project: &Project) -> Job<'_> {
         let scratch = project.dir().join("build");
-        Job { project, wit: scratch.join("wit"), scratch, tools: project.dir(), quiet: true }
+        Job {
+            project,
+            wit: scratch.join("wit"),
+            scratch,
+            tools: project.dir(),
+            quiet: true,
+            dev: false,
+        }
     }
 
     fn says(files: &[&str]) -> String {
@@ -152,6 +230,28 @@ mod tests {
             write(&dir.join(file), text).unwrap();
         }
         Project::open(dir).unwrap()
+    }
+
+    #[test]
+    fn what_an_author_saves_is_told_to_the_component_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = project(dir.path());
+        let since =
+            || saved_since(project.dir()).unwrap().map(|text| text.parse::<Value>().unwrap());
+        write(&project.dir().join("src/gone.py"), "").unwrap();
+        let built = serde_json::json!(sources(project.dir()).unwrap()).to_string();
+        write(&project.dir().join(DEV_FOLDER).join(DEV_BUILT), &built).unwrap();
+        assert_eq!(since(), None);
+        write(&project.dir().join("src/a/b.py"), "x = 1").unwrap();
+        write(&project.dir().join("src/notes.txt"), "no module").unwrap();
+        fs::remove_file(project.dir().join("src/gone.py")).unwrap();
+        assert_eq!(since(), Some(serde_json::json!({ "a/b.py": "x = 1", "gone.py": null })));
+
+        let job = Job { dev: true, ..job(&project) };
+        let from = fingerprint(&job, PINS).unwrap();
+        write(&project.dir().join("src/a/b.py"), "x = 2").unwrap();
+        assert_eq!(fingerprint(&job, PINS).unwrap(), from, "a change needs no build");
+        forget(project.dir()).unwrap();
     }
 
     #[test]

@@ -137,6 +137,7 @@ mod tests {
             scratch: dir.path().join("build"),
             tools: dir.path(),
             quiet: true,
+            dev: false,
         };
         let Environment(found) =
             Environment::of(&job, pins, "componentize-py", "componentize-py").unwrap();

@@ -25,6 +25,9 @@ pub(super) struct BuildArgs {
     /// The folder for toolchains, which projects may share [default: target in the project].
     #[arg(long, value_name = "DIR")]
     tools: Option<PathBuf>,
+    /// Builds for `arete plugin dev`.
+    #[arg(long, hide = true)]
+    for_dev: bool,
 }
 
 /// Returns the folder for a project's component.
@@ -56,7 +59,9 @@ fn build(args: &BuildArgs) -> Result<PathBuf, Problem> {
         tools,
         quiet: false,
     };
-    Ok(project.build(&options)?.component)
+    let built =
+        if args.for_dev { project.build_for_dev(&options) } else { project.build(&options) };
+    Ok(built?.component)
 }
 
 fn describe(component: &Path) -> anyhow::Result<String> {

@@ -28,11 +28,12 @@ struct Lang(Language);
 
 impl ValueEnum for Lang {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Lang; 5] = [
+        const ALL: [Lang; 6] = [
             Lang(Language::Rust),
             Lang(Language::TypeScript),
             Lang(Language::Python),
             Lang(Language::C),
+            Lang(Language::Go),
             Lang(Language::Other),
         ];
         &ALL

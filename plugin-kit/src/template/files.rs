@@ -12,6 +12,13 @@ macro_rules! files {
     };
 }
 
+/// The files of a folder of the repository, by their paths in a project.
+macro_rules! from {
+    ($folder:literal as $to:literal: $($path:literal)*) => {
+        &[$((concat!($to, $path), include_str!(concat!("../../", $folder, "/", $path)))),*]
+    };
+}
+
 /// What a project has in any language: what the operator decides, and exchanges with the vendor.
 pub(super) const COMMON: Files = files!("common":
     "provider.toml"
@@ -32,16 +39,54 @@ pub(super) const COMMON: Files = files!("common":
     "cassettes/stream/response.http"
 );
 
-/// The files that a template shares with the plugin of this repository in the same language, by its path in
-/// a project: reading JSON without losing anything is written and tested once.
-pub(super) fn shared(language: Language) -> Files {
-    macro_rules! from {
-        ($plugin:literal: $($path:literal)*) => {
-            &[$(($path, include_str!(concat!("../../../plugins/", $plugin, "/", $path)))),*]
-        };
-    }
+/// The package that providers in a language share.
+pub(super) fn package(language: Language) -> Files {
     match language {
-        Language::C => from!("cohere":
+        Language::C => from!("packages/c/src" as "src/": "arete.c" "arete.h"),
+        Language::Go => from!("packages/go" as "arete/":
+            "README.md"
+            "arete.go"
+            "exchange.go"
+            "export.go"
+            "go.mod"
+            "jsontext/jsontext.go"
+            "question.go"
+            "stream.go"
+        ),
+        Language::Python => {
+            from!("packages/python/src" as "src/": "arete/__init__.py" "arete/jsontext.py")
+        }
+        Language::Rust => from!("../plugins/sdk" as "arete-plugin/":
+            "src/body.rs"
+            "src/event_stream.rs"
+            "src/golden.rs"
+            "src/golden/cases.rs"
+            "src/golden/question.rs"
+            "src/golden/show.rs"
+            "src/golden/sse.rs"
+            "src/heap.rs"
+            "src/json.rs"
+            "src/lib.rs"
+            "src/opening.rs"
+            "src/panics.rs"
+            "src/request.rs"
+            "src/settings.rs"
+            "src/surrogates.rs"
+            "src/tool_call.rs"
+            "src/vendor.rs"
+            "src/vendor_call.rs"
+            "src/vendor_error.rs"
+        ),
+        Language::Other => &[],
+        Language::TypeScript => from!("packages/ts/src" as "src/arete/": "index.ts" "json.ts"),
+    }
+}
+
+/// The files that a template shares with the plugin of this repository in the same language: reading JSON
+/// without losing anything is written and tested once.
+pub(super) fn shared(language: Language) -> Files {
+    match language {
+        Language::C => from!("../plugins/cohere" as "":
             "src/arena.c"
             "src/arena.h"
             "src/contract.h"
@@ -54,9 +99,7 @@ pub(super) fn shared(language: Language) -> Files {
             "src/yyjson/yyjson.c"
             "src/yyjson/yyjson.h"
         ),
-        Language::Python => from!("ollama": "src/jsontext.py"),
-        Language::Rust | Language::Other => &[],
-        Language::TypeScript => from!("gemini": "src/json.ts"),
+        _ => &[],
     }
 }
 
@@ -66,12 +109,17 @@ pub(super) fn of(language: Language) -> Files {
         Language::C => {
             files!("c": ".gitignore" "README.md" "compile_flags.txt" "requirements.txt" "src/provider.c")
         }
+        Language::Go => {
+            files!("go": ".gitignore" "README.md" "go.mod" "provider.go" "requirements.txt")
+        }
         Language::Other => files!("other": ".gitignore" "README.md" "plugin.toml"),
         Language::Python => {
             files!("python": ".gitignore" "README.md" "pyproject.toml" "requirements.txt" "src/provider.py")
         }
         Language::Rust => {
-            files!("rust": ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "src/halves.rs" "src/lib.rs")
+            files!("rust":
+                ".gitignore" "Cargo.lock" "Cargo.toml" "README.md" "arete-plugin/Cargo.toml" "src/lib.rs"
+            )
         }
         Language::TypeScript => {
             files!("ts": ".gitignore" "README.md" "package-lock.json" "package.json" "src/provider.ts" "tsconfig.json")
@@ -97,6 +145,45 @@ mod tests {
             } else if !matches!(name, "build" | "target" | "node_modules" | "__pycache__") {
                 lies_in(&path, root, found);
             }
+        }
+    }
+
+    /// A project has of a package its sources, without its tests, and not what only its registry
+    /// needs.
+    #[test]
+    fn every_source_of_the_packages_is_in_its_table() {
+        for (language, folder, to, extension) in [
+            (Language::C, "packages/c/src", "src/", "c"),
+            (Language::Go, "packages/go", "arete/", "go"),
+            (Language::Python, "packages/python/src", "src/", "py"),
+            (Language::Rust, "../plugins/sdk/src", "arete-plugin/src/", "rs"),
+            (Language::TypeScript, "packages/ts/src", "src/arete/", "ts"),
+        ] {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut found = BTreeSet::new();
+            lies_in(&root, &root, &mut found);
+            let source = |path: &String| {
+                path.ends_with(&format!(".{extension}")) && !path.ends_with("_test.go")
+            };
+            let found: BTreeSet<String> =
+                found.into_iter().filter(source).map(|path| format!("{to}{path}")).collect();
+            let listed = package(language).iter().map(|(path, _)| (*path).to_owned());
+            let listed: BTreeSet<String> = listed.filter(source).collect();
+            assert_eq!(found, listed, "{language}");
+        }
+    }
+
+    /// Reading JSON without losing anything is written and tested once.
+    #[test]
+    fn the_packages_read_json_as_the_plugins_do() {
+        let read = |path: &str| {
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+        };
+        for (package, plugin) in [
+            ("packages/python/src/arete/jsontext.py", "../plugins/ollama/src/jsontext.py"),
+            ("packages/ts/src/json.ts", "../plugins/gemini/src/json.ts"),
+        ] {
+            assert!(read(package) == read(plugin), "{package} differs from {plugin}: copy it");
         }
     }
 

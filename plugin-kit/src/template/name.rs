@@ -19,6 +19,9 @@ const NOT_IN_RUST: &str = "abstract alloc as async await become box break build 
                            struct super test trait true try type typeof unsafe unsized use virtual where while \
                            wit-bindgen yield";
 
+/// A module of its own in each project in Go.
+const NOT_IN_GO: &str = "arete";
+
 /// npm installs no package into one of the same name.
 const NOT_IN_NPM: &str = "typescript";
 
@@ -40,6 +43,7 @@ impl PluginName {
     /// Returns true if the tools of a language take it too.
     pub(super) fn fits(&self, language: Language) -> Result<(), Problem> {
         let (tool, taken) = match language {
+            Language::Go => ("go", NOT_IN_GO),
             Language::Rust => ("cargo", NOT_IN_RUST),
             Language::TypeScript => ("npm", NOT_IN_NPM),
             Language::C | Language::Other | Language::Python => return Ok(()),

@@ -64,6 +64,7 @@ pub mod request;
 pub mod settings;
 pub mod surrogates;
 pub mod tool_call;
+pub mod vendor;
 pub mod vendor_call;
 pub mod vendor_error;
 
