@@ -46,6 +46,7 @@ use std::path::PathBuf;
 
 pub use self::executable::Arete;
 pub use self::log_line::LogLine;
+pub use self::project::with_vendor;
 pub use self::provider_detail::{ProviderDetail, ProviderState};
 pub use self::report::{Check, Finding, Outcome, Report, Speed};
 pub use self::server::{NotStarted, Server};

@@ -15,6 +15,20 @@ use super::BadInput;
 /// The value of a variable without a default.
 const CREDENTIAL: &str = "test-credential";
 
+/// Finds the value of a variable, if it has one.
+type ValueOf<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Returns a provider's file like this one, in which a vendor at this URL on this machine takes the
+/// place of every granted origin. A variable without a value and without a default stands for a
+/// credential that no vendor knows.
+///
+/// # Errors
+/// The reason why the file can't be read.
+pub fn with_vendor(text: &str, value_of: ValueOf<'_>, vendor: &str) -> Result<String, String> {
+    let file = Project::parse(text, value_of)?.redirected(vendor, &BTreeMap::new());
+    toml::to_string(&file).map_err(|error| error.to_string())
+}
+
 /// The project's `provider.toml`, its variables filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Project {
@@ -30,14 +44,14 @@ impl Project {
         let wrong = |problem: String| BadInput(format!("{}: {problem}", path.display()));
         let text =
             fs::read_to_string(path).map_err(|error| wrong(format!("can't be read: {error}")))?;
-        Self::parse(&text).map_err(wrong)
+        Self::parse(&text, &|_| None).map_err(wrong)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str, value_of: ValueOf<'_>) -> Result<Self, String> {
         let mut file: Table = toml::from_str(text).map_err(|error| error.to_string())?;
         let base_urls: Vec<bool> = grants(&mut file).map(|grant| names_base_url(grant)).collect();
         for (_, value) in file.iter_mut() {
-            fill_in(value)?;
+            fill_in(value, value_of)?;
         }
         for (grant, _) in grants(&mut file).zip(base_urls).filter(|(_, base_url)| *base_url) {
             spell_out_base(grant);
@@ -63,8 +77,14 @@ impl Project {
     }
 
     fn table(&self, component: &str, vendor: &str, settings: &BTreeMap<String, Value>) -> Table {
-        let mut file = self.file.clone();
+        let mut file = self.redirected(vendor, settings);
         file.insert("component".to_owned(), component.into());
+        file
+    }
+
+    /// The file with a vendor at this URL, and with these settings beside the project's own.
+    fn redirected(&self, vendor: &str, settings: &BTreeMap<String, Value>) -> Table {
+        let mut file = self.file.clone();
         let config = file.entry("config").or_insert_with(|| Table::new().into());
         if let Some(config) = config.as_table_mut() {
             config.extend(settings.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -186,23 +206,27 @@ fn origin(text: &str) -> Option<String> {
     Some(url.origin().ascii_serialization())
 }
 
-/// Fills in the variables of all texts: `${NAME:-default}` becomes its default, `${NAME}` the
-/// credential.
-fn fill_in(value: &mut Value) -> Result<(), String> {
+/// Fills in the variables of all texts: `${NAME:-default}` becomes its value or its default, `${NAME}`
+/// its value or the credential.
+fn fill_in(value: &mut Value, value_of: ValueOf<'_>) -> Result<(), String> {
     match value {
-        Value::String(text) => *text = filled(text)?,
-        Value::Array(items) => items.iter_mut().try_for_each(fill_in)?,
-        Value::Table(fields) => fields.iter_mut().try_for_each(|(_, value)| fill_in(value))?,
+        Value::String(text) => *text = filled(text, value_of)?,
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill_in(item, value_of))?,
+        Value::Table(fields) => {
+            fields.iter_mut().try_for_each(|(_, value)| fill_in(value, value_of))?;
+        }
         _ => {}
     }
     Ok(())
 }
 
-fn filled(text: &str) -> Result<String, String> {
+fn filled(text: &str, value_of: ValueOf<'_>) -> Result<String, String> {
     let pieces = template::pieces(text).map_err(|error| format!("{text:?} {error}"))?;
     let filled = |piece| match piece {
-        Piece::Text(text) => text,
-        Piece::Variable { default, .. } => default.unwrap_or(CREDENTIAL),
+        Piece::Text(text) => text.to_owned(),
+        Piece::Variable { name, default } => {
+            value_of(name).unwrap_or_else(|| default.unwrap_or(CREDENTIAL).to_owned())
+        }
     };
     Ok(pieces.into_iter().map(filled).collect())
 }
@@ -226,7 +250,7 @@ mod tests {
     fn table(text: &str, settings: &[(&str, &str)]) -> Table {
         let settings =
             settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-        Project::parse(text).unwrap().table("x.wasm", VENDOR, &settings)
+        Project::parse(text, &|_| None).unwrap().table("x.wasm", VENDOR, &settings)
     }
 
     #[test]
@@ -319,6 +343,18 @@ mod tests {
     }
 
     #[test]
+    fn a_vendor_on_this_machine_takes_the_place_of_the_real_one() {
+        let text = "component = \"a.wasm\"\n[config]\nurl = \"https://a.example/v1\"\nmodel = \"${MODEL:-m}\"\n\
+                    [[outbound]]\norigin = \"https://a.example\"\nheaders = { x-key = \"${KEY}\" }\n";
+        let value_of = |name: &str| (name == "MODEL").then(|| "large".to_owned());
+        let file: Table = with_vendor(text, &value_of, VENDOR).unwrap().parse().unwrap();
+        let expected = "component = \"a.wasm\"\n[config]\nurl = \"http://127.0.0.1:9/v1\"\nmodel = \"large\"\n\
+                        [[outbound]]\norigin = \"http://127.0.0.1:9\"\nprivate = true\n\
+                        headers = { x-key = \"test-credential\" }\n";
+        assert_eq!(file, expected.parse::<Table>().unwrap());
+    }
+
+    #[test]
     fn without_a_file_nothing_is_granted() {
         let project = Project::read(None).unwrap();
         let table = project.table("x.wasm", VENDOR, &BTreeMap::new());
@@ -327,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_variable_that_never_ends_is_told() {
-        assert!(Project::parse("a = \"${B\"").unwrap_err().contains("without its }"));
-        assert!(Project::parse("a = ").is_err());
+        assert!(Project::parse("a = \"${B\"", &|_| None).unwrap_err().contains("without its }"));
+        assert!(Project::parse("a = ", &|_| None).is_err());
     }
 }

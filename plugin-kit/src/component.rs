@@ -6,7 +6,7 @@ use std::{fmt, fs};
 
 use wasmparser::{BinaryReaderError, ComponentExportSectionReader, Encoding, Parser, Payload};
 
-use crate::{CHAT, Problem};
+use crate::{CHAT, CHAT_TRACK, Problem};
 
 pub(crate) fn check(path: &Path) -> Result<(), Problem> {
     let bytes = fs::read(path).map_err(|error| Problem::with_file(path, &error))?;
@@ -55,7 +55,7 @@ fn inspect(bytes: &[u8]) -> Result<(), Fault> {
 }
 
 fn has_chat(exports: &ComponentExportSectionReader<'_>) -> bool {
-    exports.clone().into_iter().flatten().any(|export| export.name.name == CHAT)
+    exports.clone().into_iter().flatten().any(|export| export.name.name.starts_with(CHAT_TRACK))
 }
 
 #[cfg(test)]

@@ -25,3 +25,6 @@ pub const WIT: &str = include_str!("../../wit/provider.wit");
 
 /// The interface that every provider exports.
 pub const CHAT: &str = "arete:provider/chat@0.1.1";
+
+/// The beginning of its name in all versions that a server takes.
+const CHAT_TRACK: &str = "arete:provider/chat@0.1.";

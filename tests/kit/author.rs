@@ -31,7 +31,7 @@ async fn a_new_project_builds_and_would_be_taken() {
     assert!(taken && says.contains("describes   my-vendor 0.1.0"), "{says}");
     assert!(says.contains("lacks MY_VENDOR_API_KEY"), "{says}");
 
-    desk.edit("my-vendor/src/lib.rs", "export!(Provider);", "");
+    desk.edit("my-vendor/src/lib.rs", "arete_plugin::export!(Exported);", "");
     let (done, _, problem) = desk.run(&["build", "my-vendor"]).await;
     assert!(
         !done && problem.contains("export of interface `arete:provider/chat@0.1.1`"),
@@ -68,8 +68,10 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
     let url =
         text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap().to_owned();
     assert_eq!(ask(&url).await["content"], "Hello, you!");
+    dev.says("cassettes/plain answers POST /v1/chat with 200, which was recorded for another", 1)
+        .await;
 
-    desk.edit("hello/src/lib.rs", "text: text.into(), extra", "text: text.to_uppercase(), extra");
+    desk.edit("hello/src/lib.rs", "text_part(text)", "text_part(text.to_uppercase())");
     dev.says("loaded in", 2).await;
     assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
 
@@ -82,7 +84,11 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
 
     // What builds and is refused: the reason is told, and the last good version goes on.
     desk.edit("hello/src/lib.rs", "to_upper_case()", "to_lowercase()");
-    desk.edit("hello/src/lib.rs", "setting(\"model\")?", "setting(\"modle\")?");
+    desk.edit(
+        "hello/src/lib.rs",
+        "vendor::info(",
+        "vendor::setting(\"modle\")?;\n        vendor::info(",
+    );
     dev.says("but refused", 1).await;
     assert!(dev.stdout.text().contains("The setting `modle` is missing"), "{}", dev.stdout.text());
     assert_eq!(ask(&url).await["content"], "HELLO, YOU!");
@@ -95,6 +101,45 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
     assert!(told.unwrap().success());
     assert!(dev.ended().await.success());
     assert!(Client::new().get(&url).send().await.is_err(), "nobody listens any more");
+}
+
+/// A literal origin is one that the stand-in can't be put into by a variable.
+#[tokio::test]
+async fn the_vendor_is_played_whatever_form_its_origin_has() {
+    let desk = Desk::new();
+    assert!(desk.run(&["new", "hello", "--lang", "rust"]).await.0);
+    let origin = "${HELLO_BASE_URL:-https://api.example.com}";
+    desk.edit("hello/provider.toml", origin, "https://api.example.com");
+    let mut dev = desk.start(&["dev", "hello", "--port", "0"]);
+    dev.says("Ask it:", 1).await;
+    let text = dev.stdout.text();
+    let url = text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap();
+    assert_eq!(ask(url).await["content"], "Hello, you!");
+
+    // Its mistakes are told by the name that the file has in the project.
+    desk.edit("hello/provider.toml", "methods", "method");
+    dev.says("but refused", 1).await;
+    let text = dev.stdout.text();
+    assert!(text.contains("provider.toml") && !text.contains("hello.toml"), "{text}");
+
+    // A key in the project's own folder is found from anywhere.
+    fs::write(desk.path("hello/.env"), "HELLO_API_KEY=k-1\n").unwrap();
+    desk.edit("hello/provider.toml", "method =", "methods =");
+    dev.child.kill().unwrap();
+    let with_key = desk.start(&["dev", "hello", "--port", "0"]);
+    with_key.says("Ask it:", 1).await;
+    let text = with_key.stdout.text();
+    assert!(!text.contains("isn't set"), "{text}");
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_is_no_failure() {
+    let desk = Desk::new();
+    for args in [&["new", "hello", "--lang", "other"][..], &["wit"], &["list"], &["check", "none"]]
+    {
+        let status = desk.start_with_closed_output(args).wait().unwrap();
+        assert!(matches!(status.code(), Some(0 | 64)), "{args:?}: {status}");
+    }
 }
 
 async fn ask(url: &str) -> Value {

@@ -95,6 +95,15 @@ impl Desk {
         Running { child, stdout, stderr }
     }
 
+    /// Starts a command whose output nobody reads, as behind a `head` that has ended.
+    pub fn start_with_closed_output(&self, args: &[&str]) -> Child {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(arete());
+        command.arg("plugin").args(args).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, args: &[&str]) -> (bool, String, String) {
         let mut running = self.start(args);

@@ -40,11 +40,19 @@ impl Vars {
     /// # Errors
     /// A sentence, without the file's contents, when `.env` can't be read.
     pub fn load() -> Result<Self, Unreadable> {
+        Self::load_from(".env")
+    }
+
+    /// Reads the process environment, and beneath it this file, if it is there.
+    ///
+    /// # Errors
+    /// A sentence, without the file's contents, when the file can't be read.
+    pub fn load_from(path: impl Into<PathBuf>) -> Result<Self, Unreadable> {
         // Names and values that aren't UTF-8 can't be settings of ours.
         let process = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Self { process: Arc::new(process.collect()), path: Some(".env".into()), ..Self::default() }
+        Self { process: Arc::new(process.collect()), path: Some(path.into()), ..Self::default() }
             .read_again()
     }
 

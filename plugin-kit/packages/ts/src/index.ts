@@ -1,15 +1,15 @@
 // What providers for Arete in TypeScript share. A provider maps a question to its vendor's words, and the vendor's words to an
 // answer: see `Vendor`. The exchange itself, refusals, streams and their ends are here.
 
-import { get } from 'arete:provider/config@0.1.0';
-import { type HttpError, type Reply, send } from 'arete:provider/http@0.1.0';
+import { get } from 'arete:provider/config@0.1.1';
+import { type HttpError, type Reply, send } from 'arete:provider/http@0.1.1';
 import type {
   Completion, Delta, ErrorKind, Event, Feature, FinishReason, Info, Part, ProviderError, Request, Usage,
-} from 'arete:provider/llm@0.1.0';
+} from 'arete:provider/llm@0.1.1';
 
 import { type Fields, Joiner, count, isObject, parse, text, wellFormed, write } from './json.ts';
 
-export type * from 'arete:provider/llm@0.1.0';
+export type * from 'arete:provider/llm@0.1.1';
 export { type Fields, count, isObject, list, number, parse, text, write } from './json.ts';
 
 /** A request to the vendor. */

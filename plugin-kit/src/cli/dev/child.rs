@@ -18,12 +18,15 @@ pub(super) struct Build {
 
 impl Build {
     /// Begins. The words of compilers go to standard error as it is.
-    pub(super) fn start(dir: &Path, tools: Option<&Path>) -> anyhow::Result<Self> {
+    pub(super) fn start(dir: &Path, tools: Option<&Path>, for_dev: bool) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program's own file isn't known")?;
         let mut command = Command::new(program);
         command.arg("build").arg(dir).stdin(Stdio::null()).stdout(Stdio::null());
         if let Some(tools) = tools {
             command.arg("--tools").arg(tools);
+        }
+        if for_dev {
+            command.arg("--for-dev");
         }
         // A group of its own, so that the compilers can be ended with it.
         #[cfg(unix)]

@@ -19,6 +19,9 @@ const LOADING_MAX: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The part of the log that an author sees: what the plugin logs, and what goes wrong.
 const LOGS: &str = "warn,plugin=trace";
+/// The compiled code that is kept for the next start, in bytes: that of the largest plugin, and not of
+/// each version that was saved.
+const CODE_BYTES: &str = "67108864";
 /// The line that tells where the server listens, whatever else is logged.
 const LISTENING: &str = "arete[{address}]=info";
 /// The port that the server takes where the setting PORT isn't set.
@@ -48,10 +51,29 @@ pub(super) fn settings(
         ("LLM_PLUGIN_WATCH", "true"),
         ("LLM_DEFAULT_PROVIDER", project.name()),
         ("LLM_CACHE_ENABLED", "false"),
+        ("LLM_CODE_CACHE_MAX_BYTES", CODE_BYTES),
         ("SHUTDOWN_GRACE", "1s"),
         ("RUST_LOG", &format!("{filter},{LISTENING}")),
     ];
     own.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The author's words for what the server knows by other names.
+#[derive(Clone)]
+pub(super) struct Told {
+    /// The plugin folder of the server.
+    pub(super) folder: String,
+    /// The name that the provider's file has there.
+    pub(super) file: String,
+    /// The reason why the plugin may not reach an origin, as far as the stand-in is one.
+    pub(super) explanation: Option<String>,
+}
+
+impl Told {
+    /// Returns what the server says, with the file of the project in it.
+    pub(super) fn translated(&self, said: &Refusal) -> Refusal {
+        Refusal(said.0.replace(&self.folder, "").replace(&self.file, super::PROVIDER))
+    }
 }
 
 /// A running server.
@@ -64,15 +86,24 @@ impl Server {
         arete: &Arete,
         settings: &Settings,
         vars: &Vars,
+        env_dir: Option<&Path>,
+        told: Told,
     ) -> anyhow::Result<Self> {
         let as_written =
             vars.get("LOG_FORMAT").is_some_and(|form| form.eq_ignore_ascii_case("json"));
         let mut command = arete.command();
         command.envs(settings.iter().map(|(name, value)| (name, value)));
+        if let Some(dir) = env_dir {
+            command.current_dir(dir);
+        }
         let started = arete_conformance::Server::start(command, move |line| {
             // It is told beside the way to ask; why a server didn't start is told by the error.
             if line.is_event() && line.field("message") != Some("Listening") {
-                complain(&if as_written { line.raw().to_owned() } else { shown(line) });
+                let says = if as_written { line.raw().to_owned() } else { shown(line) };
+                complain(&told.translated(&says));
+                if let Some(explanation) = told.explanation.as_ref().filter(|_| is_denial(&says)) {
+                    complain(explanation);
+                }
             }
         });
         started.await.map(Self).map_err(explained)
@@ -135,6 +166,11 @@ impl Refusal {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
+
+    /// Returns true if it names a line of the provider's file.
+    pub(super) fn names_line(&self) -> bool {
+        self.0.contains("line ")
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -162,6 +198,11 @@ fn settled_as(provider: ProviderDetail, digest: &str) -> Option<Result<(), Refus
 fn shown(line: &LogLine) -> String {
     let time = line.field("timestamp").and_then(|time| time.get(11..19)).unwrap_or_default();
     format!("{time} {}", line.shown())
+}
+
+/// Returns true for the line about an origin that isn't granted.
+fn is_denial(line: &str) -> bool {
+    line.contains("[[outbound]]")
 }
 
 /// Adds what the author can do to the reason why the server didn't start.

@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use arete_conformance::with_vendor;
+use arete_vars::Vars;
+use arete_vars::template::{self, Piece};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -18,42 +21,30 @@ use http::{HeaderName, HeaderValue, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use toml::Value;
-use url::Url;
 
 use self::cassettes::{Cassettes, Played};
 use super::PROVIDER;
-use super::server::Settings;
-use arete_vars::Vars;
-use arete_vars::template::{self, Piece};
+use crate::cli::say;
 
-/// The text that stands where a key would.
-const CREDENTIAL: &str = "test-credential";
 /// The largest request in bytes: the largest that the server itself takes.
 const QUESTION_BYTES_MAX: usize = 32 << 20;
 
 /// The stand-in. Dropping it ends it.
 pub(super) struct StandIn {
     address: SocketAddr,
-    needs: Needs,
+    /// Variables that the provider's file needs, and that have no value: keys, as a rule.
+    keys: Vec<String>,
     serving: JoinHandle<()>,
 }
 
-/// The variables that a provider's file needs from the environment.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Needs {
-    /// Variables without a value and without a default: keys, as a rule.
-    keys: Vec<String>,
-    /// Variables that stand for the vendor's address, with the address that they stand for now.
-    addresses: Vec<(String, Url)>,
-}
-
 impl StandIn {
-    /// Starts one if the project's provider lacks something, and there are cassettes.
+    /// Starts one if the project's provider lacks something that it sends to a vendor, and there are
+    /// cassettes.
     pub(super) async fn start(project: &Path, vars: &Vars) -> anyhow::Result<Option<Self>> {
         let cassettes = project.join("cassettes");
         let text = tokio::fs::read_to_string(project.join(PROVIDER)).await.unwrap_or_default();
-        let needs = Needs::of(&text, vars);
-        if needs.keys.is_empty() || needs.addresses.is_empty() || !cassettes.is_dir() {
+        let (keys, asks_vendor) = needs(&text, vars);
+        if keys.is_empty() || !asks_vendor || !cassettes.is_dir() {
             return Ok(None);
         }
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -65,25 +56,33 @@ impl StandIn {
             // Serves until it is aborted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Some(Self { address, needs, serving }))
+        Ok(Some(Self { address, keys, serving }))
     }
 
-    /// The settings by which the plugin asks the stand-in and not the vendor.
-    pub(super) fn settings(&self) -> Settings {
-        let addresses = self.needs.addresses.iter().map(|(name, url)| {
-            let path = url.path().trim_end_matches('/');
-            (name.clone(), format!("http://{}{path}", self.address))
-        });
-        let keys = self.needs.keys.iter().map(|name| (name.clone(), CREDENTIAL.to_owned()));
-        addresses.chain(keys).collect()
+    /// Returns the provider's file with the stand-in in the place of every origin that it grants,
+    /// whatever form the origin has; nothing for a file that can't be read, which is the server's to
+    /// refuse.
+    pub(super) fn take_part(&self, provider: &str, vars: &Vars) -> Option<String> {
+        let value_of = |name: &str| vars.get(name).map(str::to_owned);
+        with_vendor(provider, &value_of, &format!("http://{}", self.address)).ok()
     }
 
     /// Returns the sentence that tells the author.
     pub(super) fn notice(&self) -> String {
-        let keys = self.needs.keys.join(" and ");
-        let verb = if self.needs.keys.len() == 1 { "isn't" } else { "aren't" };
+        let keys = self.keys.join(" and ");
+        let verb = if self.keys.len() == 1 { "isn't" } else { "aren't" };
         format!(
             "{keys} {verb} set, so the vendor is played by cassettes/. Set it in .env and start again to ask the real one."
+        )
+    }
+
+    /// Returns what explains a denial: the plugin may reach the stand-in alone.
+    pub(super) fn explanation(&self) -> String {
+        format!(
+            "The vendor is played at http://{} now, and {PROVIDER} is served with that address: let the plugin take it \
+             from a setting such as `base-url`, or set {} to ask the real vendor.",
+            self.address,
+            self.keys.join(" and ")
         )
     }
 }
@@ -94,44 +93,30 @@ impl Drop for StandIn {
     }
 }
 
-impl Needs {
-    fn of(provider: &str, vars: &Vars) -> Self {
-        let mut needs = Self::default();
-        // A file that isn't TOML is the server's to refuse.
-        let table: toml::Table = provider.parse().unwrap_or_default();
-        needs.collect(&Value::Table(table), vars);
-        needs
-    }
+/// Returns the variables without a value and without a default that a provider's file names, and true
+/// if it grants an origin. A file that isn't TOML is the server's to refuse.
+fn needs(provider: &str, vars: &Vars) -> (Vec<String>, bool) {
+    let table: toml::Table = provider.parse().unwrap_or_default();
+    let grants = table.get("outbound").and_then(Value::as_array).map_or(0, Vec::len);
+    let mut keys = Vec::new();
+    collect(&Value::Table(table), vars, &mut keys);
+    (keys, grants != 0)
+}
 
-    fn collect(&mut self, value: &Value, vars: &Vars) {
-        match value {
-            Value::String(text) => self.collect_text(text, vars),
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item, vars)),
-            Value::Table(fields) => fields.iter().for_each(|(_, field)| self.collect(field, vars)),
-            _ => {}
-        }
-    }
-
-    fn collect_text(&mut self, text: &str, vars: &Vars) {
-        // A text that can't be read is the server's to refuse.
-        for piece in template::pieces(text).unwrap_or_default() {
-            let Piece::Variable { name, default } = piece else { continue };
-            match (vars.get(name), default) {
-                (None, None) if !self.keys.iter().any(|key| key == name) => {
-                    self.keys.push(name.to_owned())
-                }
-                (None, None) => {}
-                (given, default) => {
-                    let url = given.or(default).and_then(|url| Url::parse(url).ok());
-                    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-                    if let Some(url) =
-                        url.filter(|_| !self.addresses.iter().any(|(known, _)| known == name))
-                    {
-                        self.addresses.push((name.to_owned(), url));
-                    }
+fn collect(value: &Value, vars: &Vars, keys: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            // A text that can't be read is the server's to refuse.
+            for piece in template::pieces(text).unwrap_or_default() {
+                let Piece::Variable { name, default: None } = piece else { continue };
+                if vars.get(name).is_none() && !keys.iter().any(|key| key == name) {
+                    keys.push(name.to_owned());
                 }
             }
         }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, vars, keys)),
+        Value::Table(fields) => fields.iter().for_each(|(_, field)| collect(field, vars, keys)),
+        _ => {}
     }
 }
 
@@ -145,8 +130,15 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response {
         tokio::task::spawn_blocking(move || Cassettes::read(&folder).play(&method, &target, &body))
             .await;
     match played {
-        Ok(Ok(played)) => played.into_response(),
-        Ok(Err(none)) => refusal(&none.to_string()),
+        Ok(Ok((says, played))) => {
+            say(&says);
+            played.into_response()
+        }
+        Ok(Err(none)) => {
+            let none = none.to_string();
+            say(&none);
+            refusal(&none)
+        }
         Err(_) => refusal("The cassettes can't be read."),
     }
 }
@@ -187,35 +179,36 @@ mod tests {
                             a = \"Bearer ${KEY}\" }\n";
 
     #[test]
-    fn what_a_provider_needs_is_found_in_its_file() {
-        let url = |text: &str| ("URL".to_owned(), Url::parse(text).unwrap());
-        let needs = Needs::of(PROVIDER, &Vars::default());
-        assert_eq!(
-            needs,
-            Needs { keys: vec!["KEY".into()], addresses: vec![url("https://api.example.com/v1")] }
-        );
-        let vars = Vars::from([("KEY", "k"), ("URL", "http://127.0.0.1:1")]);
-        assert_eq!(
-            Needs::of(PROVIDER, &vars),
-            Needs { keys: vec![], addresses: vec![url("http://127.0.0.1:1")] }
-        );
-        assert_eq!(Needs::of("not TOML ${KEY}", &Vars::default()), Needs::default());
+    fn what_a_provider_lacks_is_found_in_its_file() {
+        let key = || vec!["KEY".to_owned()];
+        assert_eq!(needs(PROVIDER, &Vars::default()), (key(), true));
+        assert_eq!(needs(PROVIDER, &Vars::from([("KEY", "k")])), (vec![], true));
+        assert_eq!(needs("not TOML ${KEY}", &Vars::default()), (vec![], false));
+        assert_eq!(needs("[config]\na = \"${KEY}\"", &Vars::default()), (key(), false));
     }
 
     #[tokio::test]
-    async fn a_provider_without_a_key_asks_the_stand_in() {
+    async fn a_provider_without_a_key_asks_the_stand_in_whatever_form_its_origin_has() {
         let project = tempfile::tempdir().unwrap();
+        let dir = project.path();
+        let start = |vars: Vars| async move { StandIn::start(dir, &vars).await.unwrap() };
         std::fs::write(project.path().join(super::PROVIDER), PROVIDER).unwrap();
-        assert!(
-            StandIn::start(project.path(), &Vars::default()).await.unwrap().is_none(),
-            "there are no cassettes"
-        );
+        assert!(start(Vars::default()).await.is_none(), "there are no cassettes");
         std::fs::create_dir(project.path().join("cassettes")).unwrap();
-        let stand_in = StandIn::start(project.path(), &Vars::default()).await.unwrap().unwrap();
-        let given = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let url = format!("http://{}/v1", stand_in.address);
-        assert_eq!(stand_in.settings(), [given("URL", &url), given("KEY", CREDENTIAL)]);
-        let with_key = StandIn::start(project.path(), &Vars::from([("KEY", "k")])).await.unwrap();
+        let stand_in = start(Vars::default()).await.unwrap();
+        let url = format!("http://{}", stand_in.address);
+        for origin in [
+            "${URL:-https://api.example.com/v1}",
+            "https://api.example.com",
+            "https://${H:-api}.example.com",
+        ] {
+            let file =
+                format!("[[outbound]]\norigin = \"{origin}\"\nheaders = {{ a = \"${{KEY}}\" }}\n");
+            let played = stand_in.take_part(&file, &Vars::default()).unwrap();
+            assert!(played.contains(&url) && played.contains("test-credential"), "{played}");
+            assert!(!played.contains("example.com"), "{played}");
+        }
+        let with_key = start(Vars::from([("KEY", "k")])).await;
         assert!(with_key.is_none(), "with a key, the vendor itself is asked");
     }
 }

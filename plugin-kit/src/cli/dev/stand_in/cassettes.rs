@@ -6,7 +6,11 @@ use std::{fmt, fs};
 use serde_json::Value;
 
 /// All exchanges of a project.
-pub(super) struct Cassettes(Vec<Exchange>);
+pub(super) struct Cassettes {
+    exchanges: Vec<Exchange>,
+    /// The faults of files that can't be played.
+    problems: Vec<String>,
+}
 
 struct Exchange {
     /// The cassette's name.
@@ -35,9 +39,9 @@ struct Message<'a> {
 }
 
 impl Cassettes {
-    /// Reads all that can be read: `arete plugin test` tells the mistakes in the rest.
+    /// Reads all that can be read.
     pub(super) fn read(folder: &Path) -> Self {
-        let mut exchanges = Vec::new();
+        let (mut exchanges, mut problems) = (Vec::new(), Vec::new());
         for cassette in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = cassette.file_name().to_string_lossy().into_owned();
             for file in fs::read_dir(cassette.path()).into_iter().flatten().flatten() {
@@ -48,29 +52,49 @@ impl Cassettes {
                     continue;
                 };
                 let read = |file: &str| fs::read(cassette.path().join(file)).ok();
-                let response = read(&format!("response{number}"));
-                if let (Some(request), Some(response)) = (read(&file), response) {
-                    exchanges.extend(Exchange::parse(&name, &request, &response));
+                let response = format!("response{number}");
+                if let (Some(asked), Some(answered)) = (read(&file), read(&response)) {
+                    match Exchange::parse(&name, &asked, &answered, [&file, &response]) {
+                        Ok(exchange) => exchanges.push(exchange),
+                        Err(problem) => problems.push(problem),
+                    }
                 }
             }
         }
         exchanges.sort_by(|one, other| one.name.cmp(&other.name));
-        Self(exchanges)
+        problems.sort();
+        Self { exchanges, problems }
     }
 
-    /// The answer to a question.
+    /// Returns the answer to a question, and the sentence that tells the author which one it is.
     ///
     /// # Errors
     /// That there is none, for the author.
-    pub(super) fn play(&self, method: &str, target: &str, body: &[u8]) -> Result<Played, NoAnswer> {
+    pub(super) fn play(
+        &self,
+        method: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Result<(String, Played), NoAnswer> {
         let body = serde_json::from_slice(body).ok();
-        let fitting = self.0.iter().filter_map(|exchange| {
+        let fitting = self.exchanges.iter().filter_map(|exchange| {
             Some((exchange.likeness(method, target, body.as_ref())?, exchange))
         });
         // The first of those that are alike.
         let best = fitting.rev().max_by_key(|(likeness, _)| *likeness);
-        best.map(|(_, exchange)| exchange.response.clone())
-            .ok_or_else(|| NoAnswer { method: method.to_owned(), target: target.to_owned() })
+        let Some((_, exchange)) = best else {
+            return Err(NoAnswer {
+                method: method.to_owned(),
+                target: target.to_owned(),
+                problems: self.problems.iter().map(ToString::to_string).collect(),
+            });
+        };
+        let other =
+            if exchange.body == body { "" } else { ", which was recorded for another question" };
+        let status = exchange.response.status;
+        let says =
+            format!("cassettes/{} answers {method} {target} with {status}{other}.", exchange.name);
+        Ok((says, exchange.response.clone()))
     }
 }
 
@@ -79,27 +103,41 @@ impl Cassettes {
 pub(super) struct NoAnswer {
     method: String,
     target: String,
+    /// The cassettes that can't be read, in a sentence each.
+    problems: Vec<String>,
 }
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "No cassette has an answer to {} {}.", self.method, self.target)
+        write!(f, "No cassette has an answer to {} {}.", self.method, self.target)?;
+        self.problems.iter().try_for_each(|problem| write!(f, " {problem}"))
     }
 }
 
 impl Exchange {
-    fn parse(name: &str, request: &[u8], response: &[u8]) -> Option<Self> {
-        let (request, response) = (Message::parse(request)?, Message::parse(response)?);
-        Some(Self {
+    /// Reads an exchange from the files with these names.
+    fn parse(
+        name: &str,
+        request: &[u8],
+        response: &[u8],
+        [asked, answered]: [&str; 2],
+    ) -> Result<Self, String> {
+        let wrong = |file: &str, like: &str| {
+            format!("The first line of cassettes/{name}/{file} should be like `{like}`.")
+        };
+        let asked = || wrong(asked, "POST /v1/chat HTTP/1.1");
+        let answered = || wrong(answered, "HTTP/1.1 200 OK");
+        let request = Message::parse(request).ok_or_else(asked)?;
+        let response = Message::parse(response).ok_or_else(answered)?;
+        let [method, target, ..] = *request.first else { return Err(asked()) };
+        let status = response.first.get(1).and_then(|status| status.parse().ok());
+        let status = status.filter(|status| (100..600).contains(status)).ok_or_else(answered)?;
+        Ok(Self {
             name: name.to_owned(),
-            method: (*request.first.first()?).to_owned(),
-            target: (*request.first.get(1)?).to_owned(),
+            method: method.to_owned(),
+            target: target.to_owned(),
             body: serde_json::from_slice(request.body).ok(),
-            response: Played {
-                status: response.first.get(1)?.parse().ok()?,
-                headers: response.headers,
-                body: response.body.to_owned(),
-            },
+            response: Played { status, headers: response.headers, body: response.body.to_owned() },
         })
     }
 
@@ -177,16 +215,26 @@ mod tests {
             ("broken", "nothing", "nothing"),
         ]);
         let play = |body: &str| {
-            String::from_utf8(cassettes.play("POST", "/chat", body.as_bytes()).unwrap().body)
-                .unwrap()
+            let (_, played) = cassettes.play("POST", "/chat", body.as_bytes()).unwrap();
+            String::from_utf8(played.body).unwrap()
         };
         assert_eq!(play(r#"{"q":1}"#), "plain\n\n");
         assert_eq!(play(r#"{"q":3}"#), "odd");
         assert_eq!(play(r#"{"q":9}"#), "plain\n\n");
         assert_eq!(play(r#"{"q":9,"stream":true}"#), "stream");
         assert_eq!(play("no JSON"), "plain\n\n");
+        let says = |body: &[u8]| cassettes.play("POST", "/chat", body).unwrap().0;
+        assert_eq!(says(br#"{"q":1}"#), "cassettes/plain answers POST /chat with 200.");
+        assert_eq!(
+            says(br#"{"q":9}"#),
+            "cassettes/plain answers POST /chat with 200, which was recorded for another question."
+        );
         let says = cassettes.play("GET", "/models", b"").unwrap_err().to_string();
-        assert_eq!(says, "No cassette has an answer to GET /models.");
+        assert_eq!(
+            says,
+            "No cassette has an answer to GET /models. The first line of cassettes/broken/request.http should be like \
+             `POST /v1/chat HTTP/1.1`."
+        );
     }
 
     #[test]
@@ -194,7 +242,7 @@ mod tests {
         let request = "POST /chat HTTP/1.1\n\n{}";
         let (_dir, cassettes) =
             cassettes(&[("busy", request, "HTTP/1.1 429 Too Many\nretry-after: 3\n\nbusy")]);
-        let played = cassettes.play("POST", "/chat", b"{}").unwrap();
+        let (_, played) = cassettes.play("POST", "/chat", b"{}").unwrap();
         let headers = vec![("retry-after".to_owned(), "3".to_owned())];
         assert_eq!(played, Played { status: 429, headers, body: b"busy".into() });
         assert!(cassettes.play("POST", "/chat", b"{\"q\":1}").is_err());
