@@ -4,6 +4,10 @@ mod router;
 
 pub(crate) mod chat;
 
+mod anthropic;
+mod models;
+mod openai;
+
 mod cache;
 mod docs;
 mod health;
@@ -12,6 +16,7 @@ mod providers;
 mod users;
 
 // Shared by the routes.
+mod door;
 mod openapi;
 mod sse;
 mod stream;

@@ -25,6 +25,8 @@ pub struct App {
     pub default_provider: String,
     /// The users.
     pub users: Arc<dyn UserStore>,
+    /// True if clients of OpenAI and Anthropic get cached completions without asking for it.
+    pub doors_cache: bool,
     /// The time for which a completion is cached by default.
     pub cache_ttl: Duration,
     /// The longest silence of a stream.
@@ -91,6 +93,7 @@ impl App {
             providers,
             default_provider,
             users: Arc::new(users),
+            doors_cache: config.llm.doors_cache,
             cache_ttl: config.llm.cache.ttl,
             heartbeat: config.server.heartbeat,
             started: Instant::now(),

@@ -37,4 +37,4 @@ pub use outcome::CacheState;
 pub(crate) use outcome::{CallStats, Outcome, Progress, Tries, Try};
 pub(crate) use pipeline::PendingCall;
 pub use pipeline::{Call, Pipeline};
-pub(crate) use route::{RouteError, Target};
+pub(crate) use route::{RouteError, Target, models};

@@ -66,6 +66,9 @@ pub struct LlmConfig {
     pub retry_delay: Duration,
     /// The answers kept.
     pub cache: CacheConfig,
+    /// True if clients of OpenAI and Anthropic get kept answers without asking for it.
+    /// `LLM_DOORS_CACHE`, default false.
+    pub doors_cache: bool,
 }
 
 /// The answers kept.
@@ -167,6 +170,7 @@ impl LlmConfig {
                 ),
                 max_bytes: vars.count("LLM_CACHE_MAX_BYTES", GIB, MIB..=1024 * GIB, mistakes),
             },
+            doors_cache: vars.switch("LLM_DOORS_CACHE", false, mistakes),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use call::{CallPlace, ContractHeader, ForwardRefusal, ForwardRequest,
 pub use catalog::{
     Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, check_bundled, examine,
 };
-pub use definition::{Definition, MissingSettings};
+pub use definition::{Definition, MissingSettings, Source};
 pub(crate) use engine::QUIET_LOGS;
 pub use error::CallError;
 pub use load::{CompileArgs, ComponentShape, Import, Parts, compile_component};

@@ -28,6 +28,7 @@ mod credentials;
 mod crowds;
 mod docs;
 mod door;
+mod doors;
 mod egress;
 mod examples;
 mod heads;

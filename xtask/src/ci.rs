@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("advisories", deny::advisories),
     ("unused", unused::dependencies),
     ("openapi", openapi),
+    ("clients", clients),
     ("conformance", || conformance::run(&[]).map(passed)),
     // Last, so that what one sees in the end is how many tests there were.
     ("test", || test::run().map(passed)),
@@ -140,6 +141,15 @@ fn doc() -> Result<Outcome> {
         run_command(command.args(what).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(Outcome::Passed)
+}
+
+/// The doors asked by the official libraries of OpenAI and Anthropic.
+fn clients() -> Result<Outcome> {
+    run_command(cargo().args(["test", "--quiet", "--locked", "--workspace", "--no-run"]))?;
+    let script = root().join("tests/clients/run.py");
+    run_command(program("python3").arg(script).arg(target_dir()?.join("debug/arete")))
+        .context("needs python3 with venv; --skip clients leaves it out")
+        .map(passed)
 }
 
 /// The API's description held against its answers, by clients that others wrote.

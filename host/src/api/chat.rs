@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
+pub(super) use self::content::is_base64;
 pub(super) use self::events::{DeltaBody, DoneBody, StartBody};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::parts::PartBody;
@@ -137,7 +138,10 @@ async fn whole(app: &App, call: Call, record: &Record) -> Result<Response, Probl
 
 /// Adds where the completion came from and where the time went, on failures too once a call has
 /// begun.
-fn with_headers(response: Result<Response, Problem>, record: &Record) -> Result<Response, Problem> {
+pub(super) fn with_headers(
+    response: Result<Response, Problem>,
+    record: &Record,
+) -> Result<Response, Problem> {
     let cache = HeaderValue::from_static(record.cache_state());
     let timing = server_timing(record.call_stats(), record.elapsed());
     match response {

@@ -26,7 +26,8 @@ An LLM backend: one HTTP API for every provider.
 
 **Failures** are problems in the sense of RFC 9457, `application/problem+json`: `code` is stable and for programs, \
 `detail` is for people, and `errors` lists each mistake in the request with its path, the first 50 of them. A method \
-that a route doesn't have is a 405 with `allow`; a route that doesn't exist is a 404.
+that a route doesn't have is a 405 with `allow`; a route that doesn't exist is a 404. Failures under `/v1/` have the \
+form of OpenAI's or Anthropic's API instead.
 
 **Requests** may have an `x-request-id` of 1 to 128 visible ASCII characters. The response carries it, or one of the \
 server's own, and so does the server's log. Unknown fields are refused.
@@ -40,6 +41,7 @@ server's own, and so does the server's log. Unknown fields are refused.
     components(schemas(ProblemBody, StartBody, DeltaBody, DoneBody, ProviderDetail, ProviderGone)),
     tags(
         (name = "chat", description = "Requests to models, and the providers that answer them."),
+        (name = "doors", description = "The APIs of OpenAI and Anthropic, for programs that speak one of them. Failures have the form of that API."),
         (name = "users", description = "The people and programs that the operator keeps a record of."),
         (name = "server", description = "The health of the server and the description of its API. Needs no key."),
     )

@@ -12,7 +12,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{cache, chat, docs, health, metrics, openapi, providers, users};
+use super::{
+    anthropic, cache, chat, docs, health, metrics, models, openai, openapi, providers, users,
+};
 use crate::app::App;
 use crate::http::problem::{Code, Problem};
 use crate::observe::Record;
@@ -21,6 +23,12 @@ use crate::observe::Record;
 pub(super) fn table() -> (Router<Arc<App>>, OpenApi) {
     let (routes, mut description) = OpenApiRouter::new()
         .routes(routes!(chat::chat))
+        .routes(routes!(openai::chat_completions))
+        .routes(routes!(openai::responses::responses))
+        .routes(routes!(anthropic::messages))
+        .routes(routes!(anthropic::count_tokens))
+        .routes(routes!(models::list))
+        .routes(routes!(models::get))
         .routes(routes!(providers::providers))
         .routes(routes!(providers::events::events))
         .routes(routes!(cache::stats))
@@ -42,6 +50,8 @@ pub(super) fn table() -> (Router<Arc<App>>, OpenApi) {
 pub(crate) fn router(app: Arc<App>) -> Router {
     let (routes, _) = table();
     routes
+        // The same as the encoded name.
+        .route("/v1/models/{provider}/{*model}", get(models::get_of_provider))
         // The page for people isn't part of the API.
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::page))
@@ -64,5 +74,15 @@ fn note_route(request: Request<Body>) -> Request<Body> {
 }
 
 async fn no_route(method: Method, uri: Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("there is no route {method} {}", uri.path()))
+    let path = uri.path();
+    let detail = format!("there is no route {method} {path}");
+    // Clients of OpenAI and Anthropic with a base URL that lacks its end.
+    let misses_version =
+        matches!(path, "/chat/completions" | "/responses" | "/messages" | "/models");
+    let advice = if misses_version {
+        format!("; the client's base URL probably has to end in /v1, for /v1{path}")
+    } else {
+        String::new()
+    };
+    Problem::new(Code::NotFound, detail + &advice)
 }

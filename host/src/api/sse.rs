@@ -18,7 +18,7 @@ use crate::turns;
 /// The bytes reserved at a time for events that are ready together.
 const RESERVED: usize = 1_024;
 /// A comment, which clients pass over.
-const COMMENT: &[u8] = b": \n\n";
+pub(super) const COMMENT: &[u8] = b": \n\n";
 
 /// Events that wait to be sent.
 #[derive(Debug, Default)]
@@ -28,13 +28,18 @@ impl Events {
     /// Adds an event with a JSON body. Line ends in the body are escaped by JSON, so no event can
     /// forge another.
     pub(super) fn push(&mut self, name: &str, body: &impl Serialize) {
+        self.reserve();
+        self.0.extend_from_slice(b"event: ");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\n");
+        self.push_data(body);
+    }
+
+    /// Adds an event without a name.
+    pub(super) fn push_data(&mut self, body: &impl Serialize) {
+        self.reserve();
         let out = &mut self.0;
-        if out.capacity() - out.len() < RESERVED / 4 {
-            out.reserve(RESERVED);
-        }
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\ndata: ");
+        out.extend_from_slice(b"data: ");
         let start = out.len();
         if serde_json::to_writer(out.writer(), body).is_err() {
             out.truncate(start);
@@ -42,9 +47,22 @@ impl Events {
         out.extend_from_slice(b"\n\n");
     }
 
-    /// Adds a comment.
-    pub(super) fn push_comment(&mut self) {
-        self.0.extend_from_slice(COMMENT);
+    /// Adds an event without a name whose data is a word.
+    pub(super) fn push_word(&mut self, word: &'static str) {
+        self.0.extend_from_slice(b"data: ");
+        self.0.extend_from_slice(word.as_bytes());
+        self.0.extend_from_slice(b"\n\n");
+    }
+
+    /// Adds a whole event or comment.
+    pub(super) fn push_frame(&mut self, frame: &'static [u8]) {
+        self.0.extend_from_slice(frame);
+    }
+
+    fn reserve(&mut self) {
+        if self.0.capacity() - self.0.len() < RESERVED / 4 {
+            self.0.reserve(RESERVED);
+        }
     }
 
     /// Returns true if nothing waits.
@@ -63,6 +81,11 @@ pub(super) trait EventSource: Send + 'static {
     /// Waits for the next bytes of the stream; nothing after the last. Dropping the future loses no
     /// events.
     fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
+
+    /// Returns what is sent after a time of silence.
+    fn heartbeat(&self) -> &'static [u8] {
+        COMMENT
+    }
 }
 
 /// Returns the response that streams these events, with a comment after each heartbeat of silence.
@@ -110,7 +133,7 @@ impl<S: EventSource> WithHeartbeat<S> {
                     if !silent {
                         continue;
                     }
-                    Some(Bytes::from_static(COMMENT))
+                    Some(Bytes::from_static(self.source.heartbeat()))
                 }
             };
             self.last_sent = Instant::now();

@@ -2,19 +2,20 @@
 //! door's.
 //!
 //! The status is sent with the first event, so that a failure before it is an ordinary response.
-//! After a heartbeat of silence it is sent anyway, with a comment, and failures are events from
-//! then on.
+//! After a heartbeat of silence it is sent anyway, with the door's heartbeat, and failures are
+//! events from then on.
 
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::sse::{self, EventSource, Events};
+use super::sse::{self, COMMENT, EventSource, Events};
 use crate::app::App;
 use crate::chat::{Call, Mode, Outcome, PendingCall, Progress, replay};
 use crate::contract::{Completion, Event, Start};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::observe::Record;
+use crate::plugin::CallError;
 
 /// A door's words for the events of a stream.
 pub(super) trait Renderer: Send + 'static {
@@ -28,7 +29,17 @@ pub(super) trait Renderer: Send + 'static {
     fn done(&mut self, completion: &Completion, out: &mut Events);
 
     /// Writes the end of a stream that failed.
-    fn error(&mut self, problem: ProblemBody, out: &mut Events);
+    fn error(&mut self, problem: &Problem, request_id: &str, out: &mut Events);
+
+    /// Returns what is sent after a time of silence.
+    fn heartbeat(&self) -> &'static [u8] {
+        COMMENT
+    }
+
+    /// Returns the problem of a call that failed.
+    fn failure(&self, error: &CallError) -> Problem {
+        Problem::from(error)
+    }
 }
 
 /// Begins a streamed completion, and returns its response once there is an event or a heartbeat has
@@ -56,7 +67,7 @@ pub(super) async fn respond<R: Renderer>(
     match tokio::time::timeout(app.heartbeat, stream.advance()).await {
         Ok(Some(Ended::Failed(problem))) => return Err(problem),
         Ok(None | Some(Ended::Done)) => {}
-        Err(_) => stream.ready.push_comment(),
+        Err(_) => stream.ready.push_frame(stream.renderer.heartbeat()),
     }
     stream.record.streaming();
     Ok(sse::respond(stream, app.heartbeat))
@@ -88,10 +99,14 @@ impl<R: Renderer> EventSource for CompletionStream<R> {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(Ended::Failed(problem)) = self.advance().await {
             self.record.failed(problem.code().name(), problem.log_text());
-            let body = problem.body(Some(self.record.id().to_string()));
-            self.renderer.error(body, &mut self.ready);
+            let id = self.record.id().clone();
+            self.renderer.error(&problem, &id, &mut self.ready);
         }
         (!self.ready.is_empty()).then(|| self.ready.take())
+    }
+
+    fn heartbeat(&self) -> &'static [u8] {
+        self.renderer.heartbeat()
     }
 }
 
@@ -139,7 +154,7 @@ impl<R: Renderer> CompletionStream<R> {
                 self.renderer.done(completion, &mut self.ready);
                 Ended::Done
             }
-            Err(error) => Ended::Failed(Problem::from(error)),
+            Err(error) => Ended::Failed(self.renderer.failure(error)),
         }
     }
 

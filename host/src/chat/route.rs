@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::plugin::{Provider, Providers, SlotState};
+use crate::plugin::{Provider, Providers, Slot, SlotState};
 
 /// A provider that can be called.
 #[derive(Clone)]
@@ -56,6 +56,37 @@ impl Target {
         }
     }
 
+    /// Finds the provider of a model, and the name that the vendor knows the model by. `provider/model`
+    /// names both; a bare name goes to a provider that lists it, the default one before others, or
+    /// else to the default one.
+    ///
+    /// # Errors
+    /// The reason why none can be called.
+    pub(crate) fn of_model(
+        providers: &Providers,
+        asked: &str,
+        default: &str,
+    ) -> Result<(Self, String), RouteError> {
+        if let Some((id, model)) = asked.split_once('/')
+            && !model.is_empty()
+            && providers.get(id).is_some()
+        {
+            return Ok((Self::find(providers, Some(id), default)?, model.to_owned()));
+        }
+        let all = providers.all();
+        let listing = |slot: &Slot| {
+            let provider = slot.serving()?;
+            lists(provider, asked).then(|| Self { provider: provider.clone() })
+        };
+        let first = all.get(default).and_then(|slot| listing(slot));
+        let listed = first.or_else(|| all.values().find_map(|slot| listing(slot)));
+        let target = match listed {
+            Some(target) => target,
+            None => Self::find(providers, None, default)?,
+        };
+        Ok((target, asked.to_owned()))
+    }
+
     /// Returns the model to ask for: the caller's, or the provider's default where the caller named
     /// none.
     ///
@@ -68,4 +99,16 @@ impl Target {
         let default = self.provider.info.default_model.clone();
         default.ok_or_else(|| RouteError::NoModel(self.provider.id().to_string()))
     }
+}
+
+/// Returns the models that a provider lists, if it can be called.
+pub(crate) fn models(provider: &Provider) -> impl Iterator<Item = &String> {
+    let info = &provider.info;
+    let default = info.default_model.iter().filter(|model| !info.models.contains(model));
+    let callable = provider.definition.missing.is_none();
+    default.chain(&info.models).filter(move |_| callable)
+}
+
+fn lists(provider: &Provider, model: &str) -> bool {
+    models(provider).any(|listed| listed == model)
 }

@@ -187,6 +187,11 @@ const BEFORE_LIMITS: &[Section] = &[
                 "1073741824",
                 "The size of the cache on disk, in bytes.",
             ),
+            setting(
+                "LLM_DOORS_CACHE",
+                "false",
+                "Lets requests under `/v1/` use the cache unasked. A request decides by the header `x-arete-use-cache`.",
+            ),
         ],
     },
     Section {

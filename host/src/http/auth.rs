@@ -83,16 +83,19 @@ pub(super) fn caller(keys: &Keys, path: &str, headers: &HeaderMap) -> Result<Cal
     if keys.0.is_empty() || is_open(path) {
         return Ok(Caller::default());
     }
-    let name = presented(headers).and_then(|key| keys.caller(key));
+    let name = presented(headers).into_iter().flatten().find_map(|key| keys.caller(key));
     name.map(|name| Caller { name: Some(name) }).ok_or_else(Problem::unauthorized)
 }
 
-fn presented(headers: &HeaderMap) -> Option<&str> {
+/// Returns the keys that a request brings. Some clients bring a login of their own in one header and
+/// this server's key in another, so each of them may open.
+fn presented(headers: &HeaderMap) -> [Option<&str>; 3] {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
-    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
+    let plain = |name| headers.get(name)?.to_str().ok();
+    [bearer, plain("x-api-key"), plain("x-goog-api-key")]
 }
 
 fn hash(key: &str) -> [u8; 32] {
@@ -111,6 +114,27 @@ mod tests {
         }
         for path in ["/", "/api", "/api/health/x", "/api/llm/chat", "/docsx", "/api/users"] {
             assert!(!is_open(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn any_of_the_headers_opens() {
+        let keys = Keys::new(&[ApiKey { name: "a".into(), key: "0123456789abcdef".into() }]);
+        for (bearer, api_key, google) in [
+            ("Bearer 0123456789abcdef", "", ""),
+            ("Bearer a-login-of-another", "0123456789abcdef", ""),
+            ("Bearer 0123456789abcdef", "wrong", "wrong"),
+            ("Basic x", "", "0123456789abcdef"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in
+                [("authorization", bearer), ("x-api-key", api_key), ("x-goog-api-key", google)]
+            {
+                headers.insert(name, http::HeaderValue::from_static(value));
+            }
+            assert!(caller(&keys, "/v1/messages", &headers).is_ok(), "{headers:?}");
+            headers.clear();
+            assert!(caller(&keys, "/v1/messages", &headers).is_err());
         }
     }
 

@@ -3,6 +3,7 @@
 mod arriving;
 
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use http::{HeaderMap, header};
 
 pub(crate) use self::arriving::{Arriving, Bounds};
@@ -20,6 +21,19 @@ pub(crate) struct Json<T>(pub(crate) T);
 impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonText(bytes) = JsonText::from_request(request, state).await?;
+        T::from_json(&bytes).map(Self)
+    }
+}
+
+/// The body of a request that is announced as JSON, not yet read as such: an extractor that answers
+/// 415, 413 or 408 where there is none.
+pub(crate) struct JsonText(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonText {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::not_json());
@@ -31,7 +45,7 @@ impl<T: FromJson, S: Send + Sync> FromRequest<S> for Json<T> {
         if LONG_BYTES <= bytes.len() {
             turns::begin_long().await;
         }
-        T::from_json(&bytes).map(Self)
+        Ok(Self(bytes))
     }
 }
 

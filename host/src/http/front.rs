@@ -21,7 +21,7 @@ use super::head;
 use super::observed::{self, Observed, REQUEST_ID};
 use super::pages::PageGuard;
 use super::places::Places;
-use super::problem::Problem;
+use super::problem::{Dialect, Problem};
 use crate::config::ServerConfig;
 use crate::observe::Record;
 use crate::observe::metrics::Metrics;
@@ -73,14 +73,15 @@ impl Front {
         connection: Arc<Connection>,
     ) -> Response<Observed> {
         let (busy, record) = (connection.begin(), observed::begin(&request, &self.metrics));
+        let dialect = Dialect::of(request.uri().path(), request.headers());
         if !auth::is_health(request.uri().path()) && !connection.take_place().await {
             let full = Problem::too_many_connections();
-            return observed::finish(full.into_response(), record, busy);
+            return observed::finish(full.into_response(), record, busy, dialect);
         }
         let answered = AssertUnwindSafe(self.addressed(request, &record)).catch_unwind();
         let answered = request_id::within(record.id().clone(), answered).await;
         let response = answered.unwrap_or_else(|panic| Problem::panicked(&*panic).into_response());
-        observed::finish(response, record, busy)
+        observed::finish(response, record, busy, dialect)
     }
 
     /// Turns away requests whose head can be read in two ways, and those of web pages that may not
@@ -155,6 +156,9 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             HeaderName::from_static("x-api-key"),
+            HeaderName::from_static("x-goog-api-key"),
+            HeaderName::from_static("anthropic-version"),
+            HeaderName::from_static("anthropic-beta"),
             REQUEST_ID,
         ])
         .expose_headers(exposed);

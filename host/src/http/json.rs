@@ -16,7 +16,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::Number;
 
 pub(crate) use self::mistakes::{At, Mistakes};
-pub(crate) use self::object::{Object, compact};
+pub(crate) use self::object::{Json, Object, compact};
 pub(crate) use self::shapes::{Bool, Decimal, List, Parsed, Text, Whole, Words};
 use super::problem::{Code, Problem};
 
@@ -303,8 +303,20 @@ impl<'de> de::Deserialize<'de> for Key<'de> {
 }
 
 /// Reads the fields of an object into slots: `"name" => slot: shape`. Fields of other names are
-/// mistakes.
+/// mistakes, or go to a function that is given their name, their JSON and their place.
 macro_rules! read_fields {
+    ($object:ident, $at:expr, { $($name:literal => $slot:ident: $shape:expr),* $(,)? }, $others:expr) => {
+        $(let mut $slot = $crate::http::json::Slot::default();)*
+        while let Some(key) = $object.next_key::<$crate::http::json::Key<'_>>()? {
+            match &*key.0 {
+                $($name => $slot.read(&mut $object, $shape, $at.field($name))?,)*
+                other => {
+                    let value = $object.next_value::<&serde_json::value::RawValue>()?;
+                    $others(other, value.get(), &$at.field(other));
+                }
+            }
+        }
+    };
     ($object:ident, $at:expr, { $($name:literal => $slot:ident: $shape:expr),* $(,)? }) => {
         $(let mut $slot = $crate::http::json::Slot::default();)*
         while let Some(key) = $object.next_key::<$crate::http::json::Key<'_>>()? {
@@ -336,20 +348,31 @@ pub(crate) trait FromJson: Sized {
     /// # Errors
     /// A 400 that names every mistake.
     fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
-        let mistakes = Mistakes::default();
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let body = BodyShape(std::marker::PhantomData);
-        let read = body.read(&mut deserializer, &At::root(&mistakes));
-        // Places only; the parser doesn't quote.
-        let value = read.map_err(|error| {
-            Problem::new(Code::InvalidRequest, format!("the body isn't JSON: {error}"))
-        })?;
-        deserializer.end().map_err(|error| {
-            let detail = format!("there is more in the body than one JSON object: {error}");
-            Problem::new(Code::InvalidRequest, detail)
-        })?;
-        mistakes.finish(value, Self::FIELDS)
+        read_body(bytes, BodyShape(std::marker::PhantomData), Self::FIELDS)
     }
+}
+
+/// Reads a body by a shape. Mistakes are named in the order of `fields`.
+///
+/// # Errors
+/// A 400 that names every mistake.
+pub(crate) fn read_body<'de, S: Shape<'de>>(
+    bytes: &'de [u8],
+    shape: S,
+    fields: &[&str],
+) -> Result<S::Value, Problem> {
+    let mistakes = Mistakes::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = shape.read(&mut deserializer, &At::root(&mistakes));
+    // Places only; the parser doesn't quote.
+    let value = read.map_err(|error| {
+        Problem::new(Code::InvalidRequest, format!("the body isn't JSON: {error}"))
+    })?;
+    deserializer.end().map_err(|error| {
+        let detail = format!("there is more in the body than one JSON object: {error}");
+        Problem::new(Code::InvalidRequest, detail)
+    })?;
+    mistakes.finish(value, fields)
 }
 
 struct BodyShape<T>(std::marker::PhantomData<T>);

@@ -12,13 +12,13 @@ use axum::extract::FromRequestParts;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use uuid::Uuid;
 
 use super::connections::Busy;
 use super::places::Place;
-use super::problem::{PROBLEM_JSON, Problem};
+use super::problem::{Dialect, PROBLEM_JSON, Problem};
 use crate::observe::Record;
 use crate::observe::metrics::Metrics;
 use crate::time::millis;
@@ -34,8 +34,19 @@ pub(super) fn begin<B>(request: &Request<B>, metrics: &Arc<Metrics>) -> Record {
     Record::begin(id, method, request.uri().path(), metrics.clone())
 }
 
-/// Returns the response as it is sent. It keeps its place until then, and the connection isn't idle.
-pub(super) fn finish(mut response: Response, record: Record, mut busy: Busy) -> Response<Observed> {
+/// The name of a request's id in Anthropic's API.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// Tells client libraries of vendors not to try again.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Returns the response as it is sent, its failure in the caller's dialect. It keeps its place until
+/// then, and the connection isn't idle.
+pub(super) fn finish(
+    mut response: Response,
+    record: Record,
+    mut busy: Busy,
+    dialect: Option<Dialect>,
+) -> Response<Observed> {
     // What axum refuses by itself, such as a method that a route doesn't have, becomes a problem
     // like all others.
     let is_failure = response.status().is_client_error() || response.status().is_server_error();
@@ -43,21 +54,45 @@ pub(super) fn finish(mut response: Response, record: Record, mut busy: Busy) -> 
     let problem = problem.or_else(|| is_failure.then(|| Problem::of_status(response.status())));
     if let Some(problem) = problem {
         record.failed(problem.code().name(), problem.log_text());
-        let body =
-            serde_json::to_vec(&problem.body(Some(record.id().to_string()))).unwrap_or_default();
+        let (status, kind, body) = written(&problem, dialect, record.id());
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.remove(header::CONTENT_LENGTH);
-        *response.status_mut() = problem.status();
+        if dialect.is_some() && status == StatusCode::UNAUTHORIZED {
+            // Some clients would go on trying for half a minute.
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        *response.status_mut() = status;
         *response.body_mut() = Body::from(body);
     }
     let place = response.extensions_mut().remove::<Place>();
     record.status(response.status());
     busy.answered(response.status());
     if let Ok(id) = HeaderValue::from_str(record.id()) {
+        if dialect == Some(Dialect::Anthropic) {
+            // The vendor's own, where there is one.
+            response.headers_mut().entry(ANTHROPIC_REQUEST_ID).or_insert_with(|| id.clone());
+        }
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response.map(|inner| Observed { inner, record, _place: place, _busy: busy })
+}
+
+/// Returns the status, the media type and the body of a failure.
+fn written(
+    problem: &Problem,
+    dialect: Option<Dialect>,
+    id: &str,
+) -> (StatusCode, &'static str, Bytes) {
+    match dialect {
+        Some(dialect) => {
+            (problem.dialect_status(), "application/json", problem.dialect_body(dialect, id))
+        }
+        None => {
+            let body = serde_json::to_vec(&problem.body(Some(id.to_owned())));
+            (problem.status(), PROBLEM_JSON, body.unwrap_or_default().into())
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Record {

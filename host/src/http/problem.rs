@@ -21,6 +21,7 @@
 
 mod causes;
 mod code;
+mod dialect;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::code::Code;
+pub(crate) use self::dialect::{Dialect, Wording};
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -65,6 +67,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     given_up: bool,
     headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// For callers who speak a dialect.
+    wording: Option<Box<Wording>>,
     /// For the log.
     cause: Option<String>,
 }
@@ -105,6 +109,7 @@ impl Problem {
             retry_after: None,
             given_up: false,
             headers: vec![],
+            wording: None,
             cause: None,
         }
     }
@@ -260,6 +265,15 @@ impl Problem {
     #[must_use]
     pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Names the field that the failure is about, where none is named.
+    #[must_use]
+    pub(crate) fn about(mut self, error: FieldError) -> Self {
+        if self.errors.is_empty() {
+            self.errors.push(error);
+        }
         self
     }
 

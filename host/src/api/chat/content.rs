@@ -184,7 +184,7 @@ fn image_source(
 
 /// Returns true if a text can be decoded. It is decoded piece by piece, because an image is large
 /// and its bytes aren't needed here.
-fn is_base64(text: &[u8]) -> bool {
+pub(crate) fn is_base64(text: &[u8]) -> bool {
     const PIECE: usize = 4_096;
     let mut decoded = [0; PIECE / 4 * 3];
     let last = text.len().saturating_sub(1) / PIECE;

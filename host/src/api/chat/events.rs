@@ -9,7 +9,7 @@ use super::response::{UsageBody, finish_reason, parts};
 use crate::api::sse::Events;
 use crate::api::stream::Renderer;
 use crate::contract::{Completion, Event, Start};
-use crate::http::problem::ProblemBody;
+use crate::http::problem::Problem;
 
 /// The native door's renderer.
 pub(super) struct ChatEvents {
@@ -38,8 +38,8 @@ impl Renderer for ChatEvents {
         out.push("done", &DoneBody::new(completion));
     }
 
-    fn error(&mut self, problem: ProblemBody, out: &mut Events) {
-        out.push("error", &problem);
+    fn error(&mut self, problem: &Problem, request_id: &str, out: &mut Events) {
+        out.push("error", &problem.body(Some(request_id.to_owned())));
     }
 }
 

@@ -12,15 +12,26 @@ pub(super) fn complete(document: &mut Value) {
     // Either key opens; an operation that says otherwise is open.
     document["security"] = json!([{ "bearer": [] }, { "apiKey": [] }]);
     let mut sent = Vec::new();
-    for path in children(&mut document["paths"]) {
-        for operation in children(path) {
-            complete_operation(operation);
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        let form = if path.starts_with("/v1/") { Form::Dialect } else { Form::Problem };
+        for operation in children(item) {
+            complete_operation(operation, form);
             names(&operation["requestBody"], &mut sent);
         }
     }
     schemas(&mut document["components"]["schemas"], sent);
+    document["components"]["schemas"]["DialectError"] = dialect_error();
     unsigned(document);
     stream(document);
+}
+
+/// The form of a route's failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The server's own.
+    Problem,
+    /// That of OpenAI's or Anthropic's API.
+    Dialect,
 }
 
 /// Closes the schemas of what clients send: a field that nobody knows is refused, on every level.
@@ -118,7 +129,7 @@ fn components(components: &mut Value) {
 }
 
 /// Adds the failures of the layers around a route, and the headers and bodies of all failures.
-fn complete_operation(operation: &mut Value) {
+fn complete_operation(operation: &mut Value, form: Form) {
     let mut shared = vec![
         StatusCode::FORBIDDEN,
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -143,18 +154,25 @@ fn complete_operation(operation: &mut Value) {
     let asks_vendor = responses.contains_key(StatusCode::BAD_GATEWAY.as_str());
     for (status, response) in responses.iter_mut() {
         if let Ok(status) = status.parse() {
-            complete_response(status, response, asks_vendor);
+            complete_response(status, response, asks_vendor, form);
         }
     }
     responses.sort_keys();
 }
 
-fn complete_response(status: StatusCode, response: &mut Value, asks_vendor: bool) {
+fn complete_response(status: StatusCode, response: &mut Value, asks_vendor: bool, form: Form) {
     let mut headers = vec![("x-request-id", "RequestId")];
     let failed = status.is_client_error() || status.is_server_error();
-    if failed {
-        let content = problems::content(status.as_u16(), asks_vendor);
-        response["content"][PROBLEM_JSON] = content[PROBLEM_JSON].clone();
+    match form {
+        Form::Problem if failed => {
+            let content = problems::content(status.as_u16(), asks_vendor);
+            response["content"][PROBLEM_JSON] = content[PROBLEM_JSON].clone();
+        }
+        Form::Dialect if failed => {
+            let schema = json!({ "$ref": "#/components/schemas/DialectError" });
+            response["content"]["application/json"] = json!({ "schema": schema });
+        }
+        Form::Problem | Form::Dialect => {}
     }
     match status {
         StatusCode::UNAUTHORIZED => headers.push(("www-authenticate", "Challenge")),
@@ -174,6 +192,26 @@ fn complete_response(status: StatusCode, response: &mut Value, asks_vendor: bool
     for (name, header) in headers {
         response["headers"][name] = json!({ "$ref": format!("#/components/headers/{header}") });
     }
+}
+
+/// Returns the schema of failures under the paths of OpenAI's and Anthropic's clients.
+fn dialect_error() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "description": "A failure in the form of OpenAI's or of Anthropic's API.",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type"],
+                "properties": {
+                    "message": text("What happened, in a sentence for people."),
+                    "type": text("The kind of failure, in the dialect's words."),
+                },
+            },
+        },
+    })
 }
 
 /// The generator takes unsigned numbers for signed ones, which hold half as many.

@@ -46,6 +46,29 @@ impl<'de> Shape<'de> for Object {
     }
 }
 
+/// The shape of any JSON value that is kept as text, as [`Object`] keeps objects.
+pub(crate) struct Json;
+
+impl<'de> Shape<'de> for Json {
+    type Value = String;
+
+    fn expected(&self) -> Cow<'static, str> {
+        "JSON".into()
+    }
+
+    fn read<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+        at: &At<'_>,
+    ) -> Result<Option<String>, D::Error> {
+        let (compact, depth) = compact(<&RawValue>::deserialize(deserializer)?.get());
+        if DEPTH_MAX < depth {
+            return Ok(at.wrong(format_args!("is nested deeper than {DEPTH_MAX} levels")));
+        }
+        Ok(Some(compact))
+    }
+}
+
 /// Returns valid JSON without the white space between its values, and so without line ends, and
 /// without halves of surrogate pairs; and how deeply it is nested.
 pub(crate) fn compact(text: &str) -> (String, usize) {
