@@ -360,3 +360,6 @@ async fn change(watch: Option<&Watch>, seen_all: bool) {
         None => tokio::time::sleep(LOOK_AGAIN).await,
     }
 }
+
+#[cfg(test)]
+mod tests;
