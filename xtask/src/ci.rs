@@ -13,7 +13,7 @@ use guest_build::TARGET;
 
 use crate::repository::{GUESTS, cargo, guests, program, root, run as run_command, target_dir};
 use crate::step::Outcome;
-use crate::{conformance, deny, test, tidy, unused};
+use crate::{conformance, deny, fuzz, test, tidy, unused};
 
 type Step = (&'static str, fn() -> Result<Outcome>);
 
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("openapi", openapi),
     ("clients", clients),
     ("conformance", || conformance::run(&[]).map(passed)),
+    ("fuzz", fuzz::fixed),
     // Last, so that what one sees in the end is how many tests there were.
     ("test", || test::run().map(passed)),
 ];

@@ -31,8 +31,9 @@ Usage: cargo xtask <COMMAND>
   conformance [--docs] [--release] [NAME]...
                   the conformance suite on all plugins or those named; --docs writes what they cost into docs/plugins.md,
                   --release runs them on the server as it is shipped
-  fuzz [--seconds N] [TARGET]...
-                  libFuzzer on all targets of fuzz/ or those named, each for a minute or N seconds
+  fuzz [--seconds N] [--fixed] [TARGET]...
+                  libFuzzer on all targets of fuzz/ or those named, each for a minute or N seconds; --fixed runs the same
+                  cases each time, as ci does
   plugins [NAME...|--all]
                   compiles the bundled plugins, or those of plugins/ that are named, or all of them; prints path, size
                   and SHA-256
