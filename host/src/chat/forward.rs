@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use self::answer::CHUNK_BYTES_MAX;
 pub(crate) use self::answer::{ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
 use super::outcome::CallStats;
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
@@ -25,8 +26,6 @@ use crate::plugin::{
 
 /// The most bytes of a refusal that are kept.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
-/// The most bytes of an answer that are read at once.
-const CHUNK_BYTES_MAX: u32 = 64 << 10;
 
 /// A caller's request in a dialect that the provider forwards.
 pub(crate) struct ForwardCall {

@@ -7,10 +7,12 @@ use http::HeaderMap;
 
 use super::super::outcome::CallStats;
 use super::super::retry::Deadline;
-use super::CHUNK_BYTES_MAX;
 use crate::egress::Reply;
 use crate::meter::Meter;
 use crate::plugin::{CallError, CallPlace};
+
+/// The most bytes of an answer that are read at once.
+pub(super) const CHUNK_BYTES_MAX: u32 = 64 << 10;
 
 /// A vendor's answer, its body still arriving. Dropping it closes the connection to the vendor.
 pub(crate) struct Forwarded {
