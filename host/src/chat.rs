@@ -27,9 +27,9 @@ mod outcome;
 pub(crate) use assemble::replay;
 pub use attempts::Mode;
 pub use cache::Cache;
+pub(crate) use cache::Stats as CacheStats;
 #[allow(unused_imports, reason = "the doors of vendors' dialects name them")]
 pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
-pub(crate) use cache::Stats as CacheStats;
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};

@@ -32,8 +32,8 @@ mod target;
 mod tls_failure;
 
 use std::io;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Method, Response};

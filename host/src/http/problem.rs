@@ -70,7 +70,7 @@ pub struct Problem {
     /// For callers who speak a dialect.
     wording: Option<Box<Wording>>,
     /// For the log.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 /// A problem's body: RFC 9457.
@@ -128,7 +128,7 @@ impl Problem {
         let detail = if more == 0 { detail } else { format!("{detail}; and {more} more") };
         // The messages may quote the request, which has no place in a log.
         let fields: Vec<&str> = errors.iter().take(10).map(|error| error.field.as_str()).collect();
-        let cause = Some(format!("invalid fields: {}", fields.join(", ")));
+        let cause = Some(format!("invalid fields: {}", fields.join(", ")).into());
         Self { errors, cause, ..Self::new(Code::InvalidRequest, detail) }
     }
 
@@ -217,7 +217,7 @@ impl Problem {
     /// log.
     pub fn internal(cause: impl Into<String>) -> Self {
         let detail = "The server met a fault of its own. The request id helps its operator to find the cause.";
-        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+        Self { cause: Some(cause.into().into()), ..Self::new(Code::Internal, detail) }
     }
 
     /// Returns the problem of a response that axum made by itself.

@@ -173,7 +173,7 @@ impl<'de> Shape<'de> for MessageShape {
                     parts.push(text_part(String::new()));
                 }
                 let role = Role::Assistant;
-                (!wrong).then(|| Said::Message(Message { role, content: parts, extra: None }))
+                (!wrong).then_some(Said::Message(Message { role, content: parts, extra: None }))
             }
         })
     }

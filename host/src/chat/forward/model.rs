@@ -33,7 +33,7 @@ pub(super) fn rewrite(body: &Bytes, model: &str) -> Result<Bytes, CallError> {
     let mut rest = 0;
     if found.places.is_empty() {
         let inside = text.find('{').map_or(0, |brace| brace + 1);
-        written.extend_from_slice(text[..inside].as_bytes());
+        written.extend_from_slice(&text.as_bytes()[..inside]);
         written.extend_from_slice(b"\"model\":");
         written.extend_from_slice(model.as_bytes());
         if found.members > 0 {
@@ -42,11 +42,11 @@ pub(super) fn rewrite(body: &Bytes, model: &str) -> Result<Bytes, CallError> {
         rest = inside;
     }
     for place in found.places {
-        written.extend_from_slice(text[rest..place.start].as_bytes());
+        written.extend_from_slice(&text.as_bytes()[rest..place.start]);
         written.extend_from_slice(model.as_bytes());
         rest = place.end;
     }
-    written.extend_from_slice(text[rest..].as_bytes());
+    written.extend_from_slice(&text.as_bytes()[rest..]);
     Ok(written.freeze())
 }
 

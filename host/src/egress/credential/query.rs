@@ -20,8 +20,9 @@ pub(in crate::egress) fn attach(
     signed: bool,
 ) -> Result<Uri, http::uri::InvalidUri> {
     let is_the_guests = |name: &str| {
-        !granted.iter().any(|(granted, _)| granted == name)
-            && !(signed && name.to_ascii_lowercase().starts_with(SIGNING))
+        let theirs = granted.iter().any(|(granted, _)| granted == name)
+            || (signed && name.to_ascii_lowercase().starts_with(SIGNING));
+        !theirs
     };
     let pairs = || form_urlencoded::parse(url.query().unwrap_or_default().as_bytes());
     // A query is written anew only if something has to go: it needn't be a form.

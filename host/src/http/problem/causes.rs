@@ -24,7 +24,7 @@ impl From<&CallError> for Problem {
                 } else {
                     format!("{detail}; stderr: {stderr}")
                 };
-                Self { cause: Some(cause), ..Self::new(Code::PluginFailed, detail) }
+                Self { cause: Some(cause.into()), ..Self::new(Code::PluginFailed, detail) }
             }
             CallError::Exceeded { .. } | CallError::Invalid { .. } => {
                 Self::new(Code::PluginFailed, detail)
@@ -113,7 +113,7 @@ fn vendor(error: &ProviderError) -> Problem {
             _ => asked,
         },
         given_up: true,
-        cause: Some(cause),
+        cause: Some(cause.into()),
         ..Problem::new(code, message)
     }
 }

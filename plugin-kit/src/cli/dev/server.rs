@@ -71,8 +71,8 @@ pub(super) struct Told {
 
 impl Told {
     /// Returns what the server says, with the file of the project in it.
-    pub(super) fn translated(&self, said: &Refusal) -> Refusal {
-        Refusal(said.0.replace(&self.folder, "").replace(&self.file, super::PROVIDER))
+    fn translated(&self, said: &str) -> String {
+        said.replace(&self.folder, "").replace(&self.file, super::PROVIDER)
     }
 }
 
@@ -165,6 +165,11 @@ pub(super) struct Refusal(String);
 impl Refusal {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
+    }
+
+    /// Returns it in the author's words.
+    pub(super) fn told(&self, told: &Told) -> Self {
+        Self(told.translated(&self.0))
     }
 
     /// Returns true if it names a line of the provider's file.

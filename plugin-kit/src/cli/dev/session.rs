@@ -246,7 +246,7 @@ impl Session {
         let Some(server) = &mut self.server else { bail!("there is no server") };
         let loaded = server.outcome(&name, &version.digest, before.as_ref()).await?;
         let told = self.told();
-        Ok(loaded.map(|()| "loaded".to_owned()).map_err(|refusal| told.translated(&refusal)))
+        Ok(loaded.map(|()| "loaded".to_owned()).map_err(|refusal| refusal.told(&told)))
     }
 
     /// Puts a version into the folder of a server that runs elsewhere, if that one would take it.
@@ -260,8 +260,8 @@ impl Session {
             tokio::task::spawn_blocking(move || put(&folder, &copy.0, &copy.1, copy.2.as_deref()))
                 .await??;
         let file = self.folder.path().join(format!("{name}.toml"));
-        if let Err(reason) = self.check(&place, provider.is_some().then_some(file)).await? {
-            return Ok(Err(self.told().translated(&reason)));
+        if let Err(refusal) = self.check(&place, provider.is_some().then_some(file)).await? {
+            return Ok(Err(refusal.told(&self.told())));
         }
         // What the operator has written is the operator's.
         let provider = provider.filter(|_| !into.join(format!("{name}.toml")).exists());
