@@ -41,7 +41,7 @@ impl Scene {
             ("OPENAI_ORIGIN", &*url),
         ]);
         let config = Config::parse(&vars, &Machine::of_this_process()).unwrap();
-        let loader = Loader::start(&config.plugins).await.unwrap();
+        let loader = Loader::start(&config.plugins, crate::turns::Turns::new(1)).await.unwrap();
         Self { vendor, loader, _folder: folder }
     }
 

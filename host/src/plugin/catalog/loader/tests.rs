@@ -27,7 +27,7 @@ impl Desk {
             ("LLM_START_WAIT", "1h"),
         ]);
         let config = Config::parse(&vars, &Machine::of_this_process()).unwrap().plugins;
-        Self { dir, loader: Loader::start(&config).await.unwrap() }
+        Self { dir, loader: Loader::start(&config, crate::turns::Turns::new(1)).await.unwrap() }
     }
 
     fn write(&self, name: &str, text: &str) {
