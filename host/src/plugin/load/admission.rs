@@ -191,3 +191,6 @@ fn advice(definition: &Definition, shape: &ComponentShape) -> Vec<String> {
     advice.extend(definition.grants.iter().flat_map(egress::advice));
     advice
 }
+
+#[cfg(test)]
+mod tests;
