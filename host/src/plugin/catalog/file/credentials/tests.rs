@@ -8,8 +8,7 @@ use crate::plugin::catalog::file::{Parsed, Surroundings, parse};
 use crate::plugin::definition::Definition;
 
 fn read(lines: &str, vars: &[(&'static str, &'static str)]) -> Result<Definition, String> {
-    let vars = vars.iter().copied().collect::<Vec<_>>();
-    let vars = match *vars.as_slice() {
+    let vars = match *vars {
         [] => Vars::default(),
         [a] => Vars::from([a]),
         [a, b] => Vars::from([a, b]),
