@@ -23,6 +23,7 @@ mod limits;
 mod message;
 mod pending;
 mod provider_egress;
+mod ready_grant;
 mod reply;
 mod request;
 mod resolve;
@@ -54,7 +55,6 @@ pub use self::endpoints::{Endpoints, PathPattern, PatternError};
 pub(crate) use self::error::SendError;
 use self::error::{cause, causes};
 pub use self::grant::Grant;
-use self::grant::ReadyGrant;
 use self::interim::{INTERIM_MAX, Interim};
 pub(crate) use self::limits::EgressLimits;
 use self::limits::exceeded;
@@ -62,6 +62,7 @@ pub(crate) use self::message::Message;
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::pending::PendingReply;
 pub(crate) use self::provider_egress::{Egress, Tls};
+use self::ready_grant::ReadyGrant;
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::reply::Reply;
 pub(crate) use self::request::{Header, Request, is_of_the_host};
@@ -167,7 +168,7 @@ impl CallEgress {
         let response = self.exchange(first, egress, url).await?;
 
         let waiting = self.meter.waiting();
-        let anew = attached.after(response.status(), response.headers()).await;
+        let anew = attached.after(response.status().as_u16(), response.headers()).await;
         drop(waiting);
         match anew {
             Some(anew) if anew.put_into(&mut outgoing).is_ok() => {

@@ -7,8 +7,8 @@ use url::Url;
 
 use super::endpoints::PathFault;
 use super::error::SendError;
-use super::grant::ReadyGrant;
 use super::limits::EgressLimits;
+use super::ready_grant::ReadyGrant;
 use super::request;
 
 /// The URL of a request, and the grant for its origin.

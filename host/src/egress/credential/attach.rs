@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, Request, header};
 use secrecy::ExposeSecret;
 
 use super::aws::AwsMint;
@@ -15,6 +15,10 @@ use super::spec::{AwsKeys, AwsSigV4, Credential, CredentialKind, GoogleServiceAc
 
 /// The header in which Amazon's services name the error that they answer.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// Statuses by which vendors refuse a credential.
+const BAD_REQUEST: u16 = 400;
+const UNAUTHORIZED: u16 = 401;
+const FORBIDDEN: u16 = 403;
 /// Errors of Amazon's that mean the keys, and not what they may do.
 const KEYS_REFUSED: [&str; 4] = [
     "ExpiredToken",
@@ -111,13 +115,9 @@ impl ReadyCredential {
 impl Attached<'_> {
     /// Returns what the request is to be sent with once more, because the answer refuses this;
     /// nothing if it doesn't, or if there is nothing else.
-    pub(in crate::egress) async fn after(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-    ) -> Option<Self> {
+    pub(in crate::egress) async fn after(&self, status: u16, headers: &HeaderMap) -> Option<Self> {
         match &self.0 {
-            With::Token(tokens, sent) if status == StatusCode::UNAUTHORIZED => {
+            With::Token(tokens, sent) if status == UNAUTHORIZED => {
                 Some(Self(With::Token(tokens, tokens.after_refusal(sent).await?)))
             }
             With::Signature(signer, sent) if refuses_keys(status, headers) => {
@@ -148,10 +148,10 @@ impl Attached<'_> {
 }
 
 /// Returns true if Amazon doesn't take the keys. A 403 by itself says that they may not do this.
-fn refuses_keys(status: StatusCode, headers: &HeaderMap) -> bool {
+fn refuses_keys(status: u16, headers: &HeaderMap) -> bool {
     let kind = headers.get(ERROR_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    status == StatusCode::UNAUTHORIZED
-        || (matches!(status, StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST)
+    status == UNAUTHORIZED
+        || (matches!(status, FORBIDDEN | BAD_REQUEST)
             && KEYS_REFUSED.iter().any(|refused| kind.starts_with(refused)))
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let refuses = |status: u16, kind: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(ERROR_TYPE, kind.parse().unwrap());
-            refuses_keys(StatusCode::from_u16(status).unwrap(), &headers)
+            refuses_keys(status, &headers)
         };
         assert!(refuses(401, "") && refuses(403, "ExpiredTokenException:http://internal/"));
         assert!(refuses(403, "UnrecognizedClientException") && refuses(400, "ExpiredToken"));

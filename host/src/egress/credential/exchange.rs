@@ -3,7 +3,7 @@
 //! [`Minted`](super::minted::Minted) bounds the time.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 
 use crate::egress::client::{Client, ConnectTimeout};
@@ -20,22 +20,16 @@ pub(in crate::egress) struct Exchange {
     client: Client,
 }
 
-/// An answer, whole.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) body: Bytes,
-}
-
 impl Exchange {
     pub(in crate::egress) fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Asks, and reads the answer.
+    /// Asks, and reads an answer that has to be a success.
     ///
     /// # Errors
-    /// The reason why there is none, without a secret.
-    pub(super) async fn ask(&self, mut request: Request<Bytes>) -> Result<Answer, String> {
+    /// The reason why there is none, without a secret of the operator's.
+    pub(super) async fn ask_for(&self, mut request: Request<Bytes>) -> Result<Bytes, String> {
         let agent = HeaderValue::from_static(concat!("arete/", env!("CARGO_PKG_VERSION")));
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, agent);
@@ -49,21 +43,10 @@ impl Exchange {
         }
         let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
         let body = body.map_err(|error| {
-            format!(
-                "the answer of {at} broke off, or has more than {} KiB: {error}",
-                ANSWER_MAX >> 10
-            )
+            let most = ANSWER_MAX >> 10;
+            format!("the answer of {at} broke off, or has more than {most} KiB: {error}")
         })?;
-        Ok(Answer { status, body: body.to_bytes() })
-    }
-
-    /// Asks, and reads an answer that has to be a success.
-    ///
-    /// # Errors
-    /// The reason why it is none, without a secret of the operator's.
-    pub(super) async fn ask_for(&self, request: Request<Bytes>) -> Result<Bytes, String> {
-        let at = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let Answer { status, body } = self.ask(request).await?;
+        let body = body.to_bytes();
         if status.is_success() {
             Ok(body)
         } else {

@@ -8,6 +8,7 @@ mod aws;
 mod credentials;
 mod endpoints;
 mod expand;
+mod fields;
 mod reader;
 
 use std::collections::BTreeMap;

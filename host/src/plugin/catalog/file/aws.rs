@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use toml::de::{DeTable, DeValue};
 use url::{Host, Url};
 
-use super::credentials::{address, fields, optional, required};
+use super::fields::{address, fields, optional, required};
 use super::reader::{Reader, Spanned};
 use crate::egress::{AwsKeySource, AwsKeys, AwsSigV4, ContainerToken};
 
