@@ -37,9 +37,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for name in &names {
         let component = plugins::build(name)?;
         own_tests(name)?;
-        let (report, passed) = test(&tools, name, &component)?;
+        let project = root().join("plugins").join(name);
+        let (report, passed) =
+            test(&tools, &component, &project.join("provider.toml"), &project.join("cassettes"))?;
         table.push(row(name, &report));
-        if !passed {
+        if !passed || !vendors(&tools, &component, &project)? {
             failed.push(name.as_str());
         }
     }
@@ -78,12 +80,15 @@ fn tools(release: bool) -> Result<PathBuf> {
     Ok(target_dir()?.join(profile).join(file))
 }
 
-/// Runs the suite on one plugin, prints its report, and returns it and whether the plugin passed.
-fn test(tools: &Path, name: &str, component: &Path) -> Result<(String, bool)> {
-    let project = root().join("plugins").join(name);
+/// Runs the suite on a plugin, prints its report, and returns it and whether the plugin passed.
+fn test(
+    tools: &Path,
+    component: &Path,
+    provider: &Path,
+    cassettes: &Path,
+) -> Result<(String, bool)> {
     let mut test = program(tools);
-    test.arg("test").arg(component).arg("--cassettes").arg(project.join("cassettes"));
-    let provider = project.join("provider.toml");
+    test.arg("test").arg(component).arg("--cassettes").arg(cassettes);
     if provider.is_file() {
         test.arg("--provider").arg(provider);
     }
@@ -91,6 +96,24 @@ fn test(tools: &Path, name: &str, component: &Path) -> Result<(String, bool)> {
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{report}");
     Ok((report, output.status.success()))
+}
+
+/// Runs it with each provider file of another vendor that has cassettes of its own: the files
+/// `providers/<vendor>.toml`, and the folders `vendors/<vendor>`. Returns true if all passed.
+fn vendors(tools: &Path, component: &Path, project: &Path) -> Result<bool> {
+    let folder = project.join("vendors");
+    let mut passed = true;
+    if folder.is_dir() {
+        for vendor in fs::read_dir(folder)? {
+            let cassettes = vendor?.path();
+            let name = cassettes.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let provider = project.join("providers").join(format!("{name}.toml"));
+            ensure!(provider.is_file(), "{} has no provider file", cassettes.display());
+            println!("{name}:");
+            passed &= test(tools, component, &provider, &cassettes)?.1;
+        }
+    }
+    Ok(passed)
 }
 
 fn row(name: &str, report: &str) -> String {
