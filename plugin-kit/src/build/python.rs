@@ -38,6 +38,8 @@ const DEV_BUILT: &str = "built.json";
 const COMPONENT: &str = "component.wasm";
 const STAMP: &str = "component.from";
 
+const FAILED: &str = "componentize-py can't make a component of the sources: see above.";
+
 pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
     let dir = job.project.dir();
     entry(dir)?;
@@ -61,17 +63,24 @@ pub(super) fn build(job: &Job) -> Result<PathBuf, Problem> {
     }
     componentize.arg("--python-path").arg(dir.join(SOURCES)).arg("--output").arg(&component);
     componentize.arg(if job.dev { DEV_MODULE } else { MODULE });
-    tool::run(
-        &mut componentize,
-        job.quiet,
-        INSTALL,
-        "componentize-py can't make a component of the sources: see above.",
-    )?;
+    // Quiet, so that mistakes can be told as the project has them.
+    tool::run(&mut componentize, true, INSTALL, FAILED)
+        .map_err(|problem| Problem::new(translated(&problem.to_string())))?;
     if job.dev {
         write(&scratch.join(DEV_BUILT), &built)?;
     }
     write(&stamp, &from)?;
     Ok(component)
+}
+
+/// Returns what Python says of the sources with paths as the project has them, and without the trace of
+/// the tool around it, which says the same again.
+fn translated(said: &str) -> String {
+    let said = said.strip_suffix(FAILED).unwrap_or(said);
+    let own = said.split_once("AssertionError: ").map_or(said, |(_, own)| own);
+    let own = own.split("\n\nCaused by:").next().unwrap_or(own);
+    let own = own.replace("\"/0/", "\"src/").replace("\"/1/", "\"src/");
+    format!("{}\n{FAILED}", own.trim_end())
 }
 
 /// The component for an author at work.
@@ -230,6 +239,20 @@ mod tests {
             write(&dir.join(file), text).unwrap();
         }
         Project::open(dir).unwrap()
+    }
+
+    #[test]
+    fn a_mistake_is_told_once_and_by_the_name_of_its_file() {
+        let said = "Traceback (most recent call last):\n  File \"/x/bin/componentize-py\", line 8, in <module>\n\
+                    AssertionError:   File \"/0/provider.py\", line 15\n    WORDS = = 1\n            ^\n\
+                    SyntaxError: invalid syntax\n\n\nCaused by:\n    SyntaxError: invalid syntax (provider.py, line 15)\n";
+        assert_eq!(
+            translated(&format!("{said}{FAILED}")),
+            format!(
+                "  File \"src/provider.py\", line 15\n    WORDS = = 1\n            ^\nSyntaxError: invalid syntax\n{FAILED}"
+            )
+        );
+        assert_eq!(translated(&format!("disk full\n{FAILED}")), format!("disk full\n{FAILED}"));
     }
 
     #[test]
