@@ -142,7 +142,7 @@ async fn a_reader_who_leaves_is_no_failure() {
     }
 }
 
-async fn ask(url: &str) -> Value {
+pub async fn ask(url: &str) -> Value {
     let question = json!({ "messages": [{ "role": "user", "content": "Hello!" }] });
     let answer = Client::new().post(url).body(question.to_string());
     let answer = answer.header("content-type", "application/json").send().await.unwrap();

@@ -14,4 +14,5 @@ mod author;
 mod conformance;
 mod desk;
 mod hand_over;
+mod languages;
 mod other;
