@@ -280,6 +280,11 @@ pub async fn every_mistake_is_found_by_its_check() {
             "one byte at a time",
         ),
         ("trips over half a character", &["half-surrogates"], "put U+FFFD where half"),
+        (
+            "needs a length",
+            &["unicode-answer", "encoded-answers"],
+            "read the body as the host gives it",
+        ),
         ("keeps advice to itself", &["should-retry"], "put the header into the error's extra"),
     ];
     // At the same time, as far as starts may be.
