@@ -1,7 +1,6 @@
 //! What status and headers say about a refusal, read here once for every provider.
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use jiff::civil::DateTime;
 
 use super::bindings::arete::provider::http::Refusal;
 use crate::contract::ErrorKind;
@@ -65,11 +64,10 @@ fn milliseconds(text: &str, unit: f64) -> Option<u32> {
 
 /// Returns the time from one date to another. A date that has passed asks for no wait.
 fn until(date: &str, now: &str) -> Option<u32> {
-    let moment = |date: &str| -> Option<Timestamp> {
-        rfc2822::parse(date.trim()).ok().map(|moment| moment.timestamp())
-    };
-    let wait = moment(date)?.as_millisecond().saturating_sub(moment(now)?.as_millisecond());
-    Some(u32::try_from(wait.max(0)).unwrap_or(u32::MAX))
+    // Without a time zone, because the last days that HTTP can write have no timestamp.
+    let moment = |date: &str| DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", date.trim()).ok();
+    let wait = moment(date)?.duration_since(moment(now)?);
+    Some(u32::try_from(wait.as_millis().max(0)).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
