@@ -20,21 +20,27 @@ mod mend;
 
 #[allow(dead_code, reason = "the doors of vendors' dialects read all of it")]
 mod forward;
+#[allow(dead_code, reason = "the doors of vendors' dialects ask them")]
+mod other_calls;
 
 // Shared by the stages.
+mod call;
 mod outcome;
 
 pub(crate) use assemble::replay;
 pub use attempts::Mode;
 pub use cache::Cache;
 pub(crate) use cache::Stats as CacheStats;
+pub use call::Call;
 #[allow(unused_imports, reason = "the doors of vendors' dialects name them")]
 pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};
+#[allow(unused_imports, reason = "the doors of vendors' dialects ask them")]
+pub(crate) use other_calls::{CountTokens, Embed, ListModels, OtherCall};
 pub use outcome::CacheState;
 pub(crate) use outcome::{CallStats, Outcome, Progress, Tries, Try};
 pub(crate) use pipeline::PendingCall;
-pub use pipeline::{Call, Pipeline};
+pub use pipeline::Pipeline;
 pub(crate) use route::{RouteError, Target, models};

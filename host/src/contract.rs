@@ -20,7 +20,10 @@ pub(crate) mod generated {
         path: "../wit",
         inline: "
             package arete:host;
-            world records { import arete:provider/llm@0.1.1; }
+            world records {
+                import arete:provider/llm@0.1.1;
+                import arete:provider/wishes@0.1.1;
+            }
         ",
         world: "arete:host/records",
         additional_derives: [Clone, PartialEq, serde::Serialize, serde::Deserialize],
@@ -28,6 +31,27 @@ pub(crate) mod generated {
 }
 
 pub use generated::arete::provider::llm::*;
+pub use generated::arete::provider::wishes::{OutputFormat, OutputSchema, WishList};
+
+/// No wishes.
+impl Default for WishList {
+    fn default() -> Self {
+        Self {
+            output: None,
+            parallel_tool_calls: None,
+            effort: None,
+            thinking_tokens: None,
+            show_thinking: None,
+            seed: None,
+            frequency_penalty: None,
+            presence_penalty: None,
+            end_user: None,
+            service_tier: None,
+            required: vec![],
+            extra: None,
+        }
+    }
+}
 
 /// Usage of which nothing is known yet.
 impl Default for Usage {

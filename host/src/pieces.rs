@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use crate::api::chat::{ChatRequest, ChatResponse};
 use crate::chat::{Key, KeyParts};
 use crate::config::{Config, Machine, Vars};
-use crate::contract::{Completion, Request};
+use crate::contract::{Completion, Request, WishList};
 use crate::digest::Sha256Digest;
 use crate::egress::framing::Framer;
 use crate::http::json::FromJson;
 use crate::meter::Meter;
-use crate::plugin::{Loader, Provider, ProviderCall};
+use crate::plugin::{CallContext, Loader, Provider, ProviderCall};
 use crate::turns::Turns;
 
 /// A provider as the server has it, and the folder it was loaded with.
@@ -49,7 +49,7 @@ pub fn key(request: &Request) -> Key {
         config_digest: &digest,
         tenant: Some("team"),
     };
-    Key::new(&parts, request)
+    Key::new(&parts, request, &WishList::default())
 }
 
 /// Returns the number of events in these pieces of a stream.
@@ -119,7 +119,10 @@ impl Loaded {
 
     #[allow(clippy::expect_used, reason = "for benchmarks, in which there is room")]
     async fn instance(&self) -> ProviderCall {
-        self.provider.begin_call(&Meter::default()).await.expect("an instance")
+        self.provider
+            .begin_call(&Meter::default(), CallContext::default())
+            .await
+            .expect("an instance")
     }
 }
 

@@ -24,7 +24,12 @@ pub(crate) mod untrusted {
 }
 
 pub use call::Provider;
-pub(crate) use call::{CallPlace, ContractHeader, ForwardRefusal, ForwardRequest, ProviderCall};
+pub(crate) use call::{
+    CallContext, CallPlace, ContractHeader, DialectContext, EmbedAnswer, EmbedRequest,
+    ForwardRefusal, ForwardRequest, Page, ProviderCall, TokenCount,
+};
+#[allow(unused_imports, reason = "the doors name them")]
+pub(crate) use call::{EmbedInput, Modality, Model};
 pub use catalog::{
     Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, check_bundled, examine,
 };

@@ -48,3 +48,4 @@ mod stream;
 mod tls;
 mod users;
 mod vendor;
+mod wishes;

@@ -6,6 +6,7 @@ mod parts;
 mod request;
 mod response;
 mod schema;
+mod wishes;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -109,12 +110,20 @@ pub(crate) async fn chat(
 
 /// Finds the provider that is asked, and the model where the caller named none.
 fn call(app: &App, chat: ChatRequest, caller: Caller, record: &Record) -> Result<Call, Problem> {
-    let ChatRequest { provider, mut request, use_cache, cache_ttl, .. } = chat;
+    let ChatRequest { provider, mut request, wishes, use_cache, cache_ttl, .. } = chat;
     let target = Target::find(&app.providers, provider.as_deref(), &app.default_provider)?;
     record.provider(target.provider.clone());
     request.model = target.model(request.model)?;
     record.model(&request.model);
-    Ok(Call { provider: target.provider, request, use_cache, cache_ttl, tenant: caller.name })
+    Ok(Call {
+        provider: target.provider,
+        request,
+        wishes,
+        dialect: None,
+        use_cache,
+        cache_ttl,
+        tenant: caller.name,
+    })
 }
 
 /// Waits for the whole completion.

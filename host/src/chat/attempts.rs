@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::assemble::Assembly;
+use super::call::Call;
 use super::key::{Key, KeyParts};
 use super::mend::{self, MendedEvents};
 use super::outcome::{CallStats, Outcome, Tries, Try};
 use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use super::share::Publisher;
 use crate::config::Limit;
-use crate::contract::{Completion, Event, Request, size};
+use crate::contract::{Completion, ErrorKind, Event, ProviderError, Request, WishList, size};
 use crate::meter::Meter;
-use crate::plugin::{CallError, Provider, ProviderCall};
+use crate::plugin::{CallContext, CallError, Provider, ProviderCall};
 
 /// The way in which a caller takes the completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,30 +32,35 @@ pub(super) struct VendorCall {
     policy: Policy,
     mode: Mode,
     deadline: Deadline,
+    context: CallContext,
 }
 
 impl VendorCall {
     /// Makes the call; its deadline counts from now.
-    pub(super) fn new(
-        provider: Arc<Provider>,
-        request: Request,
-        policy: Policy,
-        mode: Mode,
-    ) -> Self {
+    pub(super) fn new(call: Call, policy: Policy, mode: Mode) -> Self {
+        let Call { provider, request, wishes, dialect, tenant, .. } = call;
         let deadline = Deadline::after(provider.definition.limits.timeout());
-        Self { provider, request, policy, mode, deadline }
+        let context = CallContext {
+            id: fastrand::u128(1..),
+            attempt: 0,
+            deadline: Some(deadline.at()),
+            caller: tenant,
+            dialect,
+            wishes: Arc::new(wishes),
+        };
+        Self { provider, request, policy, mode, deadline, context }
     }
 
     /// Returns the key of the completion for this caller.
-    pub(super) fn key(&self, tenant: Option<&str>) -> Key {
+    pub(super) fn key(&self) -> Key {
         let provider = &self.provider;
         let parts = KeyParts {
             provider: provider.id(),
             digest: &provider.digest,
             config_digest: &provider.config_digest,
-            tenant,
+            tenant: self.context.caller.as_deref(),
         };
-        Key::new(&parts, &self.request)
+        Key::new(&parts, &self.request, &self.context.wishes)
     }
 
     /// Attempts until a completion comes, or another attempt isn't worth it, or the deadline
@@ -73,11 +79,15 @@ impl VendorCall {
     /// Makes one attempt, in an instance that it has to itself.
     async fn attempt(
         &self,
+        number: u32,
         publisher: &Publisher,
         meter: &Meter,
         under_way: &mut UnderWay,
     ) -> Result<Completion, AttemptError> {
-        let mut call = self.provider.begin_call(meter).await.map_err(AttemptError::unheard)?;
+        check_wishes(&self.provider, &self.context.wishes).map_err(AttemptError::unheard)?;
+        let context = CallContext { attempt: number, ..self.context.clone() };
+        let call = self.provider.begin_call(meter, context).await;
+        let mut call = call.map_err(AttemptError::unheard)?;
         let completion = match self.mode {
             Mode::Whole => self.whole(&mut call).await.map_err(AttemptError::unheard)?,
             Mode::Stream => self.stream(&mut call, publisher, under_way).await?,
@@ -206,14 +216,36 @@ impl Attempt for Attempts<'_> {
         self.call.provider.id()
     }
 
-    async fn attempt(&mut self, _number: u32) -> Result<Completion, AttemptError> {
+    async fn attempt(&mut self, number: u32) -> Result<Completion, AttemptError> {
         let under_way = self.under_way.insert(UnderWay::begin());
-        let result = self.call.attempt(self.publisher, self.meter, under_way).await;
+        let result = self.call.attempt(number, self.publisher, self.meter, under_way).await;
         let ended = under_way.end(result.as_ref().err().map(|failed| &failed.error));
         self.under_way = None;
         self.ended.push(ended);
         result
     }
+}
+
+/// Checks that a provider takes what is required of it.
+fn check_wishes(provider: &Provider, wishes: &WishList) -> Result<(), CallError> {
+    let Some(required) = wishes.required.first().filter(|_| !provider.takes_wishes()) else {
+        return Ok(());
+    };
+    let field = match &**required {
+        "output" => "responseFormat",
+        "parallel-tool-calls" => "parallelToolCalls",
+        other => other,
+    };
+    Err(CallError::from(ProviderError {
+        kind: ErrorKind::Unsupported,
+        message: format!("provider {} can't fulfil `{field}`", provider.id()),
+        status: None,
+        code: None,
+        field: Some(field.to_owned()),
+        request_id: None,
+        retry_after_ms: None,
+        extra: None,
+    }))
 }
 
 /// Returns true if a caller sees anything of this event before the end.

@@ -21,7 +21,8 @@ use super::retry::{self, Attempt, AttemptError, Deadline, Policy};
 use crate::egress::{self, Reply};
 use crate::meter::Meter;
 use crate::plugin::{
-    CallError, ContractHeader, ForwardRefusal, ForwardRequest, Provider, ProviderCall,
+    CallContext, CallError, ContractHeader, DialectContext, ForwardRefusal, ForwardRequest,
+    Provider, ProviderCall,
 };
 
 /// The most bytes of a refusal that are kept.
@@ -45,11 +46,14 @@ pub(crate) struct ForwardCall {
     pub(crate) streamed: bool,
     /// The caller's body: a JSON object, or nothing.
     pub(crate) body: Bytes,
+    /// The name of the caller's key.
+    pub(crate) tenant: Option<Arc<str>>,
 }
 
 /// Attempts until a vendor begins to answer, or another attempt isn't worth it.
 pub(super) async fn run(call: ForwardCall, policy: Policy) -> Result<Forwarded, ForwardFailure> {
-    let ForwardCall { provider, dialect, method, query, headers, model, streamed, body } = call;
+    let ForwardCall { provider, dialect, method, query, headers, model, streamed, body, tenant } =
+        call;
     let deadline = Deadline::after(provider.definition.limits.timeout());
     let body = match body.is_empty() {
         true => body,
@@ -63,11 +67,19 @@ pub(super) async fn run(call: ForwardCall, policy: Policy) -> Result<Forwarded, 
             Some(ContractHeader { name: name.to_string(), value })
         })
         .collect();
+    let outside = DialectContext { headers: headers.clone(), query: query.clone() };
+    let context = CallContext {
+        id: fastrand::u128(1..),
+        deadline: Some(deadline.at()),
+        caller: tenant,
+        dialect: Some(Arc::new(outside)),
+        ..CallContext::default()
+    };
     let (dialect, method) = (dialect.to_owned(), method.to_string());
     let request = ForwardRequest { dialect, method, query, headers, model, streamed };
     let meter = Meter::default();
     let mut attempts =
-        Attempts { provider, request, body, deadline, meter, made: 0, refusal: None };
+        Attempts { provider, request, context, body, deadline, meter, made: 0, refusal: None };
     match retry::run(policy, deadline, &mut attempts).await {
         Ok(forwarded) => Ok(forwarded),
         Err(error) => {
@@ -83,6 +95,7 @@ pub(super) async fn run(call: ForwardCall, policy: Policy) -> Result<Forwarded, 
 struct Attempts {
     provider: Arc<Provider>,
     request: ForwardRequest,
+    context: CallContext,
     body: Bytes,
     deadline: Deadline,
     meter: Meter,
@@ -113,7 +126,8 @@ impl Attempts {
 
     /// Sends the request where the provider says, and waits for the first bytes of the answer.
     async fn ask(&mut self) -> Result<Forwarded, CallError> {
-        let mut call = self.provider.begin_call(&self.meter).await?;
+        let context = CallContext { attempt: self.made, ..self.context.clone() };
+        let mut call = self.provider.begin_call(&self.meter, context).await?;
         let mut request = call.route(&self.request).await?;
         request.body = self.body.clone();
         let typed = request.headers.iter().any(|it| it.name.eq_ignore_ascii_case("content-type"));

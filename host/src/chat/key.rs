@@ -16,8 +16,9 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::contract::{
-    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, Part, Request, ResultPart, Role,
-    Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
+    Image, ImageData, ImageSource, Message, NativeBody, OtherPart, OutputFormat, OutputSchema,
+    Part, Request, ResultPart, Role, Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse,
+    WishList,
 };
 use crate::digest::{Hex, Sha256Digest};
 
@@ -46,7 +47,7 @@ pub struct KeyParts<'a> {
 
 impl Key {
     /// The key of the answer to this question.
-    pub fn new(parts: &KeyParts<'_>, request: &Request) -> Self {
+    pub fn new(parts: &KeyParts<'_>, request: &Request, wishes: &WishList) -> Self {
         let KeyParts { provider, digest, config_digest, tenant } = *parts;
         let mut encoder = Encoder(Sha256::new());
         encoder.text(DOMAIN);
@@ -55,6 +56,10 @@ impl Key {
         encoder.bytes(&config_digest.0);
         encoder.option(tenant, Encoder::text);
         encoder.request(request);
+        // Without wishes the key is the one that earlier versions gave the request.
+        if *wishes != WishList::default() {
+            encoder.wishes(wishes);
+        }
         Self(encoder.0.finalize().into())
     }
 
@@ -111,6 +116,58 @@ impl Encoder {
         self.option(tool_choice.as_ref(), Self::tool_choice);
         self.option(native.as_ref(), Self::native);
         self.option(extra.as_deref(), Self::text);
+    }
+
+    fn wishes(&mut self, wishes: &WishList) {
+        let WishList {
+            output,
+            parallel_tool_calls,
+            effort,
+            thinking_tokens,
+            show_thinking,
+            seed,
+            frequency_penalty,
+            presence_penalty,
+            end_user,
+            service_tier,
+            required,
+            extra,
+        } = wishes;
+        self.option(output.as_ref(), Self::output_format);
+        self.option(*parallel_tool_calls, Self::flag);
+        self.option(effort.as_deref(), Self::text);
+        self.option(*thinking_tokens, Self::count);
+        self.option(*show_thinking, Self::flag);
+        self.option(seed.as_deref(), Self::text);
+        self.option(*frequency_penalty, Self::number);
+        self.option(*presence_penalty, Self::number);
+        self.option(end_user.as_deref(), Self::text);
+        self.option(service_tier.as_deref(), Self::text);
+        self.list(required, |encoder, text| encoder.text(text));
+        self.option(extra.as_deref(), Self::text);
+    }
+
+    fn output_format(&mut self, format: &OutputFormat) {
+        match format {
+            OutputFormat::Text => self.case(0),
+            OutputFormat::JsonObject => self.case(1),
+            OutputFormat::JsonSchema(schema) => {
+                let OutputSchema { name, description, schema, strict } = schema;
+                self.case(2);
+                self.option(name.as_deref(), Self::text);
+                self.option(description.as_deref(), Self::text);
+                self.text(schema);
+                self.option(*strict, Self::flag);
+            }
+            OutputFormat::Other(json) => {
+                self.case(3);
+                self.text(json);
+            }
+        }
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.case(u8::from(flag));
     }
 
     fn message(&mut self, message: &Message) {

@@ -18,14 +18,16 @@ use tracing::debug;
 
 use super::attempts::{Mode, VendorCall};
 use super::cache::Cache;
+use super::call::Call;
 use super::forward::{self, ForwardCall, ForwardFailure, Forwarded};
 use super::key::Key;
-use super::outcome::{CacheState, Outcome, Progress};
+use super::other_calls::{self, OtherCall};
+use super::outcome::{CacheState, CallStats, Outcome, Progress};
 use super::retry::Policy;
 use super::share::{Publisher, SharedCalls, Subscriber};
 use crate::config::LlmConfig;
-use crate::contract::{Completion, FinishReason, Request};
-use crate::plugin::Provider;
+use crate::contract::{Completion, FinishReason};
+use crate::plugin::{CallError, Provider};
 
 /// The stages around every provider.
 pub struct Pipeline {
@@ -34,20 +36,6 @@ pub struct Pipeline {
     policy: Policy,
     cache_enabled: bool,
     cache_ttl: Duration,
-}
-
-/// A request and how it shall be answered.
-pub struct Call {
-    /// The provider that is asked.
-    pub provider: Arc<Provider>,
-    /// The request, its model filled in.
-    pub request: Request,
-    /// True if a kept completion will do, and this one may be kept.
-    pub use_cache: bool,
-    /// The time for which it may be kept, if not the default.
-    pub cache_ttl: Option<Duration>,
-    /// The caller: completions aren't shared between callers.
-    pub tenant: Option<Arc<str>>,
 }
 
 impl Pipeline {
@@ -71,11 +59,11 @@ impl Pipeline {
     pub(crate) fn begin(&self, call: Call, mode: Mode) -> PendingCall {
         let cacheable = self.cache_enabled && call.use_cache;
         let ttl = call.cache_ttl.unwrap_or(self.cache_ttl);
-        let vendor = VendorCall::new(call.provider, call.request, self.policy, mode);
+        let vendor = VendorCall::new(call, self.policy, mode);
         if !cacheable {
             return PendingCall::unshared(vendor);
         }
-        let key = vendor.key(call.tenant.as_deref());
+        let key = vendor.key();
         self.recall(&key).unwrap_or_else(|| self.join_or_lead(key, ttl, vendor))
     }
 
@@ -87,6 +75,17 @@ impl Pipeline {
     #[allow(dead_code, reason = "the doors of vendors' dialects call it")]
     pub(crate) async fn forward(&self, call: ForwardCall) -> Result<Forwarded, ForwardFailure> {
         forward::run(call, self.policy).await
+    }
+
+    /// Asks a provider something that isn't a chat. Such an answer is neither kept nor shared.
+    #[allow(dead_code, reason = "the doors of vendors' dialects call it")]
+    pub(crate) async fn ask<C: OtherCall + Send>(
+        &self,
+        provider: Arc<Provider>,
+        caller: Option<Arc<str>>,
+        question: C,
+    ) -> (Result<C::Answer, CallError>, CallStats) {
+        other_calls::run(provider, caller, question, self.policy).await
     }
 
     /// Stage *memory*: finds a kept completion without waiting.

@@ -42,6 +42,11 @@ impl Deadline {
         Self { at: Instant::now() + allowed, allowed }
     }
 
+    /// Returns the moment.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
     /// Waits for something as long as the call may take.
     pub(crate) async fn hold<F: Future>(&self, work: F) -> Result<F::Output, CallError> {
         let late = |_| CallError::Deadline { allowed: self.allowed };

@@ -3,6 +3,7 @@
 
 mod bindings;
 mod charge;
+mod context;
 mod exports;
 mod guest_log;
 mod idle;
@@ -19,10 +20,16 @@ mod trap;
 mod validate;
 mod wasi;
 
+pub(crate) use bindings::abilities::exports::arete::provider::embeddings::{
+    EmbedAnswer, EmbedInput, EmbedRequest,
+};
 pub(crate) use bindings::abilities::exports::arete::provider::forward::{
     ForwardRefusal, ForwardRequest,
 };
+pub(crate) use bindings::abilities::exports::arete::provider::models::{Modality, Model, Page};
+pub(crate) use bindings::abilities::exports::arete::provider::tokens::TokenCount;
 pub(crate) use bindings::arete::provider::http::Header as ContractHeader;
+pub(crate) use context::{CallContext, DialectContext};
 pub(super) use idle_budget::IdleBudget;
 pub(super) use linked::LinkedComponent;
 pub use provider::Provider;

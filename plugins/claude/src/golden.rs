@@ -5,6 +5,7 @@ use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
 use arete_plugin::json::{LIST, Object};
 use arete_plugin::llm::{Completion, Message, ProviderError, Request, Role};
+use arete_plugin::wishes::none;
 
 use crate::stream::Stream;
 use crate::{DIALECT, answer, errors, request};
@@ -15,7 +16,7 @@ impl Subject for Claude {
     const NAME: &'static str = "claude";
 
     fn body(request: &Request, stream: bool) -> Result<String, ProviderError> {
-        request::body(request, stream)
+        request::body(request, &none(), stream)
     }
 
     fn answer(body: &str, native: bool) -> Result<Completion, ProviderError> {
@@ -40,7 +41,8 @@ fn what_an_answer_held_can_be_sent_back() {
         let back = Message { role: Role::Assistant, content: completion.parts, extra: None };
         let mut asked = question::plain("claude-sonnet-5");
         asked.messages.push(back);
-        let mut body = Object::parse(&request::body(&asked, false).unwrap()).unwrap().into_owned();
+        let mut body =
+            Object::parse(&request::body(&asked, &none(), false).unwrap()).unwrap().into_owned();
         let messages: Vec<Box<serde_json::value::RawValue>> =
             body.require_as("messages", LIST).unwrap();
         let sent = Object::parse(messages.last().unwrap().get())

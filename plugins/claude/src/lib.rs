@@ -26,15 +26,20 @@ mod errors;
 mod forward;
 #[cfg(test)]
 mod golden;
+mod models;
 mod request;
 mod settings;
 mod stream;
+mod tokens;
 mod usage;
+mod wishes;
 
 use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::forward::{ForwardRefusal, ForwardRequest, info_extra};
 use arete_plugin::http::{Header, HttpRequest};
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::models::Page;
+use arete_plugin::tokens::TokenCount;
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
 
@@ -98,10 +103,31 @@ impl arete_plugin::forward::Guest for Claude {
     }
 }
 
+impl arete_plugin::models::Guest for Claude {
+    fn list_models(after: Option<String>) -> Result<Page, ProviderError> {
+        let settings = Settings::read(config::get)?;
+        let url = models::url(&settings.url, after.as_deref());
+        let headers = headers(settings.version, settings.beta, false);
+        models::read(&vendor_call::fetch(url, headers, None, errors::refusal)?)
+    }
+}
+
+impl arete_plugin::tokens::Guest for Claude {
+    fn count_tokens(request: Request) -> Result<TokenCount, ProviderError> {
+        let settings = Settings::read(config::get)?;
+        let url = format!("{}/count_tokens", settings.url);
+        let headers = headers(settings.version, settings.beta, false);
+        let body = tokens::body(&request, &arete_plugin::wishes::get())?;
+        let native = request::native(&request).is_some();
+        let answer = vendor_call::fetch(url, headers, Some(body), errors::refusal)?;
+        tokens::read(&answer, native)
+    }
+}
+
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
 fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     let settings = Settings::read(config::get)?;
-    let body = request::body(request, stream)?;
+    let body = request::body(request, &arete_plugin::wishes::get(), stream)?;
     let headers = headers(settings.version, settings.beta, stream);
     VendorCall::post(settings.url, headers, body, "request-id", errors::refusal)
 }
@@ -114,4 +140,4 @@ fn headers(version: String, beta: Option<String>, stream: bool) -> Vec<Header> {
     headers
 }
 
-arete_plugin::export!(Claude, forward);
+arete_plugin::export!(Claude, forward, models, tokens);

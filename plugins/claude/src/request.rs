@@ -12,17 +12,22 @@ use arete_plugin::llm::{
 };
 use arete_plugin::request::{self, invalid, list, number, role, with_field};
 
-use crate::DIALECT;
-use crate::blocks;
+use arete_plugin::wishes::WishList;
+
+use crate::{DIALECT, blocks, wishes};
 
 /// What the vendor may generate when the caller set no limit.
 const DEFAULT_MAX_TOKENS: u32 = 1024;
 
 /// The body to send.
-pub(crate) fn body(request: &Request, stream: bool) -> Result<String, ProviderError> {
+pub(crate) fn body(
+    request: &Request,
+    wishes: &WishList,
+    stream: bool,
+) -> Result<String, ProviderError> {
     match native(request) {
         Some(native) => request::native_body(native, request, stream),
-        None => mapped_body(request, stream),
+        None => mapped_body(request, wishes, stream),
     }
 }
 
@@ -31,8 +36,12 @@ pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
     request::native(request, DIALECT)
 }
 
-fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError> {
-    let body = fields(request, stream).map_err(invalid)?;
+fn mapped_body(
+    request: &Request,
+    wishes: &WishList,
+    stream: bool,
+) -> Result<String, ProviderError> {
+    let body = fields(request, wishes, stream).map_err(invalid)?;
     if !body.has("messages") {
         let only_system =
             "`messages` needs a message of the user: system messages alone are no question.";
@@ -41,11 +50,16 @@ fn mapped_body(request: &Request, stream: bool) -> Result<String, ProviderError>
             ProviderError::new(ErrorKind::InvalidRequest, only_system),
         ));
     }
+    let body = wishes::write(body, wishes)?;
     let body = request::with_extra(body, request, |_, key| key == "stream", field_of)?;
     Ok(body.text())
 }
 
-fn fields(request: &Request, stream: bool) -> Result<ObjectWriter<'_>, Mismatch> {
+fn fields<'a>(
+    request: &'a Request,
+    wishes: &WishList,
+    stream: bool,
+) -> Result<ObjectWriter<'a>, Mismatch> {
     let stops = request.stop_sequences.iter().map(|stop| JsonOut::Text(stop)).collect();
     let body = ObjectWriter::default()
         .with("model", JsonOut::Text(&request.model))
@@ -58,7 +72,7 @@ fn fields(request: &Request, stream: bool) -> Result<ObjectWriter<'_>, Mismatch>
         .with_opt("top_k", request.top_k.map(JsonOut::Count))
         .with_opt("stop_sequences", list(stops))
         .with_opt("tools", list(tools(&request.tools)?))
-        .with_opt("tool_choice", request.tool_choice.as_ref().map(tool_choice).transpose()?);
+        .with_opt("tool_choice", tool_choice(request, wishes)?);
     Ok(body)
 }
 
@@ -161,19 +175,30 @@ fn tool(tool: &Tool) -> Result<JsonOut<'_>, Mismatch> {
         .with_extra(tool.extra.as_deref())
 }
 
-fn tool_choice(choice: &ToolChoice) -> Result<JsonOut<'_>, Mismatch> {
-    Ok(match choice {
-        ToolChoice::Auto => JsonOut::Object(ObjectWriter::of_type("auto")),
-        ToolChoice::Any => JsonOut::Object(ObjectWriter::of_type("any")),
-        ToolChoice::None => JsonOut::Object(ObjectWriter::of_type("none")),
-        ToolChoice::Tool(name) => {
-            JsonOut::Object(ObjectWriter::of_type("tool").with("name", JsonOut::Text(name)))
+/// The choice of tools. The wish for one call at a time is a part of it.
+fn tool_choice<'a>(
+    request: &'a Request,
+    wishes: &WishList,
+) -> Result<Option<JsonOut<'a>>, Mismatch> {
+    let one = wishes.parallel_tool_calls == Some(false) && !request.tools.is_empty();
+    let choice = match &request.tool_choice {
+        None if one => ObjectWriter::of_type("auto"),
+        None => return Ok(None),
+        Some(ToolChoice::Auto) => ObjectWriter::of_type("auto"),
+        Some(ToolChoice::Any) => ObjectWriter::of_type("any"),
+        Some(ToolChoice::None) => {
+            return Ok(Some(JsonOut::Object(ObjectWriter::of_type("none"))));
         }
-        ToolChoice::Other(choice) => {
+        Some(ToolChoice::Tool(name)) => {
+            ObjectWriter::of_type("tool").with("name", JsonOut::Text(name))
+        }
+        Some(ToolChoice::Other(choice)) => {
             let choice = json::value(choice).map_err(|mismatch| mismatch.within("toolChoice"))?;
-            JsonOut::Raw(Cow::Borrowed(choice))
+            return Ok(Some(JsonOut::Raw(Cow::Borrowed(choice))));
         }
-    })
+    };
+    let one = one.then_some(JsonOut::Flag(true));
+    Ok(Some(JsonOut::Object(choice.with_opt("disable_parallel_tool_use", one))))
 }
 
 /// What the caller calls a field of the vendor's body.
@@ -185,6 +210,10 @@ fn field_of(key: &str) -> Option<&'static str> {
         "stop_sequences" => "stopSequences",
         "tool_choice" => "toolChoice",
         "system" => "messages",
+        "output_config" => "responseFormat",
+        "thinking" => "thinkingTokens",
+        "metadata" => "endUser",
+        "service_tier" => "serviceTier",
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@ use arete_plugin::golden::{self, Subject, question};
 use arete_plugin::http::Header;
 use arete_plugin::llm::{Completion, Message, Part, ProviderError, Request, Role};
 use arete_plugin::tool_call;
+use arete_plugin::wishes::none;
 
 use crate::settings::Habits;
 use crate::stream::Stream;
@@ -19,7 +20,7 @@ impl Subject for OpenAi {
     const NAME: &'static str = "openai";
 
     fn body(request: &Request, stream: bool) -> Result<String, ProviderError> {
-        request::body(request, stream, &Habits::default())
+        request::body(request, &none(), stream, &Habits::default())
     }
 
     fn answer(body: &str, native: bool) -> Result<Completion, ProviderError> {
@@ -50,7 +51,7 @@ fn what_an_answer_held_can_be_sent_back() {
         }
         let back = Message { role: Role::Assistant, content: completion.parts, extra: None };
         let asked = Request { messages: vec![back], ..question::plain(ASKED) };
-        let sent = request::body(&asked, false, &Habits::default()).unwrap();
+        let sent = request::body(&asked, &none(), false, &Habits::default()).unwrap();
         let mut sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
         let mut came: serde_json::Value = serde_json::from_str(&case.text).unwrap();
         let (sent, came) = (sent["messages"][0].take(), came["choices"][0]["message"].take());

@@ -23,22 +23,27 @@
 mod answer;
 mod blocks;
 mod calls;
+mod embeddings;
 mod errors;
 mod forward;
 #[cfg(test)]
 mod golden;
 mod merge;
 mod messages;
+mod models;
 mod request;
 mod settings;
 mod stream;
 mod tools;
 mod usage;
+mod wishes;
 
+use arete_plugin::embeddings::{EmbedAnswer, EmbedRequest};
 use arete_plugin::event_stream::DeltaReader;
 use arete_plugin::forward::{ForwardRefusal, ForwardRequest, info_extra};
 use arete_plugin::http::HttpRequest;
 use arete_plugin::llm::{Completion, Feature, Info, ProviderError, Request};
+use arete_plugin::models::Page;
 use arete_plugin::vendor_call::{self, Listening, VendorCall};
 use arete_plugin::{Deltas, Guest, config};
 
@@ -88,11 +93,29 @@ impl arete_plugin::forward::Guest for OpenAi {
     }
 }
 
+impl arete_plugin::models::Guest for OpenAi {
+    /// The list has one page.
+    fn list_models(_: Option<String>) -> Result<Page, ProviderError> {
+        let url = arete_plugin::settings::url(&settings::base(config::get), "/models")?;
+        models::read(&vendor_call::fetch(url, vendor_call::headers(false), None, errors::refusal)?)
+    }
+}
+
+impl arete_plugin::embeddings::Guest for OpenAi {
+    fn embed(request: EmbedRequest) -> Result<EmbedAnswer, ProviderError> {
+        let url = arete_plugin::settings::url(&settings::base(config::get), "/embeddings")?;
+        let body = embeddings::body(&request)?;
+        let headers = vendor_call::headers(false);
+        let answer = vendor_call::fetch(url, headers, Some(body), errors::refusal)?;
+        embeddings::read(&answer, &request)
+    }
+}
+
 /// Asks the vendor. What comes back has been accepted; a refusal is an error.
 fn ask(request: &Request, stream: bool) -> Result<VendorCall, ProviderError> {
     let Question { url, habits } = Question::read(config::get)?;
-    let body = request::body(request, stream, &habits)?;
+    let body = request::body(request, &arete_plugin::wishes::get(), stream, &habits)?;
     VendorCall::post(url, vendor_call::headers(stream), body, "x-request-id", errors::refusal)
 }
 
-arete_plugin::export!(OpenAi, forward);
+arete_plugin::export!(OpenAi, forward, models, embeddings);

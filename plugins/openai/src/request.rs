@@ -8,18 +8,21 @@ use arete_plugin::json::{Mismatch, Object};
 use arete_plugin::llm::{ErrorKind, NativeBody, ProviderError, Request};
 use arete_plugin::request::{self, invalid, list, number, with_field};
 
+use arete_plugin::wishes::WishList;
+
 use crate::settings::{Habits, MAX_TOKENS_FIELDS};
-use crate::{DIALECT, messages, tools};
+use crate::{DIALECT, messages, tools, wishes};
 
 /// The body to send.
 pub(crate) fn body(
     request: &Request,
+    wishes: &WishList,
     stream: bool,
     habits: &Habits,
 ) -> Result<String, ProviderError> {
     match native(request) {
         Some(native) => request::native_body(native, request, stream),
-        None => mapped_body(request, stream, habits),
+        None => mapped_body(request, wishes, stream, habits),
     }
 }
 
@@ -28,7 +31,12 @@ pub(crate) fn native(request: &Request) -> Option<&NativeBody> {
     request::native(request, DIALECT)
 }
 
-fn mapped_body(request: &Request, stream: bool, habits: &Habits) -> Result<String, ProviderError> {
+fn mapped_body(
+    request: &Request,
+    wishes: &WishList,
+    stream: bool,
+    habits: &Habits,
+) -> Result<String, ProviderError> {
     if request.top_k.is_some() && !habits.top_k {
         let says = "`topK` isn't part of the Chat Completions API. Where a server takes it all the same, the operator can \
                     set `top-k = \"true\"` for this provider, or the caller `extra.top_k`.";
@@ -39,6 +47,7 @@ fn mapped_body(request: &Request, stream: bool, habits: &Habits) -> Result<Strin
         return Err(with_field("extra.n", ProviderError::new(ErrorKind::Unsupported, says)));
     }
     let body = fields(request, stream, habits).map_err(invalid)?;
+    let body = wishes::write(body, wishes, !request.tools.is_empty())?;
     let limited = request.max_tokens.is_some();
     let taken = |_: &ObjectWriter, key: &str| {
         key == "stream" || (limited && MAX_TOKENS_FIELDS.contains(&key))
@@ -93,6 +102,14 @@ pub(crate) fn field_of(key: &str) -> Option<&'static str> {
         "stop" => "stopSequences",
         "tools" => "tools",
         "tool_choice" => "toolChoice",
+        "response_format" => "responseFormat",
+        "parallel_tool_calls" => "parallelToolCalls",
+        "reasoning_effort" => "effort",
+        "seed" => "seed",
+        "frequency_penalty" => "frequencyPenalty",
+        "presence_penalty" => "presencePenalty",
+        "user" => "endUser",
+        "service_tier" => "serviceTier",
         _ => return None,
     })
 }

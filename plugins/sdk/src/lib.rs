@@ -24,14 +24,22 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "provider",
+        inline: "
+            package arete:plugin;
+            world guest {
+                include arete:provider/provider@0.1.1;
+                import arete:provider/call@0.1.1;
+                import arete:provider/wishes@0.1.1;
+            }
+        ",
+        world: "arete:plugin/guest",
         pub_export_macro: true,
         generate_all,
         additional_derives: [PartialEq, Clone],
     });
 }
 
-/// The bindings of what a provider may export beside [`Guest`], as generated.
+/// The bindings of the interface `forward`, as generated.
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
 pub mod forward_bindings {
     wit_bindgen::generate!({
@@ -44,6 +52,60 @@ pub mod forward_bindings {
         pub_export_macro: true,
         with: {
             "arete:provider/http@0.1.1": crate::bindings::arete::provider::http,
+            "arete:provider/llm@0.1.1": crate::bindings::arete::provider::llm,
+        },
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// The bindings of the interface `models`, as generated.
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
+pub mod models_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package arete:plugin;
+            world models-provider { export arete:provider/models@0.1.1; }
+        ",
+        world: "arete:plugin/models-provider",
+        pub_export_macro: true,
+        with: {
+            "arete:provider/llm@0.1.1": crate::bindings::arete::provider::llm,
+        },
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// The bindings of the interface `tokens`, as generated.
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
+pub mod tokens_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package arete:plugin;
+            world tokens-provider { export arete:provider/tokens@0.1.1; }
+        ",
+        world: "arete:plugin/tokens-provider",
+        pub_export_macro: true,
+        with: {
+            "arete:provider/llm@0.1.1": crate::bindings::arete::provider::llm,
+        },
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// The bindings of the interface `embeddings`, as generated.
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
+pub mod embeddings_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package arete:plugin;
+            world embeddings-provider { export arete:provider/embeddings@0.1.1; }
+        ",
+        world: "arete:plugin/embeddings-provider",
+        pub_export_macro: true,
+        with: {
             "arete:provider/llm@0.1.1": crate::bindings::arete::provider::llm,
         },
         additional_derives: [PartialEq, Clone],
@@ -67,9 +129,13 @@ pub mod tool_call;
 pub mod vendor;
 pub mod vendor_call;
 pub mod vendor_error;
+pub mod wishes;
 
-pub use bindings::arete::provider::{config, http, llm, log};
+pub use bindings::arete::provider::{call, config, http, llm, log};
 pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
+pub use embeddings_bindings::exports::arete::provider::embeddings;
+pub use models_bindings::exports::arete::provider::models;
+pub use tokens_bindings::exports::arete::provider::tokens;
 
 /// Makes a type that implements [`Guest`] the component's provider. What it says when it panics
 /// reaches the operator's log, whether it is compiled with WASI or without.
@@ -77,8 +143,9 @@ pub use bindings::exports::arete::provider::chat::{Deltas, Guest, GuestDeltas};
 /// Native linkers can't take the names that components export, so a native build, which only tests
 /// need, exports nothing.
 ///
-/// What the type can do beside [`Guest`] is named behind it: `export!(MyProvider, forward)` for one
-/// that implements [`forward::Guest`].
+/// What the type can do beside [`Guest`] is named behind it, each word for a trait that it implements:
+/// `forward` for [`forward::Guest`], `models` for [`models::Guest`], `tokens` for [`tokens::Guest`],
+/// `embeddings` for [`embeddings::Guest`].
 #[macro_export]
 macro_rules! export {
     ($provider:ident $(, $ability:ident)*) => {
@@ -97,6 +164,15 @@ macro_rules! export {
 macro_rules! export_ability {
     (forward, $provider:ident) => {
         $crate::forward_bindings::export!($provider with_types_in $crate::forward_bindings);
+    };
+    (models, $provider:ident) => {
+        $crate::models_bindings::export!($provider with_types_in $crate::models_bindings);
+    };
+    (tokens, $provider:ident) => {
+        $crate::tokens_bindings::export!($provider with_types_in $crate::tokens_bindings);
+    };
+    (embeddings, $provider:ident) => {
+        $crate::embeddings_bindings::export!($provider with_types_in $crate::embeddings_bindings);
     };
 }
 

@@ -10,7 +10,7 @@ use crate::forward::{self, ForwardRefusal, ForwardRequest};
 use crate::http::HttpRequest;
 use crate::llm::{Completion, Info, ProviderError, Request};
 use crate::log::{self, Level};
-use crate::{Deltas, Guest};
+use crate::{Deltas, Guest, embeddings, models, tokens};
 
 /// A provider whose panics are heard. [`export!`](crate::export) puts it around what it exports.
 pub struct LogPanics<P>(PhantomData<P>);
@@ -43,6 +43,27 @@ impl<P: forward::Guest> forward::Guest for LogPanics<P> {
     fn explain_refusal(refusal: ForwardRefusal) -> ProviderError {
         listen();
         P::explain_refusal(refusal)
+    }
+}
+
+impl<P: models::Guest> models::Guest for LogPanics<P> {
+    fn list_models(after: Option<String>) -> Result<models::Page, ProviderError> {
+        listen();
+        P::list_models(after)
+    }
+}
+
+impl<P: tokens::Guest> tokens::Guest for LogPanics<P> {
+    fn count_tokens(request: Request) -> Result<tokens::TokenCount, ProviderError> {
+        listen();
+        P::count_tokens(request)
+    }
+}
+
+impl<P: embeddings::Guest> embeddings::Guest for LogPanics<P> {
+    fn embed(request: embeddings::EmbedRequest) -> Result<embeddings::EmbedAnswer, ProviderError> {
+        listen();
+        P::embed(request)
     }
 }
 

@@ -75,6 +75,26 @@ impl VendorCall {
     }
 }
 
+/// Asks for a whole answer. `body` makes it a `POST`, as which it is JSON. `refusal` as in
+/// [`VendorCall::post`].
+///
+/// # Errors
+/// When the vendor can't be reached, or refuses.
+pub fn fetch(
+    url: String,
+    headers: Vec<Header>,
+    body: Option<String>,
+    refusal: impl FnOnce(u16, &[Header], &str) -> ProviderError,
+) -> Result<String, ProviderError> {
+    let method = if body.is_some() { "POST" } else { "GET" }.into();
+    let request = HttpRequest { method, url, headers, body: body.map(Body::Text) };
+    let reply = http::fetch(&request)?;
+    if (200..300).contains(&reply.status) {
+        return Ok(reply.text);
+    }
+    Err(refusal(reply.status, &reply.headers, &reply.text))
+}
+
 /// Reads until it is known what kind of answer comes.
 fn begin(
     reply: &Reply,

@@ -17,6 +17,8 @@ const WORLD: &str = "
     package arete:puppet;
     world puppet {
         include arete:provider/provider@0.1.1;
+        import arete:provider/call@0.1.1;
+        import arete:provider/wishes@0.1.1;
         include wasi:cli/imports@0.2.12;
     }
 ";

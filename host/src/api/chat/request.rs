@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::de::MapAccess;
 
 use super::content::{Content, at_least_one};
+use super::wishes::{self, ResponseFormatShape};
 use crate::chat::take_out;
 use crate::config::CACHE_TTL;
-use crate::contract::{Message, Request, Role, Tool, ToolChoice};
+use crate::contract::{Message, Request, Role, Tool, ToolChoice, WishList};
 use crate::http::json::{
     At, Bool, Decimal, FromJson, List, Object, Shape, Text, Whole, Words, read_fields,
 };
@@ -26,6 +27,8 @@ pub(crate) struct ChatRequest {
     pub(crate) provider: Option<String>,
     /// The request; its model is empty if the caller named none.
     pub(crate) request: Request,
+    /// What is asked for beyond it.
+    pub(crate) wishes: WishList,
     /// True if a cached completion will do.
     pub(crate) use_cache: bool,
     /// The time for which the completion may be cached.
@@ -46,6 +49,16 @@ impl FromJson for ChatRequest {
         "stopSequences",
         "tools",
         "toolChoice",
+        "parallelToolCalls",
+        "responseFormat",
+        "effort",
+        "thinkingTokens",
+        "showThinking",
+        "seed",
+        "frequencyPenalty",
+        "presencePenalty",
+        "endUser",
+        "serviceTier",
         "useCache",
         "cacheTTL",
         "stream",
@@ -65,6 +78,16 @@ impl FromJson for ChatRequest {
             "stopSequences" => stop_sequences: List::of(|| Text),
             "tools" => tools: List::of(|| ToolShape),
             "toolChoice" => tool_choice: ToolChoiceShape,
+            "parallelToolCalls" => parallel_tool_calls: Bool,
+            "responseFormat" => output: ResponseFormatShape,
+            "effort" => effort: Name,
+            "thinkingTokens" => thinking_tokens: tokens(),
+            "showThinking" => show_thinking: Bool,
+            "seed" => seed: Whole(0..=i64::MAX.unsigned_abs()),
+            "frequencyPenalty" => frequency_penalty: Decimal(-2.0..=2.0),
+            "presencePenalty" => presence_penalty: Decimal(-2.0..=2.0),
+            "endUser" => end_user: Name,
+            "serviceTier" => service_tier: Name,
             "useCache" => use_cache: Bool,
             "cacheTTL" => cache_ttl: Whole(millis(*CACHE_TTL.start())..=millis(*CACHE_TTL.end())),
             "stream" => stream: Bool,
@@ -98,6 +121,19 @@ impl FromJson for ChatRequest {
                 native: None,
                 extra: extra.optional(),
             },
+            wishes: wishes::with_required(WishList {
+                output: output.optional(),
+                parallel_tool_calls: parallel_tool_calls.optional(),
+                effort: effort.optional(),
+                thinking_tokens: thinking_tokens.optional().and_then(small),
+                show_thinking: show_thinking.optional(),
+                seed: seed.optional().map(|seed| seed.to_string()),
+                frequency_penalty: frequency_penalty.optional(),
+                presence_penalty: presence_penalty.optional(),
+                end_user: end_user.optional(),
+                service_tier: service_tier.optional(),
+                ..WishList::default()
+            }),
             use_cache: use_cache.optional().unwrap_or(true),
             cache_ttl: cache_ttl.optional().map(Duration::from_millis),
             stream: stream.optional().unwrap_or(false),

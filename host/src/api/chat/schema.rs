@@ -37,6 +37,34 @@ pub(crate) struct ChatBody {
     tools: Option<Vec<ToolBody>>,
     /// The rule for tool calls: the model decides, must make one, or must make none.
     tool_choice: Option<ToolChoiceBody>,
+    /// False: at most one tool call in the answer. A provider that cannot promise this refuses it.
+    parallel_tool_calls: Option<bool>,
+    /// The form of the answer's text. A provider that cannot promise JSON refuses it.
+    response_format: Option<ResponseFormatBody>,
+    /// The effort of thinking: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max` or the vendor's own word. Ignored by
+    /// providers that do not know it, as are the fields below.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    effort: Option<String>,
+    /// The most tokens to think with.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    thinking_tokens: Option<u32>,
+    /// True if thoughts are wanted in the answer.
+    show_thinking: Option<bool>,
+    /// The seed of the vendor's random numbers.
+    #[schema(minimum = 0, maximum = 9_223_372_036_854_775_807_u64)]
+    seed: Option<u64>,
+    /// The penalty for tokens by their frequency so far.
+    #[schema(minimum = -2, maximum = 2)]
+    frequency_penalty: Option<f64>,
+    /// The penalty for tokens that have occurred.
+    #[schema(minimum = -2, maximum = 2)]
+    presence_penalty: Option<f64>,
+    /// The caller's name for its end user, passed on to the vendor.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    end_user: Option<String>,
+    /// The vendor's word for urgency or price.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    service_tier: Option<String>,
     /// The provider that answers. Default: the server's default provider.
     #[schema(
         min_length = 1,
@@ -103,6 +131,35 @@ pub(crate) struct ToolBody {
     /// Additional fields of the tool for the vendor's API.
     #[schema(value_type = Option<Object>)]
     extra: Option<RawObject>,
+}
+
+/// The form of the answer's text.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ResponseFormat)]
+pub(crate) struct ResponseFormatBody {
+    /// The form: any text, some JSON object, or JSON that a schema describes.
+    r#type: ResponseFormatType,
+    /// The JSON Schema, for the type `json_schema`, which needs one.
+    #[schema(value_type = Option<Object>)]
+    schema: Option<RawObject>,
+    /// The name of the schema, for vendors that ask for one.
+    name: Option<String>,
+    /// The schema's purpose, for the model.
+    description: Option<String>,
+    /// True if the answer has to keep to the schema. Default: the vendor's own.
+    strict: Option<bool>,
+}
+
+/// A form of an answer's text.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ResponseFormatType {
+    /// Any text.
+    Text,
+    /// A JSON object.
+    JsonObject,
+    /// JSON that a schema describes.
+    JsonSchema,
 }
 
 /// The choice of tools.

@@ -7,10 +7,12 @@ use mock_vendor::{Gate, MockVendor, Reply, Step};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::super::other_calls::{self, CountTokens, Embed, ListModels};
 use super::*;
 use crate::config::{Config, Machine, Vars};
-use crate::contract::ErrorKind;
+use crate::contract::{ErrorKind, Message, Part, Request, Role, Text};
 use crate::plugin::Loader;
+use crate::plugin::{EmbedInput, EmbedRequest};
 
 const KEY: &str = "key-of-the-operator-0123456789";
 
@@ -32,6 +34,8 @@ impl Scene {
                 "[config]\ndialects = \"openai-chat,openai-embeddings,openai-responses\"",
             );
         std::fs::write(folder.path().join("openai.toml"), openai).unwrap();
+        let old = include_bytes!("../../../../tests/compiled/0.1.0/echo-rust.wasm");
+        std::fs::write(folder.path().join("old.wasm"), old).unwrap();
         let vars = Vars::from([
             ("DATA_DIR", &*data),
             ("LLM_PLUGIN_DIR", &*data),
@@ -69,12 +73,124 @@ impl Scene {
             model: "claude-sonnet-5".into(),
             streamed: false,
             body: Bytes::from_static(body.as_bytes()),
+            tenant: None,
         }
+    }
+}
+
+/// A question to a model.
+fn question() -> Request {
+    let text = Text { text: "Hi".into(), extra: None };
+    let message = Message { role: Role::User, content: vec![Part::Text(text)], extra: None };
+    Request {
+        model: "m".into(),
+        messages: vec![message],
+        max_tokens: Some(5),
+        temperature: Some(0.5),
+        top_p: None,
+        top_k: None,
+        stop_sequences: vec![],
+        tools: vec![],
+        tool_choice: None,
+        native: None,
+        extra: None,
     }
 }
 
 async fn forward(call: ForwardCall) -> Result<Forwarded, ForwardFailure> {
     run(call, Policy { max_retries: 2, delay: Duration::from_millis(1) }).await
+}
+
+#[tokio::test]
+async fn models_are_listed_tokens_counted_and_vectors_made() {
+    let scene = Scene::new().await;
+    let policy = Policy { max_retries: 1, delay: Duration::from_millis(1) };
+    let (claude, openai) = (scene.provider("claude"), scene.provider("openai"));
+    assert!(claude.lists_models() && claude.counts_tokens() && !claude.embeds());
+    assert!(openai.lists_models() && !openai.counts_tokens() && openai.embeds());
+
+    scene.vendor.reply(Reply::json(529, json!({})));
+    scene.vendor.reply(Reply::json(
+        200,
+        json!({
+            "data": [{
+                "type": "model", "id": "claude-x", "display_name": "Claude X", "created_at": "2026-01-01T00:00:00Z",
+                "max_input_tokens": 1_000_000, "max_tokens": 64_000, "later": true
+            }],
+            "has_more": true, "first_id": "claude-x", "last_id": "claude-x"
+        }),
+    ));
+    let list = ListModels(Some("claude w".into()));
+    let (page, stats) = other_calls::run(claude.clone(), None, list, policy).await;
+    let page = page.unwrap();
+    assert_eq!((page.next.as_deref(), stats.attempts), (Some("claude-x"), 2));
+    let model = &page.models[0];
+    assert_eq!((&*model.id, model.display_name.as_deref()), ("claude-x", Some("Claude X")));
+    assert_eq!((model.context_tokens, model.max_output_tokens), (Some(1_000_000), Some(64_000)));
+    assert_eq!(model.extra.as_deref(), Some(r#"{"type":"model","later":true}"#));
+    scene.vendor.next_request().await;
+    let sent = scene.vendor.next_request().await;
+    assert_eq!((&*sent.method, &*sent.path), ("GET", "/v1/models?limit=1000&after_id=claude%20w"));
+
+    scene.vendor.reply(Reply::json(200, json!({ "input_tokens": 14 })));
+    let (count, _) = other_calls::run(claude, None, CountTokens(question()), policy).await;
+    assert_eq!(count.unwrap().input_tokens, 14);
+    let sent = scene.vendor.next_request().await;
+    assert_eq!(sent.path, "/v1/messages/count_tokens");
+    assert_eq!(
+        sent.json(),
+        json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }] })
+    );
+
+    scene.vendor.reply(Reply::json(
+        200,
+        json!({
+            "object": "list", "model": "e", "usage": { "prompt_tokens": 3, "total_tokens": 3 },
+            "data": [
+                { "object": "embedding", "index": 1, "embedding": [1, 2.0] },
+                { "object": "embedding", "index": 0, "embedding": [0.5, -1] }
+            ]
+        }),
+    ));
+    let texts = [EmbedInput::Text("a".into()), EmbedInput::Tokens(vec![1, 2])];
+    let request = EmbedRequest {
+        model: "e".into(),
+        inputs: texts.into(),
+        dimensions: Some(2),
+        purpose: None,
+        native: None,
+        extra: Some(r#"{"user":"u"}"#.into()),
+    };
+    let one = EmbedRequest { inputs: vec![EmbedInput::Text("a".into())], ..request.clone() };
+    let (refused, _) = other_calls::run(openai.clone(), None, Embed(request), policy).await;
+    assert_eq!(refused.unwrap_err().kind(), "unsupported", "texts and tokens don't mix there");
+    let two = vec![EmbedInput::Text("a".into()), EmbedInput::Text("b".into())];
+    let two = EmbedRequest { inputs: two, ..one };
+    let (answer, _) = other_calls::run(openai, None, Embed(two), policy).await;
+    let answer = answer.unwrap();
+    let numbers: Vec<f32> =
+        answer.data.chunks(4).map(|it| f32::from_le_bytes(it.try_into().unwrap())).collect();
+    assert_eq!((answer.dimensions, numbers), (2, vec![0.5, -1.0, 1.0, 2.0]));
+    assert_eq!(answer.usage.input_tokens, Some(3));
+    let sent = scene.vendor.next_request().await;
+    assert_eq!(sent.path, "/v1/embeddings");
+    assert_eq!(
+        sent.json(),
+        json!({ "model": "e", "input": ["a", "b"], "dimensions": 2, "encoding_format": "float", "user": "u" })
+    );
+}
+
+#[tokio::test]
+async fn a_component_of_the_first_version_stands_beside_one_of_this() {
+    let scene = Scene::new().await;
+    let old = scene.provider("old");
+    assert!(!old.forwards("anthropic-messages") && !old.takes_wishes());
+    assert!(!old.lists_models() && !old.counts_tokens() && !old.embeds());
+    let mut call = old.begin_call(&Meter::default(), CallContext::default()).await.unwrap();
+    let answer = call.complete(&question()).await.unwrap();
+    let Part::Text(text) = &answer.parts[0] else { panic!("{answer:?}") };
+    assert_eq!(text.text, "Hi");
+    assert!(scene.provider("claude").forwards("anthropic-messages"));
 }
 
 fn kind(failure: &ForwardFailure) -> &'static str {

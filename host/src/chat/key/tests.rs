@@ -16,7 +16,43 @@ const PARTS: KeyParts<'static> = KeyParts {
 };
 
 fn key(request: &Request) -> Key {
-    Key::new(&PARTS, request)
+    Key::new(&PARTS, request, &WishList::default())
+}
+
+#[test]
+fn wishes_count_once_there_are_some() {
+    let wished = |wishes: WishList| Key::new(&PARTS, &full(), &wishes);
+    let none = WishList::default;
+    assert_eq!(wished(none()), key(&full()));
+    let schema = |strict| OutputSchema {
+        name: Some("n".into()),
+        description: Some("d".into()),
+        schema: "{}".into(),
+        strict,
+    };
+    let keys = [
+        none(),
+        WishList { output: Some(OutputFormat::Text), ..none() },
+        WishList { output: Some(OutputFormat::JsonObject), ..none() },
+        WishList { output: Some(OutputFormat::JsonSchema(schema(None))), ..none() },
+        WishList { output: Some(OutputFormat::JsonSchema(schema(Some(true)))), ..none() },
+        WishList { output: Some(OutputFormat::Other("{}".into())), ..none() },
+        WishList { parallel_tool_calls: Some(false), ..none() },
+        WishList { parallel_tool_calls: Some(true), ..none() },
+        WishList { effort: Some("low".into()), ..none() },
+        WishList { thinking_tokens: Some(1), ..none() },
+        WishList { show_thinking: Some(true), ..none() },
+        WishList { seed: Some("1".into()), ..none() },
+        WishList { frequency_penalty: Some(1.0), ..none() },
+        WishList { presence_penalty: Some(1.0), ..none() },
+        WishList { end_user: Some("u".into()), ..none() },
+        WishList { service_tier: Some("flex".into()), ..none() },
+        WishList { required: vec!["output".into()], ..none() },
+        WishList { extra: Some("{}".into()), ..none() },
+    ]
+    .map(wished);
+    let distinct: std::collections::HashSet<_> = keys.iter().collect();
+    assert_eq!(distinct.len(), keys.len());
 }
 
 /// A request in which nothing is absent and every kind of part occurs.
@@ -194,7 +230,7 @@ fn who_is_asked_and_for_whom_is_in_the_key() {
         KeyParts { tenant: None, ..PARTS },
     ];
     let keys: std::collections::HashSet<Key> =
-        all.iter().map(|parts| Key::new(parts, &request)).collect();
+        all.iter().map(|parts| Key::new(parts, &request, &WishList::default())).collect();
     assert_eq!(keys.len(), all.len());
 }
 

@@ -10,7 +10,15 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "provider",
+    inline: "
+        package arete:host;
+        world provider {
+            include arete:provider/provider@0.1.1;
+            import arete:provider/call@0.1.1;
+            import arete:provider/wishes@0.1.1;
+        }
+    ",
+    world: "arete:host/provider",
     imports: {
         "arete:provider/http.send": async | trappable,
         "arete:provider/http.fetch": async | trappable,
@@ -28,6 +36,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     with: {
         "arete:provider/llm": crate::contract::generated::arete::provider::llm,
+        "arete:provider/wishes": crate::contract::generated::arete::provider::wishes,
         "arete:provider/http.reply": crate::egress::Reply,
         "arete:provider/http.pending-reply": crate::egress::PendingReply,
     },
@@ -40,7 +49,12 @@ pub(super) mod abilities {
         path: "../wit",
         inline: "
             package arete:host;
-            world abilities { export arete:provider/forward@0.1.1; }
+            world abilities {
+                export arete:provider/forward@0.1.1;
+                export arete:provider/models@0.1.1;
+                export arete:provider/tokens@0.1.1;
+                export arete:provider/embeddings@0.1.1;
+            }
         ",
         world: "arete:host/abilities",
         exports: { default: async },

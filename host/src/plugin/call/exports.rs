@@ -12,9 +12,12 @@ use wasmtime::component::{
 };
 
 use super::bindings;
+use super::bindings::abilities::exports::arete::provider::embeddings::{EmbedAnswer, EmbedRequest};
 use super::bindings::abilities::exports::arete::provider::forward::{
     ForwardRefusal, ForwardRequest,
 };
+use super::bindings::abilities::exports::arete::provider::models::Page;
+use super::bindings::abilities::exports::arete::provider::tokens::TokenCount;
 use super::bindings::arete::provider::http::HttpRequest;
 use super::state::CallState;
 use crate::contract::{Completion, Delta, Info, ProviderError, Request};
@@ -22,8 +25,11 @@ use crate::contract::{Completion, Delta, Info, ProviderError, Request};
 /// The interface that every provider exports. One of an earlier patch version is found by this name
 /// too.
 const CHAT: &str = "arete:provider/chat@0.1.1";
-/// An interface that a provider may export.
+/// Interfaces that a provider may export.
 const FORWARD: &str = "arete:provider/forward@0.1.1";
+const MODELS: &str = "arete:provider/models@0.1.1";
+const TOKENS: &str = "arete:provider/tokens@0.1.1";
+const EMBEDDINGS: &str = "arete:provider/embeddings@0.1.1";
 
 type Answer<T> = (Result<T, ProviderError>,);
 
@@ -35,6 +41,9 @@ pub(super) struct Exports {
     open_stream: ComponentExportIndex,
     next: ComponentExportIndex,
     forward: Option<Forward>,
+    list_models: Option<ComponentExportIndex>,
+    count_tokens: Option<ComponentExportIndex>,
+    embed: Option<ComponentExportIndex>,
 }
 
 /// The places of the functions of `forward`.
@@ -50,7 +59,17 @@ impl Exports {
     /// # Errors
     /// The interface of which a function is missing.
     pub(super) fn of(component: &Component) -> Result<Self, &'static str> {
-        let chat = Self::chat(component).ok_or(CHAT)?;
+        let only = |interface, name: &str| {
+            let instance = component.get_export_index(None, interface);
+            let found = instance.map(|it| component.get_export_index(Some(&it), name));
+            found.map(|function| function.ok_or(interface)).transpose()
+        };
+        let chat = Self {
+            list_models: only(MODELS, "list-models")?,
+            count_tokens: only(TOKENS, "count-tokens")?,
+            embed: only(EMBEDDINGS, "embed")?,
+            ..Self::chat(component).ok_or(CHAT)?
+        };
         let Some(forward) = component.get_export_index(None, FORWARD) else { return Ok(chat) };
         let function = |name: &str| component.get_export_index(Some(&forward), name).ok_or(FORWARD);
         let forward =
@@ -67,6 +86,9 @@ impl Exports {
             open_stream: function("open-stream")?,
             next: function("[method]deltas.next")?,
             forward: None,
+            list_models: None,
+            count_tokens: None,
+            embed: None,
         })
     }
 
@@ -75,9 +97,29 @@ impl Exports {
         self.forward.is_some()
     }
 
-    fn forward(&self) -> wasmtime::Result<Forward> {
-        self.forward.ok_or_else(|| wasmtime::format_err!("the component doesn't export {FORWARD}"))
+    /// Returns true if the provider lists its vendor's models.
+    pub(super) fn can_list_models(&self) -> bool {
+        self.list_models.is_some()
     }
+
+    /// Returns true if the provider counts tokens.
+    pub(super) fn can_count_tokens(&self) -> bool {
+        self.count_tokens.is_some()
+    }
+
+    /// Returns true if the provider makes vectors.
+    pub(super) fn can_embed(&self) -> bool {
+        self.embed.is_some()
+    }
+
+    fn forward(&self) -> wasmtime::Result<Forward> {
+        there(self.forward, FORWARD)
+    }
+}
+
+/// Returns a part of an interface that a component exports. Who asks has made sure that it does.
+fn there<T>(part: Option<T>, interface: &str) -> wasmtime::Result<T> {
+    part.ok_or_else(|| wasmtime::format_err!("the component doesn't export {interface}"))
 }
 
 /// The functions of an instance.
@@ -96,10 +138,34 @@ impl Functions {
     /// Holds the types of all of them against the contract's.
     pub(super) fn check(&self, store: &mut Store<CallState>) -> wasmtime::Result<()> {
         bindings::Provider::new(&mut *store, &self.instance)?;
-        if self.exports.can_forward() {
-            bindings::abilities::Abilities::new(store, &self.instance)?;
+        let Exports { forward, list_models, count_tokens, embed, .. } = self.exports;
+        if let Some(Forward { route, explain_refusal }) = forward {
+            self.holds::<(&ForwardRequest,), Answer<HttpRequest>>(store, route)?;
+            self.holds::<(&ForwardRefusal,), (ProviderError,)>(store, explain_refusal)?;
+        }
+        if let Some(function) = list_models {
+            self.holds::<(Option<&str>,), Answer<Page>>(store, function)?;
+        }
+        if let Some(function) = count_tokens {
+            self.holds::<(&Request,), Answer<TokenCount>>(store, function)?;
+        }
+        if let Some(function) = embed {
+            self.holds::<(&EmbedRequest,), Answer<EmbedAnswer>>(store, function)?;
         }
         Ok(())
+    }
+
+    /// Holds the types of one of them against these.
+    fn holds<P, R>(
+        &self,
+        store: &mut Store<CallState>,
+        function: ComponentExportIndex,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        self.instance.get_typed_func::<P, R>(store, &function).map(drop)
     }
 
     pub(super) async fn describe(
@@ -154,6 +220,30 @@ impl Functions {
         refusal: &ForwardRefusal,
     ) -> wasmtime::Result<ProviderError> {
         self.call(store, self.exports.forward()?.explain_refusal, (refusal,)).await
+    }
+
+    pub(super) async fn list_models(
+        &self,
+        store: &mut Store<CallState>,
+        after: Option<&str>,
+    ) -> wasmtime::Result<Result<Page, ProviderError>> {
+        self.call(store, there(self.exports.list_models, MODELS)?, (after,)).await
+    }
+
+    pub(super) async fn count_tokens(
+        &self,
+        store: &mut Store<CallState>,
+        request: &Request,
+    ) -> wasmtime::Result<Result<TokenCount, ProviderError>> {
+        self.call(store, there(self.exports.count_tokens, TOKENS)?, (request,)).await
+    }
+
+    pub(super) async fn embed(
+        &self,
+        store: &mut Store<CallState>,
+        request: &EmbedRequest,
+    ) -> wasmtime::Result<Result<EmbedAnswer, ProviderError>> {
+        self.call(store, there(self.exports.embed, EMBEDDINGS)?, (request,)).await
     }
 
     async fn call<P, T>(

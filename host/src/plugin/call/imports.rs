@@ -1,15 +1,20 @@
 //! The contract's imports, by which a guest asks the host for something, each a thin step to where
 //! the work is done.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use wasmtime::component::Resource;
 
 use super::bindings::arete::provider::http::{
     BinaryMessage, Body, Header, HttpError, HttpRequest, Refusal, SseEvent, WholeReply,
 };
-use super::bindings::arete::provider::{config, http};
+use super::bindings::arete::provider::{call, config, http};
+use super::context;
 use super::refusal;
 use super::state::CallState;
-use crate::contract::generated::arete::provider::llm;
+use crate::contract::WishList;
+use crate::contract::generated::arete::provider::{llm, wishes};
 use crate::egress::framing::Event;
 use crate::egress::{self, Message, PendingReply, Reply, SendError};
 
@@ -69,6 +74,42 @@ impl config::Host for CallState {
 
     fn all(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
         Ok(self.settings())
+    }
+}
+
+impl call::Host for CallState {
+    fn id(&mut self) -> wasmtime::Result<String> {
+        let id = self.context.id;
+        Ok(if id == 0 { String::new() } else { format!("{id:032x}") })
+    }
+
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context.attempt)
+    }
+
+    fn time_left_ms(&mut self) -> wasmtime::Result<Option<u32>> {
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        let milliseconds = |left: Duration| u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+        Ok(self.context.deadline.map(left).map(milliseconds))
+    }
+
+    fn user(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.context.caller.as_deref().map(context::hashed))
+    }
+
+    fn headers(&mut self) -> wasmtime::Result<Vec<Header>> {
+        let dialect = self.context.dialect.as_ref();
+        Ok(dialect.map(|dialect| dialect.headers.clone()).unwrap_or_default())
+    }
+
+    fn query(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.context.dialect.as_ref().and_then(|dialect| dialect.query.clone()))
+    }
+}
+
+impl wishes::Host for CallState {
+    fn get(&mut self) -> WishList {
+        (*self.context.wishes).clone()
     }
 }
 

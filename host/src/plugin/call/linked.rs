@@ -12,6 +12,8 @@ use super::{texts, wasi};
 pub(in crate::plugin) struct LinkedComponent {
     pub(super) pre: InstancePre<CallState>,
     pub(super) exports: Exports,
+    /// True if it imports `wishes`.
+    pub(super) takes_wishes: bool,
 }
 
 impl LinkedComponent {
@@ -36,6 +38,9 @@ impl LinkedComponent {
         })?;
         let exports = Exports::of(component)
             .map_err(|interface| anyhow!("it lacks a function of {interface}"))?;
-        Ok(Self { pre, exports })
+        let kind = component.component_type();
+        let takes_wishes =
+            kind.imports(engine).any(|(name, _)| name.starts_with("arete:provider/wishes@"));
+        Ok(Self { pre, exports, takes_wishes })
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::Store;
 
+use super::context::CallContext;
 use super::exports::Functions;
 use super::guest_log::GuestLog;
 use super::idle::{Idle, PooledInstance};
@@ -42,6 +43,8 @@ pub struct Provider {
     pub digest: Sha256Digest,
     /// The dialects that it forwards.
     dialects: Vec<String>,
+    /// True if it asks for wishes.
+    takes_wishes: bool,
     /// The digest of its settings: a provider that is set up otherwise gives other completions.
     pub config_digest: Sha256Digest,
     engine: Engine,
@@ -79,6 +82,7 @@ impl Provider {
         Ok(Self {
             info: unknown(),
             dialects: vec![],
+            takes_wishes: component.takes_wishes,
             digest,
             config_digest: definition.config_digest(),
             engine: engine.clone(),
@@ -102,6 +106,26 @@ impl Provider {
         self.dialects.iter().any(|known| known == dialect)
     }
 
+    /// Returns true if it lists its vendor's models.
+    pub fn lists_models(&self) -> bool {
+        self.component.exports.can_list_models()
+    }
+
+    /// Returns true if it counts tokens.
+    pub fn counts_tokens(&self) -> bool {
+        self.component.exports.can_count_tokens()
+    }
+
+    /// Returns true if it makes vectors.
+    pub fn embeds(&self) -> bool {
+        self.component.exports.can_embed()
+    }
+
+    /// Returns true if it takes wishes: those of its component's imports tell.
+    pub fn takes_wishes(&self) -> bool {
+        self.takes_wishes
+    }
+
     /// Takes its own description.
     pub(in crate::plugin) fn introduce(&mut self, info: Info) {
         if self.component.exports.can_forward() {
@@ -112,7 +136,11 @@ impl Provider {
 
     /// Begins a call, in an instance that it has to itself: a new one, or where the operator allows
     /// that, one that has answered before.
-    pub(crate) async fn begin_call(&self, meter: &Meter) -> Result<ProviderCall, CallError> {
+    pub(crate) async fn begin_call(
+        &self,
+        meter: &Meter,
+        context: CallContext,
+    ) -> Result<ProviderCall, CallError> {
         if let Some(missing) = &self.definition.missing {
             return Err(CallError::Unconfigured(missing.clone()));
         }
@@ -120,10 +148,10 @@ impl Provider {
         let permit = self.place(until).await?;
         let egress = CallEgress::new(self.egress.clone(), meter.clone());
         if let Some(used) = self.idle.as_ref().and_then(|idle| idle.take()) {
-            return Ok(self.again(used, permit, egress, meter));
+            return Ok(self.again(used, permit, egress, context, meter));
         }
         let ticket = self.ticket(until).await?;
-        self.fresh(permit, ticket, egress, meter).await
+        self.fresh(permit, ticket, egress, context, meter).await
     }
 
     /// One of the provider's places. A short queue forms before them; who finds it full, or waits
@@ -157,7 +185,8 @@ impl Provider {
             let meter = Meter::default();
             let egress = CallEgress::shut(self.egress.clone(), meter.clone());
             let ticket = self.share.take().await;
-            let mut call = self.fresh(permit, ticket, egress, &meter).await?;
+            let context = CallContext::default();
+            let mut call = self.fresh(permit, ticket, egress, context, &meter).await?;
             call.check()?;
             call.describe().await
         };
@@ -175,12 +204,13 @@ impl Provider {
         permit: OwnedSemaphorePermit,
         ticket: Ticket,
         egress: CallEgress,
+        context: CallContext,
         meter: &Meter,
     ) -> Result<ProviderCall, CallError> {
         let living = meter.living();
         let limits = &self.definition.limits;
         let log = GuestLog::new(self.id().clone(), self.egress.secrets().clone(), limits);
-        let state = CallState::new(self.definition.clone(), egress, log, &self.engine);
+        let state = CallState::new(self.definition.clone(), egress, context, log, &self.engine);
         let account = state.account().clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
@@ -208,10 +238,11 @@ impl Provider {
         mut instance: PooledInstance,
         permit: OwnedSemaphorePermit,
         egress: CallEgress,
+        context: CallContext,
         meter: &Meter,
     ) -> ProviderCall {
         let living = meter.living();
-        instance.store.data_mut().renew(egress);
+        instance.store.data_mut().renew(egress, context);
         instance.store.set_epoch_deadline(1);
         ProviderCall::new(instance, self.plugin(), self.idle.clone(), living, permit)
     }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
 
+use super::bindings::abilities::exports::arete::provider::embeddings::{EmbedAnswer, EmbedRequest};
 use super::bindings::abilities::exports::arete::provider::forward::{
     ForwardRefusal, ForwardRequest,
 };
+use super::bindings::abilities::exports::arete::provider::models::Page;
+use super::bindings::abilities::exports::arete::provider::tokens::TokenCount;
 use super::idle::{Idle, PooledInstance};
 use super::imports;
 use super::trap::call_error;
@@ -109,6 +112,30 @@ impl ProviderCall {
         let PooledInstance { store, functions, .. } = &mut self.instance;
         let said = functions.explain_refusal(store, refusal).await;
         Ok(self.told(said.map_err(|error| self.failure(&error))?))
+    }
+
+    /// Lists models of the vendor: the first page, or the one that the mark leads to.
+    pub(crate) async fn list_models(&mut self, after: Option<&str>) -> Result<Page, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        let said = functions.list_models(store, after).await;
+        self.finish(said, validate::page)
+    }
+
+    /// Counts the tokens of a request.
+    pub(crate) async fn count_tokens(
+        &mut self,
+        request: &Request,
+    ) -> Result<TokenCount, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        let said = functions.count_tokens(store, request).await;
+        self.finish(said, validate::token_count)
+    }
+
+    /// Makes a vector of each input.
+    pub(crate) async fn embed(&mut self, request: &EmbedRequest) -> Result<EmbedAnswer, CallError> {
+        let PooledInstance { store, functions, .. } = &mut self.instance;
+        let said = functions.embed(store, request).await;
+        self.finish(said, |answer| validate::vectors(answer, request.inputs.len()))
     }
 
     /// Sends a request for the guest, as if the guest had sent it.

@@ -8,6 +8,7 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::charge::Account;
+use super::context::CallContext;
 use super::guest_log::GuestLog;
 use crate::budget::Charge;
 use crate::config::{Limit, Limits};
@@ -25,6 +26,7 @@ pub(crate) struct CallState {
     wasi: Option<WasiCtx>,
     table: ResourceTable,
     pub(super) egress: CallEgress,
+    pub(super) context: CallContext,
     pub(super) log: GuestLog,
     memory_left: usize,
     /// The part of the memory for all calls that this one holds.
@@ -43,6 +45,7 @@ impl CallState {
     pub(super) fn new(
         definition: Arc<Definition>,
         egress: CallEgress,
+        context: CallContext,
         log: GuestLog,
         engine: &Engine,
     ) -> Self {
@@ -58,6 +61,7 @@ impl CallState {
             wasi: None,
             table,
             egress,
+            context,
             log,
             replies: 0,
             exceeded: None,
@@ -65,8 +69,9 @@ impl CallState {
     }
 
     /// Another call begins. Memory that the guest has stays counted.
-    pub(super) fn renew(&mut self, egress: CallEgress) {
+    pub(super) fn renew(&mut self, egress: CallEgress, context: CallContext) {
         self.egress = egress;
+        self.context = context;
         self.log.renew(&self.definition.limits);
         self.account.renew();
         self.exceeded = None;

@@ -4,10 +4,10 @@
 use wasmtime::component::{ComponentType, HasSelf, Lift, Linker, Resource, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-use super::bindings::arete::provider::{config, http, log::Level};
+use super::bindings::arete::provider::{call, config, http, log::Level};
 use super::log_line::LogLine;
 use super::state::CallState;
-use crate::contract::generated::arete::provider::llm;
+use crate::contract::generated::arete::provider::{llm, wishes};
 use crate::egress::Reply;
 use crate::plugin::bounds::{LOG_FIELDS_MAX, NAME_MAX};
 
@@ -23,6 +23,8 @@ struct UnreadField {
 pub(super) fn link(linker: &mut Linker<CallState>) -> Result<()> {
     llm::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
+    call::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
+    wishes::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
     config::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
     linker.allow_shadowing(true);
     linker.instance("arete:provider/log@0.1.1")?.func_wrap("write", write)?;

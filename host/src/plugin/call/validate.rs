@@ -3,6 +3,9 @@
 
 use serde::de::IgnoredAny;
 
+use super::bindings::abilities::exports::arete::provider::embeddings::EmbedAnswer;
+use super::bindings::abilities::exports::arete::provider::models::Page;
+use super::bindings::abilities::exports::arete::provider::tokens::TokenCount;
 use crate::contract::{Completion, Delta, Event, Feature, Info, OtherPart, Part, ResultPart};
 
 /// A promise of the contract that the guest broke, as a sentence.
@@ -64,6 +67,48 @@ pub(super) fn delta(delta: &Delta) -> Checked {
         Event::Finish(finish) => object("finish.extra", finish.extra.as_deref()),
         Event::Other(other) => other_part(other),
     }
+}
+
+pub(super) fn page(page: &Page) -> Checked {
+    if LISTED_MAX < page.models.len() {
+        let length = page.models.len();
+        return Err(Breach(format!("a page has {length} models, and may have {LISTED_MAX}")));
+    }
+    page.next.iter().try_for_each(|next| mark("page.next", next))?;
+    page.models.iter().try_for_each(|model| {
+        name("model.id", &model.id)?;
+        object("model.extra", model.extra.as_deref())
+    })
+}
+
+pub(super) fn token_count(count: &TokenCount) -> Checked {
+    native(count.native.as_ref())?;
+    object("token-count.extra", count.extra.as_deref())
+}
+
+/// Holds the length of the vectors against their number.
+pub(super) fn vectors(answer: &EmbedAnswer, inputs: usize) -> Checked {
+    let dimensions = usize::try_from(answer.dimensions).unwrap_or(usize::MAX);
+    let expected = dimensions.checked_mul(inputs).and_then(|it| it.checked_mul(size_of::<f32>()));
+    if expected != Some(answer.data.len()) {
+        let length = answer.data.len();
+        return Err(Breach(format!(
+            "embed-answer.data has {length} bytes, which isn't {inputs} vectors of {dimensions} numbers"
+        )));
+    }
+    native(answer.native.as_ref())?;
+    object("usage.extra", answer.usage.extra.as_deref())?;
+    object("embed-answer.extra", answer.extra.as_deref())
+}
+
+/// The longest mark of a page, in bytes.
+const MARK_MAX: usize = 4 << 10;
+
+fn mark(place: &str, text: &str) -> Checked {
+    if MARK_MAX < text.len() {
+        return Err(Breach(format!("{place} may have {MARK_MAX} bytes")));
+    }
+    Ok(())
 }
 
 fn part(part: &Part) -> Checked {

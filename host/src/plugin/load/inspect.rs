@@ -13,7 +13,7 @@ use crate::plugin::room::PoolParts;
 const CONTRACT: &str = "arete:provider";
 const CONTRACT_TRACK: &str = "0.1.";
 /// The contract's interfaces that every provider is given.
-const PROVIDED: [&str; 4] = ["config", "http", "llm", "log"];
+const PROVIDED: [&str; 6] = ["call", "config", "http", "llm", "log", "wishes"];
 /// The packages of WASI 0.2 that every provider is given: clocks and random numbers work, the rest
 /// is there and empty.
 const PROVIDED_WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];

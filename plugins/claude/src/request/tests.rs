@@ -2,6 +2,7 @@
 //! aren't JSON at all.
 
 use arete_plugin::llm::{ErrorKind, OtherPart, Part, ToolChoice};
+use arete_plugin::wishes::none;
 use proptest::prelude::*;
 
 use super::*;
@@ -19,14 +20,14 @@ fn numbers_and_raw_json_keep_their_digits() {
     let expected = format!(
         r#"{{"model":"claude-sonnet-5","max_tokens":1024,"messages":[{{"role":"user","content":[{json}]}}],"temperature":0.7,"top_p":0.30000000000000004,"e":1E5}}"#
     );
-    assert_eq!(body(&request, false).unwrap(), expected);
+    assert_eq!(body(&request, &none(), false).unwrap(), expected);
 }
 
 #[test]
 fn a_number_that_json_has_no_word_for_is_refused() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let request = Request { top_p: Some(number), ..question::plain("claude-sonnet-5") };
-        let error = body(&request, false).unwrap_err();
+        let error = body(&request, &none(), false).unwrap_err();
         assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::InvalidRequest, Some("topP")));
     }
 }
@@ -39,7 +40,7 @@ fn every_key_that_the_request_sets_is_refused_in_extra() {
     for key in keys.split(' ') {
         let mut request = question::read(Object::parse(asked).unwrap());
         request.extra = Some(format!(r#"{{"metadata":{{}},"{key}":null}}"#));
-        let error = body(&request, false).unwrap_err();
+        let error = body(&request, &none(), false).unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidRequest);
         assert_eq!(error.field, Some(format!("extra.{key}")));
     }
@@ -55,7 +56,7 @@ proptest! {
             2 => request.tool_choice = Some(ToolChoice::Other(json)),
             _ => request.messages[0].content = vec![Part::Other(OtherPart { kind: "x".into(), json })],
         }
-        match body(&request, true) {
+        match body(&request, &none(), true) {
             Ok(body) => prop_assert!(json::object(&body).is_ok(), "{}", body),
             Err(error) => prop_assert!(error.kind == ErrorKind::InvalidRequest && error.field.is_some()),
         }

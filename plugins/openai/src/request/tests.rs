@@ -4,6 +4,7 @@
 use arete_plugin::golden::question;
 use arete_plugin::json;
 use arete_plugin::llm::{ErrorKind, Message, OtherPart, Part, Role, Text, Thinking, ToolChoice};
+use arete_plugin::wishes::none;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,7 +14,7 @@ fn plain() -> Request {
 }
 
 fn openai(request: &Request, stream: bool) -> Result<String, ProviderError> {
-    body(request, stream, &Habits::default())
+    body(request, &none(), stream, &Habits::default())
 }
 
 #[test]
@@ -32,16 +33,19 @@ fn servers_have_their_habits() {
         thinking_field: Some("reasoning_content"),
     };
     let expected = r#"{"model":"m","messages":[{"role":"assistant","content":"4","reasoning_content":"2 + 2"},{"role":"user","content":"Hi"}],"stream":true,"max_tokens":5,"top_k":40}"#;
-    assert_eq!(body(&request, true, &habits).unwrap(), expected);
+    assert_eq!(body(&request, &none(), true, &habits).unwrap(), expected);
     request.extra = Some(r#"{"max_completion_tokens":6}"#.into());
     assert_eq!(
-        body(&request, true, &habits).unwrap_err().field.as_deref(),
+        body(&request, &none(), true, &habits).unwrap_err().field.as_deref(),
         Some("extra.max_completion_tokens")
     );
     request.extra = Some(r#"{"top_k":6}"#.into());
-    assert_eq!(body(&request, true, &habits).unwrap_err().field.as_deref(), Some("extra.top_k"));
+    assert_eq!(
+        body(&request, &none(), true, &habits).unwrap_err().field.as_deref(),
+        Some("extra.top_k")
+    );
     request.extra = Some(r#"{"stream_options":{"include_usage":true}}"#.into());
-    assert!(body(&request, true, &habits).is_ok());
+    assert!(body(&request, &none(), true, &habits).is_ok());
 }
 
 #[test]
