@@ -37,7 +37,9 @@ fn page(body: &str) -> Result<Page, Mismatch> {
     let more: bool = body.read("has_more", "a boolean")?.unwrap_or(false);
     let last: Option<String> = body.read("last_id", "a string")?;
     let models = models.into_iter().enumerate().map(|(index, it)| {
-        Object::parse(it.get()).and_then(model).map_err(|mismatch| mismatch.within(format_args!("data[{index}]")))
+        Object::parse(it.get())
+            .and_then(model)
+            .map_err(|mismatch| mismatch.within(format_args!("data[{index}]")))
     });
     Ok(Page { models: models.collect::<Result<_, _>>()?, next: last.filter(|_| more) })
 }

@@ -53,16 +53,16 @@ fn inputs(inputs: &[EmbedInput]) -> Result<Vec<JsonOut<'_>>, ProviderError> {
             "`input` mixes texts and tokens, and the vendor takes no mixture.",
         ));
     }
-    let input = |input| match input {
-        &EmbedInput::Text(ref text) => Ok(JsonOut::Text(text)),
+    let inputs = inputs.iter().map(|input| match input {
+        EmbedInput::Text(text) => Ok(JsonOut::Text(text)),
         EmbedInput::Tokens(tokens) => {
             Ok(JsonOut::List(tokens.iter().copied().map(JsonOut::Count).collect()))
         }
         EmbedInput::Other(_) => {
             Err(unsupported("`input` is of a kind that the vendor doesn't know."))
         }
-    };
-    inputs.iter().map(input).collect()
+    });
+    inputs.collect()
 }
 
 /// The part of an answer that holds the vectors.

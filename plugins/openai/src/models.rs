@@ -15,7 +15,9 @@ fn page(body: &str) -> Result<Page, Mismatch> {
     let data = body.require("data", "a list of objects")?;
     let models = json::list(&data).map_err(|mismatch| mismatch.within("data"))?;
     let models = models.into_iter().enumerate().map(|(index, it)| {
-        Object::parse(it.get()).and_then(model).map_err(|mismatch| mismatch.within(format_args!("data[{index}]")))
+        Object::parse(it.get())
+            .and_then(model)
+            .map_err(|mismatch| mismatch.within(format_args!("data[{index}]")))
     });
     Ok(Page { models: models.collect::<Result<_, _>>()?, next: None })
 }
