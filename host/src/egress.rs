@@ -14,8 +14,10 @@ mod coding;
 mod connection;
 mod credential;
 mod denial;
+mod descriptors;
 mod endpoints;
 mod error;
+mod frames;
 pub(crate) mod framing;
 mod grant;
 mod interim;
@@ -29,6 +31,7 @@ mod request;
 mod resolve;
 mod roots;
 mod secrets;
+mod stream;
 mod target;
 mod tls_failure;
 
@@ -51,9 +54,11 @@ pub use self::credential::{
 };
 use self::credential::{MintFailed, ReadyCredential};
 use self::denial::{Denial, Denials};
+use self::descriptors::NoDescriptor;
 pub use self::endpoints::{Endpoints, PathPattern, PatternError};
 pub(crate) use self::error::SendError;
 use self::error::{cause, causes};
+use self::frames::TooManyFrames;
 pub use self::grant::Grant;
 use self::interim::{INTERIM_MAX, Interim};
 pub(crate) use self::limits::EgressLimits;
@@ -272,7 +277,14 @@ fn unsent(error: &legacy::Error, egress: &Egress, url: &Url) -> SendError {
     let limits = &egress.limits;
     // Whoever made the error may have quoted what it met.
     let causes = egress.secrets.redact(&causes(error)).into_owned();
-    if cause::<ConnectTimeout>(error).is_some() {
+    if let Some(lacking) = cause::<NoDescriptor>(error) {
+        SendError::Connection(exceeded(
+            format!("{lacking}, and none was given back in {:?}", limits.connect),
+            Limit::ConnectTimeout,
+        ))
+    } else if let Some(too_many) = cause::<TooManyFrames>(error) {
+        SendError::TooLarge(too_many.to_string())
+    } else if cause::<ConnectTimeout>(error).is_some() {
         let what = format!("connecting to the vendor took longer than {:?}", limits.connect);
         SendError::Timeout(exceeded(what, Limit::ConnectTimeout))
     } else if cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)

@@ -115,6 +115,7 @@ fn divide(config: &mut Config) {
     let descriptors = raise_descriptors();
     let of = DescriptorShares::new(descriptors, config.server.max_connections);
     config.server.fit(&of);
+    config.plugins.descriptors = of.vendors;
     let (machine, memory) = (config.machine, config.memory_shares());
     let mib = |bytes: u64| bytes >> 20;
     info!(

@@ -4,12 +4,11 @@ use mock_vendor::{Gate, Reply, claude};
 use rustls::HandshakeKind;
 use serde_json::json;
 
-use crate::support::tls::{Authority, Http, TlsVendor};
+use crate::support::tls::{Authority, FUTURE, Http, TlsVendor};
 use crate::support::{App, Builder, KEY, Raw, ask, question};
 
-/// A year in which no certificate of the tests is valid any more, and one in which all are.
+/// A year in which no certificate of the tests is valid any more.
 const PAST: i32 = 2020;
-const FUTURE: i32 = 2200;
 
 /// A server that knows this authority.
 fn knows(authority: &Authority) -> Builder {

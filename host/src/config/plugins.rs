@@ -30,6 +30,9 @@ pub struct PluginConfig {
     /// A file of certificates in PEM: authorities that vendors' certificates may be signed by,
     /// beside the system's. `LLM_CA_FILE`, default none.
     pub ca_file: Option<PathBuf>,
+    /// The descriptors for connections to vendors, over all providers. No setting: a start divides
+    /// those that there are.
+    pub descriptors: u64,
     /// The bytes of all guests' memories. `LLM_TOTAL_MEMORY`, default what the other sums leave of
     /// the memory.
     pub total_memory: u64,
@@ -79,6 +82,7 @@ impl PluginConfig {
             compile,
             start_wait: vars.duration("LLM_START_WAIT", 10 * SECOND, SECOND / 10..=HOUR, mistakes),
             ca_file: vars.get("LLM_CA_FILE").map(PathBuf::from),
+            descriptors: u64::MAX,
             total_memory: vars.count("LLM_TOTAL_MEMORY", guests, MIB..=1024 * GIB, mistakes),
             limits: Limits::parse(vars, mistakes),
             vars: vars.clone(),

@@ -3,6 +3,7 @@
 //! turned off, or costs anything.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,13 +17,16 @@ use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower::util::MapResponse;
 use tower_service::Service;
 
 use super::EgressLimits;
 use super::connection::VendorConnection;
+use super::descriptors::OwnDescriptors;
 use super::resolve::Resolver;
+use super::stream::VendorStream;
 
 /// The time for which an unused connection is kept. Less than the minute after which servers and
 /// balancers commonly close theirs.
@@ -30,21 +34,34 @@ const KEEP_IDLE: Duration = Duration::from_secs(50);
 /// The silence on a connection before the system asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// The roots of trust, sessions and descriptors of one provider's connections.
+pub(super) struct OwnTls {
+    pub(super) config: ClientConfig,
+    pub(super) descriptors: Arc<OwnDescriptors>,
+    /// The origins that the client is for.
+    pub(super) origins: usize,
+}
+
 /// A client whose connections are bounded by the provider's places for calls.
 pub(super) struct Client(legacy::Client<Connector, Full<Bytes>>);
 
 impl Client {
-    pub(super) fn new(tls: ClientConfig, resolver: Resolver, limits: &EgressLimits) -> Self {
+    pub(super) fn new(tls: OwnTls, resolver: Resolver, limits: &EgressLimits) -> Self {
+        let OwnTls { config, descriptors, origins } = tls;
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_keepalive(Some(KEEP_ALIVE));
         // Deltas are small: without this they wait some 40 ms for the one before to be
         // acknowledged.
         tcp.set_nodelay(true);
-        let tls =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
+        let tls = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_all_versions();
         let tcp: Tcp = tcp.map_response(VendorConnection::new);
-        let connector = Connector { inner: tls.wrap_connector(tcp), timeout: limits.connect };
+        let idle = descriptors.idle_per_origin(origins);
+        let inner = tls.wrap_connector(tcp);
+        let connector = Connector { inner, descriptors, timeout: limits.connect };
         // HPACK counts 32 bytes for each header beside its text. What is within this and beyond the
         // limit is refused by the limit's name; what is beyond this, by HTTP/2 itself.
         let header_list =
@@ -53,6 +70,7 @@ impl Client {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_IDLE)
+            .pool_max_idle_per_host(idle)
             .http1_max_headers(limits.headers)
             .http2_max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
             .build(connector);
@@ -73,15 +91,16 @@ impl Client {
 #[error("connecting timed out")]
 pub(super) struct ConnectTimeout;
 
-/// Connects within a time, in which the name is resolved and TLS agreed on.
+/// Connects within a time, in which there is a descriptor, the name is resolved and TLS agreed on.
 #[derive(Clone)]
 struct Connector {
     inner: HttpsConnector<Tcp>,
+    descriptors: Arc<OwnDescriptors>,
     timeout: Duration,
 }
 
 type Tcp = MapResponse<HttpConnector<Resolver>, fn(TokioIo<TcpStream>) -> VendorConnection>;
-type Connection = MaybeHttpsStream<VendorConnection>;
+type Connection = VendorStream<MaybeHttpsStream<VendorConnection>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for Connector {
@@ -94,7 +113,13 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = tokio::time::timeout(self.timeout, self.inner.call(uri));
-        Box::pin(async move { connecting.await.unwrap_or_else(|_| Err(ConnectTimeout.into())) })
+        let (until, descriptors) = (Instant::now() + self.timeout, self.descriptors.clone());
+        let connecting = self.inner.call(uri);
+        Box::pin(async move {
+            let descriptor = timeout_at(until, descriptors.take()).await;
+            let descriptor = descriptor.map_err(|_| descriptors.lacking())?;
+            let stream = timeout_at(until, connecting).await.map_err(|_| ConnectTimeout)??;
+            Ok(VendorStream::new(stream, descriptor))
+        })
     }
 }

@@ -16,8 +16,9 @@ use url::{Host, Origin};
 
 use super::EgressLimits;
 use super::address::Reach;
-use super::client::Client;
+use super::client::{Client, OwnTls};
 use super::credential::{Clock, Credential, Exchange, ReadyCredential, Tools};
+use super::descriptors::Descriptors;
 use super::grant::Grant;
 use super::ready_grant::ReadyGrant;
 use super::resolve::{self, Resolver};
@@ -27,9 +28,12 @@ use super::secrets::{self, Secrets};
 /// TLS sessions kept for each granted origin: what rustls keeps of one server.
 const SESSIONS_PER_ORIGIN: usize = 8;
 
-/// The part of TLS that all providers share: the roots of trust, which take long to read and much
-/// memory.
-pub(crate) struct Tls(ClientConfig);
+/// The part of all connections that providers share: TLS with the roots of trust, which take long
+/// to read and much memory, and the descriptors.
+pub(crate) struct Tls {
+    config: ClientConfig,
+    descriptors: Descriptors,
+}
 
 impl Tls {
     /// Reads the system's roots.
@@ -59,15 +63,20 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        Ok(Self(config))
+        Ok(Self { config, descriptors: Descriptors::new(u64::MAX) })
     }
 
-    /// The same roots, and sessions of its own.
-    fn of_one_provider(&self, origins: usize) -> ClientConfig {
-        let mut config = self.0.clone();
+    /// Bounds the connections of all providers.
+    pub(crate) fn with_descriptors(self, descriptors: u64) -> Self {
+        Self { descriptors: Descriptors::new(descriptors), ..self }
+    }
+
+    /// The same roots, and sessions and descriptors of its own.
+    fn of_one_provider(&self, origins: usize) -> OwnTls {
+        let mut config = self.config.clone();
         config.resumption =
             Resumption::in_memory_sessions(origins.saturating_mul(SESSIONS_PER_ORIGIN));
-        config
+        OwnTls { config, descriptors: self.descriptors.of_one_provider(), origins }
     }
 }
 

@@ -3,6 +3,7 @@
 mod cuts;
 mod endless;
 mod framing;
+mod many;
 mod words;
 
 use mock_vendor::MockVendor;

@@ -15,10 +15,14 @@ use rcgen::{
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{HandshakeKind, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+/// A year in which all certificates of the tests are valid.
+pub const FUTURE: i32 = 2200;
 
 /// An authority that nobody knows but who is told.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -121,6 +125,82 @@ impl TlsVendor {
 impl Drop for TlsVendor {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+/// A vendor behind TLS that answers the first request over HTTP/2 with one frame again and again.
+pub struct Endless {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Endless {
+    /// `begins` comes once, before what comes again and again.
+    pub async fn start(mut config: ServerConfig, begins: Vec<u8>, again: Vec<u8>) -> Self {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let stream = acceptor.accept(stream).await.expect("TLS");
+            // Whatever is wrong with the connection is its end.
+            let _ = without_end(stream, &begins, &again).await;
+        });
+        Self { address, serving }
+    }
+
+    /// Its address, by a name of this machine.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
+    /// Waits until its connection has ended.
+    pub async fn ended(&mut self) {
+        (&mut self.serving).await.expect("it only writes");
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn without_end(
+    stream: TlsStream<TcpStream>,
+    begins: &[u8],
+    again: &[u8],
+) -> std::io::Result<()> {
+    const HEADERS: u8 = 1;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut preface = [0; 24];
+    reader.read_exact(&mut preface).await?;
+    // Its settings, none of which it names.
+    writer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+    loop {
+        let mut head = [0; 9];
+        reader.read_exact(&mut head).await?;
+        let [a, b, c, kind, ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        reader.read_exact(&mut payload).await?;
+        if kind == HEADERS {
+            break;
+        }
+    }
+    writer.write_all(begins).await?;
+    let many = again.repeat(100);
+    let writes = async {
+        loop {
+            if let Err(error) = writer.write_all(&many).await {
+                return error;
+            }
+        }
+    };
+    let mut unread = tokio::io::sink();
+    tokio::select! {
+        error = writes => Err(error),
+        read = tokio::io::copy(&mut reader, &mut unread) => read.map(drop),
     }
 }
 

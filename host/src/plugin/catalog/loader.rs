@@ -100,7 +100,9 @@ impl Loader {
         let mut loader = Self {
             providers: Providers::new(),
             runtime: Runtime::new(config, code).context("starting the WebAssembly engine")?,
-            tls: Arc::new(Tls::with_ca_file(config.ca_file.as_deref())?),
+            tls: Arc::new(
+                Tls::with_ca_file(config.ca_file.as_deref())?.with_descriptors(config.descriptors),
+            ),
             turns,
             config: config.clone(),
             folder: Some(ProviderDir::new(config)),
