@@ -10,6 +10,10 @@ use std::fmt;
 
 use crate::template::is_name;
 
+/// The most bytes that all `${NAME}` of a file together stand for. Each may name one above it, so a
+/// few lines could come to more than any memory.
+const FILLED_IN_MAX: usize = 1 << 20;
+
 /// A line that can't be read, without any of its value: that may be a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadLine {
@@ -28,6 +32,7 @@ enum Problem {
     UnknownVariable,
     BadVariable,
     NamesVariable,
+    TooLarge,
 }
 
 impl fmt::Display for BadLine {
@@ -65,6 +70,11 @@ impl fmt::Display for BadLine {
                 "{name} has a $ with the name of another setting or variable behind it, so it can be meant in two ways; \
                  put the value into single quotes ('…') to keep the $ as it is, or write ${{NAME}} for the variable's value"
             ),
+            Problem::TooLarge => write!(
+                f,
+                "with {name} the values of all ${{NAME}} come to more than {} MiB",
+                FILLED_IN_MAX >> 20
+            ),
         }
     }
 }
@@ -76,7 +86,8 @@ pub(crate) fn parse(
 ) -> Result<BTreeMap<String, String>, BadLine> {
     // Windows' line ends, inside of quotes too.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut parser = Parser { rest: &text, line: 1, environment, vars: BTreeMap::new() };
+    let mut parser =
+        Parser { rest: &text, line: 1, left: FILLED_IN_MAX, environment, vars: BTreeMap::new() };
     while parser.skip_to_setting() {
         parser.setting()?;
     }
@@ -86,6 +97,8 @@ pub(crate) fn parse(
 struct Parser<'a> {
     rest: &'a str,
     line: usize,
+    /// The bytes that `${NAME}` may still stand for.
+    left: usize,
     environment: &'a BTreeMap<String, String>,
     vars: BTreeMap<String, String>,
 }
@@ -212,7 +225,9 @@ impl Parser<'_> {
                 return Err((line, Problem::BadVariable));
             }
             let known = self.known(name).ok_or((line, Problem::UnknownVariable))?;
+            let left = self.left.checked_sub(known.len()).ok_or((line, Problem::TooLarge))?;
             value.push_str(known);
+            self.left = left;
             self.rest = rest;
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Request bodies: how much of one is taken, and JSON out of it.
 
 mod arriving;
+mod size;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -42,6 +43,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
         let place = place.ok_or_else(|| Problem::internal("a body was read without a place"))?;
         let bytes = arriving::read(request.into_body()).await?;
         place.begin_work()?;
+        if !place.take_bytes(size::beyond_text(&bytes)) {
+            return Err(Problem::bodies_full());
+        }
         if LONG_BYTES <= bytes.len() {
             turns::begin_long().await;
         }

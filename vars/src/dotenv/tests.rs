@@ -26,6 +26,17 @@ fn assert_refused(text: &str, starts: &str, says: &str) {
 }
 
 #[test]
+fn variables_of_variables_come_to_no_more_than_their_bound() {
+    let doubled = |lines: usize| {
+        let lines = (1..=lines).map(|n| format!("A{n}=${{A{}}}${{A{}}}\n", n - 1, n - 1));
+        format!("A0=0123456789\n{}KEY=a", lines.collect::<String>())
+    };
+    assert_eq!(key(&doubled(15)), Ok("a".into()));
+    let says = "the values of all ${NAME} come to more than 1 MiB";
+    assert_refused(&doubled(40), ".env line 17: with A16 ", says);
+}
+
+#[test]
 fn a_dollar_sign_in_a_key_is_kept_as_it_is_written() {
     for value in [
         "sk-ant-a1b2$c3d4$e5f6",

@@ -44,6 +44,41 @@ fn json_of_any_depth_is_taken_up_to_its_bound_and_refused_beyond() {
     });
 }
 
+/// What few bytes become much of is counted as what it becomes.
+#[tokio::test]
+async fn lists_of_very_many_elements_count_as_the_memory_that_they_take() {
+    let app = App::with_echo()
+        .only_echo()
+        .set("HTTP_BODY_LIMIT", "4194304")
+        .set("HTTP_BODY_MEMORY", "33554432")
+        .start()
+        .await;
+    let question = |content: &str, more: &str| {
+        format!(r#"{{"messages":[{{"role":"user","content":{content}}}],"useCache":false{more}}}"#)
+    };
+    let many =
+        |element: &str| format!("[{}]", vec![element; 3_900_000 / (element.len() + 1)].join(","));
+    for (what, body) in [
+        ("parts", question(&many(r#"{"type":"text","text":"x"}"#), "")),
+        ("stops", question("\"Hi\"", &format!(",\"stopSequences\":{}", many("\"x\"")))),
+        (
+            "tools",
+            question("\"Hi\"", &format!(",\"tools\":{}", many(r#"{"name":"x","inputSchema":{}}"#))),
+        ),
+    ] {
+        let answer = beside(&app, post(&app, body)).await;
+        answer.problem(503, "overloaded");
+        assert!(answer.body.contains("HTTP_BODY_MEMORY"), "{what}: {}", answer.body);
+    }
+    // As many bytes that are one text, and lists that aren't so long.
+    let text = format!("\"{}\"", "x, [1] ".repeat(500_000));
+    post(&app, question(&text, "")).await.ok();
+    let extra = format!(",\"extra\":{{\"a\":[{}1]}}", "1,".repeat(100_000));
+    post(&app, question("\"Hi\"", &extra)).await.ok();
+    let parts = vec![r#"{"type":"text","text":"x"}"#; 1_000].join(",");
+    post(&app, question(&format!("[{parts}]"), "")).await.ok();
+}
+
 #[tokio::test]
 async fn json_bombs_are_refused_or_carried_and_nobody_waits_for_them() {
     let app = App::with_echo().only_echo().set("HTTP_BODY_LIMIT", "4194304").start().await;

@@ -16,8 +16,20 @@ pub(super) struct Expanded {
     pub(super) whole: bool,
 }
 
-/// Fills in a text's variables. `$$` is a dollar sign; so is one that no brace follows.
-pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, TemplateError> {
+/// A text whose variables can't be filled in.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ExpandError {
+    /// Its variables can't be told.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// It is longer than it may be.
+    #[error("is too long with the values of its variables")]
+    TooLong,
+}
+
+/// Fills in a text's variables, up to so many bytes. `$$` is a dollar sign; so is one that no brace
+/// follows.
+pub(super) fn expand(text: &str, vars: &Vars, most: usize) -> Result<Expanded, ExpandError> {
     let pieces = template::pieces(text)?;
     let whole = matches!(pieces.as_slice(), [Piece::Variable { .. }]);
     let mut expanded = Expanded { text: String::new(), missing: vec![], names: vec![], whole };
@@ -32,6 +44,9 @@ pub(super) fn expand(text: &str, vars: &Vars) -> Result<Expanded, TemplateError>
                 expanded.names.push(name.to_owned());
             }
         }
+        if most < expanded.text.len() {
+            return Err(ExpandError::TooLong);
+        }
     }
     Ok(expanded)
 }
@@ -41,7 +56,7 @@ mod tests {
     use super::*;
 
     fn text(template: &str) -> String {
-        expand(template, &Vars::from([("KEY", "sk-1"), ("URL", "http://a")])).unwrap().text
+        expand(template, &Vars::from([("KEY", "sk-1"), ("URL", "http://a")]), 100).unwrap().text
     }
 
     #[test]
@@ -56,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_has_no_value_is_told() {
-        let expanded = expand("${A} ${KEY} ${B}", &Vars::from([("KEY", "k")])).unwrap();
+        let expanded = expand("${A} ${KEY} ${B}", &Vars::from([("KEY", "k")]), 100).unwrap();
         assert_eq!(expanded.missing, ["A", "B"]);
         assert_eq!(expanded.names, ["A", "KEY", "B"]);
         assert_eq!(expanded.text, " k ");
@@ -64,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_one_variable_is_told() {
-        let whole = |text| expand(text, &Vars::default()).unwrap().whole;
+        let whole = |text| expand(text, &Vars::default(), 100).unwrap().whole;
         assert!(whole("${A}") && whole("${A:-https://b/c}"));
         assert!(!whole("${A}/b") && !whole("${A}${B}") && !whole("a") && !whole(""));
     }
@@ -72,7 +87,14 @@ mod tests {
     #[test]
     fn what_cannot_be_a_variable_is_a_mistake() {
         for text in ["${KEY", "${}", "${1A}", "${A-b}", "${ KEY }"] {
-            assert!(expand(text, &Vars::default()).is_err(), "{text}");
+            assert!(expand(text, &Vars::default(), 100).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_with_its_values_is_a_mistake() {
+        let vars = Vars::from([("A", "0123456789")]);
+        assert_eq!(expand("${A}${A}", &vars, 20).unwrap().text.len(), 20);
+        assert_eq!(expand("${A}${A}", &vars, 19), Err(ExpandError::TooLong));
     }
 }

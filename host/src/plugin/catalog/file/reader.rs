@@ -15,6 +15,10 @@ pub(super) type Spanned<'i> = toml::Spanned<DeValue<'i>>;
 /// The origins of one provider; the headers, paths and methods of one origin.
 pub(super) const ENTRIES_MAX: usize = 32;
 
+/// The most bytes of all values together, their variables filled in. A file may name a long one
+/// thousands of times.
+const VALUES_BYTES_MAX: usize = 1 << 20;
+
 /// The least likeness of an unknown key to a known one for it to be taken for a typing error: 0 is
 /// nothing alike, 1 the same.
 const ALIKE: f64 = 0.75;
@@ -65,11 +69,20 @@ pub(super) struct Reader<'a> {
     /// The variables of values, by the places of these.
     variables: BTreeMap<usize, Vec<String>>,
     missing: BTreeSet<String>,
+    /// The bytes that values may still have.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, vars: &'a Vars) -> Self {
-        Self { text, vars, problems: vec![], variables: BTreeMap::new(), missing: BTreeSet::new() }
+        Self {
+            text,
+            vars,
+            problems: vec![],
+            variables: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            left: VALUES_BYTES_MAX,
+        }
     }
 
     /// Notes what is wrong with a value.
@@ -132,8 +145,9 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        match expand(&text, self.vars) {
+        match expand(&text, self.vars, self.left) {
             Ok(expanded) => {
+                self.left -= expanded.text.len();
                 self.missing.extend(expanded.missing.iter().cloned());
                 self.variables.insert(value.span().start, expanded.names.clone());
                 Some(expanded)

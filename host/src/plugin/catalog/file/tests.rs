@@ -233,6 +233,22 @@ fn a_mistake_shows_what_is_written_and_no_value_of_a_variable() {
 }
 
 #[test]
+fn the_values_of_a_files_variables_come_to_no_more_than_their_bound() {
+    let long = "x".repeat(10_000);
+    let vars = Vars::from([("LONG", long.as_str())]);
+    let limits = Limits::default();
+    let around = Surroundings { id: "echo", folder: None, vars: &vars, limits: &limits };
+    let file = |keys: usize| {
+        let keys = (0..keys).map(|key| format!("k{key} = \"${{LONG}}${{LONG}}\"\n"));
+        format!("component = \"bundled:echo\"\n[config]\n{}", keys.collect::<String>())
+    };
+    assert!(parse(&file(50), &around).is_ok());
+    let problems = parse(&file(60), &around).unwrap_err().to_string();
+    let says = "too long with the values of its variables";
+    assert!(problems.contains(says) && !problems.contains(&long), "{problems:.300}");
+}
+
+#[test]
 fn bundled_files_are_right_and_the_example_of_settings_shows_their_defaults() {
     for (id, text) in bundled::FILES {
         let read = |vars: &Vars| {
