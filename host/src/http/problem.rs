@@ -217,7 +217,10 @@ impl Problem {
     /// log.
     pub fn internal(cause: impl Into<String>) -> Self {
         let detail = "The server met a fault of its own. The request id helps its operator to find the cause.";
-        Self { cause: Some(cause.into().into()), ..Self::new(Code::Internal, detail) }
+        Self {
+            cause: Some(String::into_boxed_str(cause.into())),
+            ..Self::new(Code::Internal, detail)
+        }
     }
 
     /// Returns the problem of a response that axum made by itself.
