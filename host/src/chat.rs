@@ -18,7 +18,6 @@ mod assemble;
 mod incomplete;
 mod mend;
 
-#[allow(dead_code, reason = "the doors of vendors' dialects read all of it")]
 mod forward;
 #[allow(dead_code, reason = "the doors of vendors' dialects ask them")]
 mod other_calls;
@@ -32,8 +31,7 @@ pub use attempts::Mode;
 pub use cache::Cache;
 pub(crate) use cache::Stats as CacheStats;
 pub use call::Call;
-#[allow(unused_imports, reason = "the doors of vendors' dialects name them")]
-pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded, ForwardedBody, VendorRefusal};
+pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded};
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};

@@ -35,7 +35,7 @@ def raises(kind, call):
 
 def openai_plain(model):
     answer = GPT.chat.completions.create(model=model, messages=user("hello"))
-    assert answer.choices[0].message.content == "hello" and answer.model == model
+    assert answer.choices[0].message.content == "hello" and answer.model in (model, "gpt-5.4")
     assert answer.usage.prompt_tokens == 15 and answer.usage.prompt_tokens_details.cached_tokens == 3
     assert answer._request_id
 
@@ -85,7 +85,9 @@ def openai_errors(model):
         text = f"fail {status} openai python {model}"
         error = raises(kind, lambda: GPT.chat.completions.create(model=model, messages=user(text)))
         assert error.request_id and "The vendor fails" in error.message, error
-    raises(openai.BadRequestError, lambda: GPT.chat.completions.create(model=model, messages=user("x"), extra_body={"nn": 1}))
+    if model.startswith("claude/"):
+        # To its own vendor, everything is passed on.
+        raises(openai.BadRequestError, lambda: GPT.chat.completions.create(model=model, messages=user("x"), extra_body={"nn": 1}))
     stranger = openai.OpenAI(base_url=f"{URL}/v1", api_key="wrong")
     raises(openai.AuthenticationError, lambda: stranger.chat.completions.create(model=model, messages=user("x")))
 

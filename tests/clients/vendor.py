@@ -16,6 +16,8 @@ class Vendor:
 
     def __init__(self):
         vendor, self.counts, self.lock = self, Counter(), threading.Lock()
+        # The conversations of message threads, by the id of their last message.
+        self.threads = {}
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -37,6 +39,10 @@ class Vendor:
 
     def answer(self, request, body):
         dialect = Claude if request.path.startswith("/v1/messages") else Gpt
+        thread = body.get("thread")
+        if thread and thread["type"] == "continue":
+            known = self.threads[thread["previous_message_id"]]
+            body = {**known, **body, "messages": known["messages"] + body["messages"]}
         text = last_text(body["messages"])
         with self.lock:
             self.counts[text] += 1
@@ -51,6 +57,9 @@ class Vendor:
             said = dialect.text('{"name": "Ada", "age": 36}')
         else:
             said = dialect.text(text)
+        if thread:
+            answer = {"role": "assistant", "content": [said]}
+            self.threads["msg_1"] = {"messages": [*body["messages"], answer], "tools": body.get("tools", [])}
         if not body.get("stream"):
             return send(request, 200, "application/json", json.dumps(dialect.whole(said)))
         events = dialect.events(said)

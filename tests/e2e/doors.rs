@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod failures;
+mod forwarded;
 mod models;
 mod openai;
 mod responses;

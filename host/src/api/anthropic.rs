@@ -10,7 +10,7 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -19,13 +19,20 @@ use self::answer::Frame;
 use self::blocks::Blocks;
 use self::request::MessagesRequest;
 use super::chat::with_headers;
-use super::door::{self, Asked, Failures, Head, Names};
+use super::door::{self, Asked, Failures, Head, Names, Passed};
 use super::stream;
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonText;
 use crate::http::problem::{Code, Dialect, FieldError, Problem, Wording};
 use crate::observe::Record;
+
+/// The contract's name of this dialect.
+const DIALECT: &str = "anthropic-messages";
+/// The contract's name for the counting of tokens.
+const COUNT_DIALECT: &str = "anthropic-count-tokens";
+/// Fields of requests that change what the vendor keeps.
+const KEPT: [&str; 2] = ["thread", "container"];
 
 /// The names of wishes that may be refused.
 const NAMES: Names = Names {
@@ -66,17 +73,26 @@ pub(crate) async fn messages(
     caller: Caller,
     record: Record,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
     let head = Head::read(&body)?;
     let asked = Asked::find(&app, &head.model, &record)?;
+    let failures = Failures { dialect: Dialect::Anthropic, speaks: asked.speaks };
+    if asked.provider.forwards(DIALECT) {
+        let once = KEPT.iter().any(|field| head.has(field));
+        let stream = head.stream;
+        let tenant = caller.name;
+        let passed = Passed { dialect: DIALECT, query, headers, tenant, stream, once, body };
+        let response = door::forward(&app, &asked, passed, failures, &record).await;
+        return with_headers(response, &record);
+    }
     if head.has("thread") {
         return Err(no_threads());
     }
     let MessagesRequest { mut request, wishes } = MessagesRequest::read(&body, asked.speaks)?;
     wishes.put(&mut request, asked.speaks, &NAMES)?;
     let call = asked.call(&app, request, &headers, caller)?;
-    let failures = Failures { dialect: Dialect::Anthropic, speaks: asked.speaks };
     let id = format!("msg_{}", record.id());
     let frame = Frame { model: head.model, id, speaks: asked.speaks };
     let response = if head.stream {
@@ -90,8 +106,8 @@ pub(crate) async fn messages(
 
 /// Counts the tokens of a request
 ///
-/// No provider counts tokens yet, and a wrong number would make clients overrun a model's window:
-/// the answer is a 404, after which clients estimate.
+/// The vendor counts, if it has this API. A wrong number would make clients overrun a model's window:
+/// behind other vendors the answer is a 404, after which clients estimate.
 #[utoipa::path(
     post,
     path = "/v1/messages/count_tokens",
@@ -105,15 +121,29 @@ pub(crate) async fn messages(
     responses(
         (status = 200, description = "The number of tokens.", body = Object),
         (status = 404, description = "The provider of the model does not count tokens."),
+        (status = 429, description = "The vendor still limits the rate after all retries."),
+        (status = 502, description = "The vendor failed or refused the server's account, or the plugin failed."),
+        (status = 504, description = "The answer was not complete when the deadline passed."),
     )
 )]
 pub(crate) async fn count_tokens(
     State(app): State<Arc<App>>,
+    caller: Caller,
     record: Record,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
     let head = Head::read(&body)?;
     let asked = Asked::find(&app, &head.model, &record)?;
+    if asked.provider.forwards(COUNT_DIALECT) {
+        let failures = Failures { dialect: Dialect::Anthropic, speaks: asked.speaks };
+        let (stream, once) = (false, false);
+        let tenant = caller.name;
+        let passed = Passed { dialect: COUNT_DIALECT, query, headers, tenant, stream, once, body };
+        let response = door::forward(&app, &asked, passed, failures, &record).await;
+        return with_headers(response, &record);
+    }
     let detail = format!("provider {} does not count tokens", asked.provider.id());
     Err(Problem::new(Code::NotFound, detail).about(FieldError::new("model", "has no counter")))
 }

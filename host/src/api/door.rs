@@ -1,7 +1,9 @@
 //! The part that the doors of OpenAI and Anthropic share: the provider and the model that are asked,
 //! the use of the cache, and failures in the caller's words.
 
+mod ending;
 mod fates;
+mod forwarded;
 mod object;
 mod speaks;
 mod wishes;
@@ -16,13 +18,14 @@ use serde::de::MapAccess;
 use serde_json::{Map, Value};
 
 pub(super) use self::fates::{Fate, Fates, decide};
+pub(super) use self::forwarded::{Passed, forward};
 pub(super) use self::object::{ObjectText, quoted};
 pub(super) use self::speaks::Speaks;
 pub(super) use self::wishes::{Names, Output, Schema, Wishes};
 use crate::app::App;
 use crate::chat::{Call, Mode, Target};
 use crate::config::CACHE_TTL;
-use crate::contract::{Completion, ErrorKind, ProviderError, Request};
+use crate::contract::{Completion, ErrorKind, ProviderError, Request, WishList};
 use crate::http::auth::Caller;
 use crate::http::json::{At, Bool, Parsed, Shape, read_body, read_fields};
 use crate::http::problem::{Dialect, FieldError, Problem, Wording};
@@ -135,6 +138,9 @@ impl Asked {
         Ok(Call {
             provider: self.provider.clone(),
             request,
+            // They are in the request, in the words of the provider's API.
+            wishes: WishList::default(),
+            dialect: None,
             use_cache: use_cache(headers)?.unwrap_or(app.doors_cache),
             cache_ttl: cache_ttl(headers)?,
             tenant: caller.name,

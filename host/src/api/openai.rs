@@ -3,6 +3,7 @@
 mod answer;
 mod chunks;
 mod content;
+pub(super) mod embeddings;
 mod messages;
 mod request;
 pub(super) mod responses;
@@ -12,7 +13,7 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -21,13 +22,16 @@ use self::answer::Frame;
 use self::chunks::Chunks;
 use self::request::ChatRequest;
 use super::chat::with_headers;
-use super::door::{self, Asked, Failures, Head, Names, Speaks};
+use super::door::{self, Asked, Failures, Head, Names, Passed, Speaks};
 use super::stream;
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonText;
 use crate::http::problem::{Dialect, Problem};
 use crate::observe::Record;
+
+/// The contract's name of this dialect.
+const DIALECT: &str = "openai-chat";
 
 /// The names of wishes that may be refused.
 const NAMES: Names =
@@ -66,15 +70,23 @@ pub(crate) async fn chat_completions(
     caller: Caller,
     record: Record,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
     let head = Head::read(&body)?;
     let asked = Asked::find(&app, &head.model, &record)?;
+    let failures = Failures { dialect: Dialect::OpenAi, speaks: asked.speaks };
+    if asked.provider.forwards(DIALECT) {
+        let (stream, once) = (head.stream, false);
+        let tenant = caller.name;
+        let passed = Passed { dialect: DIALECT, query, headers, tenant, stream, once, body };
+        let response = door::forward(&app, &asked, passed, failures, &record).await;
+        return with_headers(response, &record);
+    }
     let ChatRequest { mut request, wishes, include_usage } =
         ChatRequest::read(&body, asked.speaks)?;
     wishes.put(&mut request, asked.speaks, &NAMES)?;
     let call = asked.call(&app, request, &headers, caller)?;
-    let failures = Failures { dialect: Dialect::OpenAi, speaks: asked.speaks };
     let frame = Frame {
         model: head.model,
         id: format!("chatcmpl-{}", record.id()),

@@ -25,6 +25,7 @@ pub(super) fn table() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(chat::chat))
         .routes(routes!(openai::chat_completions))
         .routes(routes!(openai::responses::responses))
+        .routes(routes!(openai::embeddings::embeddings))
         .routes(routes!(anthropic::messages))
         .routes(routes!(anthropic::count_tokens))
         .routes(routes!(models::list))
@@ -77,8 +78,10 @@ async fn no_route(method: Method, uri: Uri) -> Problem {
     let path = uri.path();
     let detail = format!("there is no route {method} {path}");
     // Clients of OpenAI and Anthropic with a base URL that lacks its end.
-    let misses_version =
-        matches!(path, "/chat/completions" | "/responses" | "/messages" | "/models");
+    let misses_version = matches!(
+        path,
+        "/chat/completions" | "/responses" | "/embeddings" | "/messages" | "/models"
+    );
     let advice = if misses_version {
         format!("; the client's base URL probably has to end in /v1, for /v1{path}")
     } else {

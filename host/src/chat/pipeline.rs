@@ -72,7 +72,6 @@ impl Pipeline {
     ///
     /// # Errors
     /// The last attempt's failure, with the vendor's own words if it refused.
-    #[allow(dead_code, reason = "the doors of vendors' dialects call it")]
     pub(crate) async fn forward(&self, call: ForwardCall) -> Result<Forwarded, ForwardFailure> {
         forward::run(call, self.policy).await
     }
@@ -86,6 +85,18 @@ impl Pipeline {
         question: C,
     ) -> (Result<C::Answer, CallError>, CallStats) {
         other_calls::run(provider, caller, question, self.policy).await
+    }
+
+    /// Forwards a call that changes what the vendor keeps, which makes one attempt: another could do
+    /// the same twice.
+    ///
+    /// # Errors
+    /// The attempt's failure, with the vendor's own words if it refused.
+    pub(crate) async fn forward_once(
+        &self,
+        call: ForwardCall,
+    ) -> Result<Forwarded, ForwardFailure> {
+        forward::run(call, Policy { max_retries: 0, ..self.policy }).await
     }
 
     /// Stage *memory*: finds a kept completion without waiting.

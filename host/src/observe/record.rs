@@ -141,6 +141,14 @@ impl Record {
         }
     }
 
+    /// Notes the end of a call whose answer isn't read here.
+    pub(crate) fn ended(&self, stats: CallStats, state: CacheState) {
+        let mut facts = self.facts();
+        facts.cache = Some(state);
+        facts.stats = stats;
+        facts.done = true;
+    }
+
     /// Notes that the response is a stream: its status alone doesn't say how it went.
     pub(crate) fn streaming(&self) {
         self.facts().streaming = true;

@@ -9,7 +9,7 @@ mod tools;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use self::events::ResponseEvents;
 use self::output::Frame;
 use self::request::ResponsesRequest;
 use crate::api::chat::with_headers;
-use crate::api::door::{self, Asked, Failures, Head, Names};
+use crate::api::door::{self, Asked, Failures, Head, Names, Passed};
 use crate::api::stream;
 use crate::app::App;
 use crate::http::auth::Caller;
@@ -27,12 +27,17 @@ use crate::http::body::JsonText;
 use crate::http::problem::{Dialect, Problem, Wording};
 use crate::observe::Record;
 
+/// The contract's name of this dialect.
+const DIALECT: &str = "openai-responses";
+/// Fields of requests that change what the vendor keeps.
+const KEPT: [&str; 3] = ["previous_response_id", "conversation", "background"];
+
 /// The names of wishes that may be refused.
 const NAMES: Names = Names { output: "text.format", parallel_tool_calls: "parallel_tool_calls" };
 
 /// Asks a model in the words of OpenAI's Responses API
 ///
-/// Nothing is stored: the answer says `"store": false`, and a request that goes on from an earlier
+/// A vendor that has this API is asked as the caller asks. Behind others nothing is stored: the answer says `"store": false`, and a request that goes on from an earlier
 /// response is refused as one that isn't found, after which clients send the whole conversation.
 #[utoipa::path(
     post,
@@ -62,10 +67,20 @@ pub(crate) async fn responses(
     caller: Caller,
     record: Record,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
     let head = Head::read(&body)?;
     let asked = Asked::find(&app, &head.model, &record)?;
+    let failures = Failures { dialect: Dialect::OpenAi, speaks: asked.speaks };
+    if asked.provider.forwards(DIALECT) {
+        let once = KEPT.iter().any(|field| head.has(field));
+        let stream = head.stream;
+        let tenant = caller.name;
+        let passed = Passed { dialect: DIALECT, query, headers, tenant, stream, once, body };
+        let response = door::forward(&app, &asked, passed, failures, &record).await;
+        return with_headers(response, &record);
+    }
     for field in ["previous_response_id", "conversation"] {
         if head.has(field) {
             return Err(not_stored(field));
@@ -75,7 +90,6 @@ pub(crate) async fn responses(
         ResponsesRequest::read(&body, asked.speaks)?;
     wishes.put(&mut request, asked.speaks, &NAMES)?;
     let call = asked.call(&app, request, &headers, caller)?;
-    let failures = Failures { dialect: Dialect::OpenAi, speaks: asked.speaks };
     let frame = Frame {
         model: head.model,
         id: record.id().to_string(),

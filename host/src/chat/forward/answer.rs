@@ -100,6 +100,7 @@ impl ForwardedBody {
     }
 
     /// Returns the body as a stream, which ends with the body or a failure.
+    #[allow(dead_code, reason = "tests read a body so")]
     pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Bytes, CallError>> + Send {
         unfold(self, |mut body| async move { body.next().await.map(|more| (more, body)) })
     }

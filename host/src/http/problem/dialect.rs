@@ -22,7 +22,6 @@ pub(crate) enum Wording {
     /// The dialect's error object, and a status where it isn't that of the code.
     Error { status: Option<StatusCode>, error: Map<String, Value> },
     /// A whole body of the vendor's, with its status.
-    #[allow(dead_code, reason = "calls that are passed on to their vendor give it")]
     Raw { status: StatusCode, body: Bytes },
 }
 
