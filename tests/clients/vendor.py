@@ -63,6 +63,8 @@ class Vendor:
         if not body.get("stream"):
             return send(request, 200, "application/json", json.dumps(dialect.whole(said)))
         events = dialect.events(said)
+        if dialect is Gpt and not (body.get("stream_options") or {}).get("include_usage"):
+            events = [event for event in events if '"choices": []' not in event]
         if text == "break":
             events = events[: len(events) // 2]
         send(request, 200, "text/event-stream", "".join(events))
