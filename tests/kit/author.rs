@@ -125,7 +125,10 @@ async fn the_vendor_is_played_whatever_form_its_origin_has() {
     // A key in the project's own folder is found from anywhere.
     fs::write(desk.path("hello/.env"), "HELLO_API_KEY=k-1\n").unwrap();
     desk.edit("hello/provider.toml", "method =", "methods =");
-    dev.child.kill().unwrap();
+    // Its server ends with it, and gives the project's folder free.
+    let told = Command::new("kill").args(["-s", "INT", &dev.child.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    assert!(dev.ended().await.success());
     let with_key = desk.start(&["dev", "hello", "--port", "0"]);
     with_key.says("Ask it:", 1).await;
     let text = with_key.stdout.text();
