@@ -10,7 +10,8 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::egress::EgressLimits;
-use crate::egress::client::Client;
+use crate::egress::client::{Client, OwnTls};
+use crate::egress::descriptors::Descriptors;
 use crate::egress::resolve::{Resolver, system};
 
 /// A server of credentials that live for 100 s. It answers as often as it is allowed to.
@@ -70,11 +71,13 @@ impl Mint for Server {
 
 impl Server {
     fn minted(&self) -> (Minted<Self>, Arc<Secrets>) {
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth();
+        let descriptors = Descriptors::new(u64::MAX).of_one_provider();
+        let tls = OwnTls { config, descriptors, origins: 1 };
         let client = Client::new(tls, Resolver::new([], system), &EgressLimits::default());
         let script = self.0.clone();
         let clock: Clock =
