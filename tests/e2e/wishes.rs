@@ -1,4 +1,4 @@
-//! What a caller asks for beyond what every vendor can give: sent where the vendor has a field for
+//! A caller's wishes beyond what every vendor can give: sent where the vendor has a field for
 //! it, refused by name where the answer would be another one, and left out otherwise.
 
 use mock_vendor::{MockVendor, Reply, claude};

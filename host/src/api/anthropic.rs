@@ -24,7 +24,8 @@ use super::stream;
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonText;
-use crate::http::problem::{Code, Dialect, FieldError, Problem, Wording};
+use crate::http::problem::dialect::Dialect;
+use crate::http::problem::{Code, FieldError, Problem, Wording};
 use crate::observe::Record;
 
 /// The contract's name of this dialect.

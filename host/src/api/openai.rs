@@ -27,7 +27,8 @@ use super::stream;
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonText;
-use crate::http::problem::{Dialect, Problem};
+use crate::http::problem::Problem;
+use crate::http::problem::dialect::Dialect;
 use crate::observe::Record;
 
 /// The contract's name of this dialect.

@@ -12,9 +12,9 @@ pub struct Call {
     pub provider: Arc<Provider>,
     /// The request, its model filled in.
     pub request: Request,
-    /// What is asked for beyond it.
+    /// The wishes beyond it.
     pub wishes: WishList,
-    /// What a caller who speaks a vendor's dialect says outside the body.
+    /// The words outside the body of a caller who speaks a vendor's dialect.
     pub(crate) dialect: Option<Arc<DialectContext>>,
     /// True if a kept completion will do, and this one may be kept.
     pub use_cache: bool,

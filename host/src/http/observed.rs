@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 use super::connections::Busy;
 use super::places::Place;
-use super::problem::{Dialect, PROBLEM_JSON, Problem};
+use super::problem::dialect::Dialect;
+use super::problem::{PROBLEM_JSON, Problem};
 use crate::observe::Record;
 use crate::observe::metrics::Metrics;
 use crate::time::millis;

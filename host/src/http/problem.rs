@@ -21,7 +21,8 @@
 
 mod causes;
 mod code;
-mod dialect;
+pub(crate) mod dialect;
+mod wording;
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::code::Code;
-pub(crate) use self::dialect::{Dialect, Wording};
+pub(crate) use self::wording::Wording;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";

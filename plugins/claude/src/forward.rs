@@ -7,7 +7,7 @@ use arete_plugin::llm::ProviderError;
 use crate::DIALECT;
 use crate::settings::Settings;
 
-/// What the contract calls the counting of tokens.
+/// The contract's name of the counting of tokens.
 const COUNT_TOKENS: &str = "anthropic-count-tokens";
 
 /// The dialects that are forwarded.

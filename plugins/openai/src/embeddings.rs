@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::usage;
 
-/// What the contract calls this API.
+/// The contract's name of this API.
 const DIALECT: &str = "openai-embeddings";
 
 /// Returns the body to send. Vectors are asked for as numbers, which every server can give.

@@ -7,7 +7,7 @@ use arete_plugin::settings;
 
 use crate::DIALECT;
 
-/// What the contract calls OpenAI's other APIs.
+/// The contract's names of OpenAI's other APIs.
 const RESPONSES: &str = "openai-responses";
 const EMBEDDINGS: &str = "openai-embeddings";
 

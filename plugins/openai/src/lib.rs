@@ -50,7 +50,7 @@ use arete_plugin::{Deltas, Guest, config};
 use settings::{Question, Settings};
 use stream::Stream;
 
-/// What the contract calls this API.
+/// The contract's name of this API.
 const DIALECT: &str = "openai-chat";
 
 struct OpenAi;

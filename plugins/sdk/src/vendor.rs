@@ -10,8 +10,8 @@ use crate::event_stream::{DeltaReader, EventStream};
 use crate::http::{Header, SseEvent};
 use crate::json::{Mismatch, Object, Raw};
 use crate::llm::{
-    Completion, ErrorKind, Event, Feature, Finish, FinishReason, Info, Part, ProviderError, Request,
-    Role, Start, Text, TextDelta, Usage,
+    Completion, ErrorKind, Event, Feature, Finish, FinishReason, Info, Part, ProviderError,
+    Request, Role, Start, Text, TextDelta, Usage,
 };
 use crate::request::with_extra;
 use crate::surrogates::PairJoiner;
@@ -345,7 +345,8 @@ pub fn finish(words: &[(&str, FinishReason)], word: &str) -> FinishReason {
 
 /// Returns the counts of these names. One that makes no sense is left out: the answer is worth more.
 pub fn usage(said: Option<Raw<'_>>, input: &str, output: &str) -> Usage {
-    let mut counts = said.as_deref().and_then(|said| Object::parse(said.get()).ok()).unwrap_or_default();
+    let mut counts =
+        said.as_deref().and_then(|said| Object::parse(said.get()).ok()).unwrap_or_default();
     Usage {
         input_tokens: counts.take_count(input),
         output_tokens: counts.take_count(output),

@@ -1,4 +1,4 @@
-//! What a request asks for beyond its fields.
+//! The wishes of a request beyond its fields.
 
 pub use crate::bindings::arete::provider::wishes::{OutputFormat, OutputSchema, WishList, get};
 

@@ -19,7 +19,8 @@ use crate::contract::{
     Completion, Event, Part, PartDelta, Start, TextDelta, ThinkingDelta, ToolUse, ToolUseDelta,
     Usage,
 };
-use crate::http::problem::{Dialect, Problem};
+use crate::http::problem::Problem;
+use crate::http::problem::dialect::Dialect;
 use crate::plugin::CallError;
 
 /// The event that keeps a silent stream alive.

@@ -27,7 +27,7 @@ pub(crate) struct ChatRequest {
     pub(crate) provider: Option<String>,
     /// The request; its model is empty if the caller named none.
     pub(crate) request: Request,
-    /// What is asked for beyond it.
+    /// The wishes beyond it.
     pub(crate) wishes: WishList,
     /// True if a cached completion will do.
     pub(crate) use_cache: bool,

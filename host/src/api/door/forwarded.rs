@@ -16,7 +16,8 @@ use crate::api::sse::{self, COMMENT, EventSource};
 use crate::app::App;
 use crate::chat::{CacheState, CallStats, ForwardCall, ForwardFailure, Forwarded};
 use crate::contract::ErrorKind;
-use crate::http::problem::{Dialect, Problem, Wording};
+use crate::http::problem::dialect::Dialect;
+use crate::http::problem::{Problem, Wording};
 use crate::observe::Record;
 use crate::plugin::CallError;
 

@@ -11,7 +11,8 @@ use crate::api::door::Failures;
 use crate::api::sse::Events;
 use crate::api::stream::Renderer;
 use crate::contract::{Completion, Event, Part, Start, ToolUseDelta};
-use crate::http::problem::{Dialect, Problem};
+use crate::http::problem::Problem;
+use crate::http::problem::dialect::Dialect;
 use crate::plugin::CallError;
 
 /// The mark of the end.

@@ -11,7 +11,8 @@ use crate::api::door::{self, Asked, Failures, Head, Passed};
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonText;
-use crate::http::problem::{Code, Dialect, FieldError, Problem};
+use crate::http::problem::dialect::Dialect;
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::observe::Record;
 
 /// The contract's name of this dialect.

@@ -3,8 +3,9 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::wording::Wording;
 use super::{Code, Problem};
 
 /// An API whose clients can call this server.
@@ -14,15 +15,6 @@ pub(crate) enum Dialect {
     OpenAi,
     /// Anthropic's Messages API.
     Anthropic,
-}
-
-/// Words that replace those made of the problem's code.
-#[derive(Debug, Clone)]
-pub(crate) enum Wording {
-    /// The dialect's error object, and a status where it isn't that of the code.
-    Error { status: Option<StatusCode>, error: Map<String, Value> },
-    /// A whole body of the vendor's, with its status.
-    Raw { status: StatusCode, body: Bytes },
 }
 
 impl Dialect {

@@ -1,4 +1,4 @@
-//! What a provider can learn of the call that it answers, beside the request itself.
+//! The facts of a call that a provider can ask for, beside the request itself.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ pub(crate) struct CallContext {
     pub(crate) caller: Option<Arc<str>>,
     /// The headers and the query of a caller who speaks a vendor's dialect.
     pub(crate) dialect: Option<Arc<DialectContext>>,
-    /// What is asked for beyond the request.
+    /// The wishes beyond the request.
     pub(crate) wishes: Arc<WishList>,
 }
 
-/// What a caller's request in a vendor's dialect says outside its body.
+/// The words outside the body of a caller's request in a vendor's dialect.
 #[derive(Default)]
 pub(crate) struct DialectContext {
     /// The headers that belong to a dialect.

@@ -1,4 +1,4 @@
-//! What status and headers say about a refusal, read here once for every provider.
+//! The meaning of a refusal's status and headers, read here once for every provider.
 
 use jiff::civil::DateTime;
 

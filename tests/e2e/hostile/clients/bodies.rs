@@ -44,7 +44,7 @@ fn json_of_any_depth_is_taken_up_to_its_bound_and_refused_beyond() {
     });
 }
 
-/// What few bytes become much of is counted as what it becomes.
+/// Bytes that become much are counted as what they become.
 #[tokio::test]
 async fn lists_of_very_many_elements_count_as_the_memory_that_they_take() {
     let app = App::with_echo()

@@ -10,7 +10,8 @@ use crate::api::door::Failures;
 use crate::api::sse::Events;
 use crate::api::stream::Renderer;
 use crate::contract::{Completion, Event, Part, Start, ToolUse};
-use crate::http::problem::{Dialect, Problem};
+use crate::http::problem::Problem;
+use crate::http::problem::dialect::Dialect;
 use crate::plugin::CallError;
 
 /// The renderer of the route.
