@@ -88,7 +88,11 @@ async fn the_metrics_say_what_the_log_says() {
 
 #[tokio::test]
 async fn the_state_of_providers_cache_and_process_is_there() {
-    let app = App::with_echo().provider("broken", "missing.wasm", "").start().await;
+    let app = App::with_echo()
+        .file("plugins/broken.toml", "component = \"missing.wasm\"\n")
+        .set("LLM_PLUGIN_DIR", "plugins")
+        .start()
+        .await;
     app.chat(question("hello")).await.ok();
     let text = read_at_rest(&app).await;
     for (provider, state) in [("echo", "ready"), ("broken", "failed")] {

@@ -59,6 +59,7 @@ pub(super) fn package(language: Language) -> Files {
         Language::Rust => from!("../plugins/sdk" as "arete-plugin/":
             "src/body.rs"
             "src/event_stream.rs"
+            "src/forward.rs"
             "src/golden.rs"
             "src/golden/cases.rs"
             "src/golden/question.rs"
@@ -76,6 +77,7 @@ pub(super) fn package(language: Language) -> Files {
             "src/vendor.rs"
             "src/vendor_call.rs"
             "src/vendor_error.rs"
+            "src/wishes.rs"
         ),
         Language::Other => &[],
         Language::TypeScript => from!("packages/ts/src" as "src/arete/": "index.ts" "json.ts"),

@@ -37,7 +37,7 @@ fn a_request_is_counted_at_its_end_under_its_route() {
     assert_eq!(count(r#"route="none",status="404""#).as_deref(), Some("1"));
     assert_eq!(value(&text, "arete_http_requests_in_flight").as_deref(), Some("1"));
     let below =
-        r#"arete_http_request_duration_seconds_bucket{le="0.01",route="none",status="404"}"#;
+        r#"arete_http_request_duration_seconds_bucket{route="none",status="404",le="0.01"}"#;
     assert_eq!(value(&text, below).as_deref(), Some("1"), "{text}");
 }
 

@@ -188,8 +188,9 @@ async fn run(
 
 /// Tells success from the ways to fail.
 fn judge(status: ExitStatus, words: String, memory: u64) -> Result<(), CompileError> {
-    // The allocator's last words, and the system's for a mapping that was refused.
-    let out_of_memory = ["memory allocation of", "os error 12"];
+    // The allocator's last words, and the system's for a mapping that was refused and for a thread
+    // whose stack found no room.
+    let out_of_memory = ["memory allocation of", "os error 12", "os error 11", "Os { code: 11,"];
     match status.code() {
         Some(child::DONE) => Ok(()),
         _ if out_of_memory.iter().any(|last| words.contains(last)) => {

@@ -1,13 +1,13 @@
 // JSON as text and back. Numbers keep the digits they were written with, because the contract passes JSON on as text.
 // JavaScript's own numbers would turn `1.10` into `1.1` and the last digits of a long id into zeros.
 
-/** A JSON object of which nothing is known but that it is one. */
+/** A JSON object with unknown fields. */
 export type Fields = { [key: string]: unknown };
 
-/** How deep JSON may be nested. The host takes no deeper JSON either. */
+/** The deepest nesting of JSON, the same as the host's. */
 export const DEPTH_MAX = 127;
 
-/** JSON text that is written as it is. Numbers that were read are this too, in the digits they had. */
+/** JSON text that is written unchanged. Numbers are read as this, so they keep their digits. */
 export class Raw {
   constructor(readonly text: string) {}
 }
@@ -16,13 +16,13 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Raw);
 }
 
-/** The object that this text holds; absent when it holds anything else. */
+/** Parses an object; absent if the text is anything else. */
 export function parseObject(text: string): Fields | undefined {
   const value = parse(text);
   return isObject(value) ? value : undefined;
 }
 
-/** The value that this text holds; absent when it isn't JSON. Strings may hold lone surrogates: see `wellFormed`. */
+/** Parses JSON; absent if the text isn't JSON. Strings may hold lone surrogates: see `wellFormed`. */
 export function parse(text: string): unknown {
   try {
     return new Reader(text).whole();
@@ -32,8 +32,8 @@ export function parse(text: string): unknown {
 }
 
 /**
- * Reads JSON without losing a digit. Strings, which may be megabytes of a picture, are found by `indexOf` and read by
- * `JSON.parse`, because a loop over their characters takes seconds in an interpreter.
+ * Reads JSON without losing a digit. A string may be a picture of megabytes, so its end is found by `indexOf` and it is
+ * read by `JSON.parse`: a loop over its characters takes seconds in an interpreter.
  */
 class Reader {
   #text: string;
@@ -60,7 +60,7 @@ class Reader {
   #bare(depth: number): unknown {
     switch (this.#text[this.#at]) {
       case '{':
-        // `fromEntries` also takes the key `__proto__` for a key.
+        // `fromEntries` treats `__proto__` like any other key.
         return Object.fromEntries(this.#items('}', depth, (inside) => this.#field(inside)));
       case '[':
         return this.#items(']', depth, (inside) => this.#value(inside));
@@ -133,7 +133,7 @@ class Reader {
 const SPACE = /[ \t\n\r]*/y;
 const WORD = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** The shortest text of a value; fields that are undefined are left out. */
+/** Writes a value as compact JSON; fields that are undefined are left out. */
 export function write(value: unknown): string {
   if (value instanceof Raw) return value.text;
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
@@ -142,15 +142,15 @@ export function write(value: unknown): string {
   return `{${fields.map(([key, field]) => `${write(key)}:${write(field)}`).join(',')}}`;
 }
 
-/** What is left of an object besides these keys, as text; absent when nothing is. */
+/** Writes the fields of an object except for these keys; absent if none are left. */
 export function rest(fields: Fields, ...known: string[]): string | undefined {
   const left = Object.entries(fields).filter(([key, value]) => !known.includes(key) && value !== null);
   return left.length > 0 ? write(Object.fromEntries(left)) : undefined;
 }
 
 /**
- * Adds fields to an object, and to the objects in it. A field that is there already isn't overruled, because either
- * value could be the one that was meant; its path is returned instead.
+ * Adds fields to an object, and to the objects in it. A field that is there already isn't overwritten, because either
+ * value could be the intended one; its path is returned instead.
  */
 export function merge(into: Fields, more: Fields): string | undefined {
   for (const [key, value] of Object.entries(more)) {
@@ -183,15 +183,15 @@ export function number(value: unknown): number | undefined {
 /** The largest count of the contract. */
 export const COUNT_MAX = 0xffff_ffff;
 
-/** A count as the contract takes it: fractions are rounded, and what is no count is left out. */
+/** Reads a count for the contract: fractions are rounded; anything that isn't a count is left out. */
 export function count(value: unknown): number | undefined {
   const counted = Math.round(number(value) ?? Number.NaN);
   return counted >= 0 && counted <= COUNT_MAX ? counted : undefined;
 }
 
 /**
- * The same with U+FFFD for each lone surrogate. JSON and JavaScript's strings can hold one, but a component that returns
- * such a string crashes.
+ * Returns the value with U+FFFD for each lone surrogate. JSON and JavaScript's strings can hold one, but a component
+ * that returns such a string crashes.
  */
 export function wellFormed<T>(value: T): T {
   if (typeof value === 'string') return value.toWellFormed() as T;
@@ -201,13 +201,13 @@ export function wellFormed<T>(value: T): T {
 }
 
 /**
- * Text that comes in pieces, which may end in the middle of a surrogate pair. The first half of a pair is held back until
- * its other half has come.
+ * Joins text that comes in pieces. A piece may end in the middle of a surrogate pair; the first half is held back until
+ * the second half comes.
  */
 export class Joiner {
   #half = '';
 
-  /** What can be told once this piece has come. Halves that stay alone are left to `wellFormed`. */
+  /** Returns the text that is complete with this piece. Lone halves are left to `wellFormed`. */
   join(piece: string): string {
     if (piece === '') return '';
     const text = this.#half + piece;
@@ -215,7 +215,7 @@ export class Joiner {
     return text.slice(0, text.length - this.#half.length);
   }
 
-  /** What is held back, at the end of the text. */
+  /** Returns the half that is held back at the end of the text, if any. */
   rest(): string {
     const rest = this.#half;
     this.#half = '';
@@ -223,7 +223,7 @@ export class Joiner {
   }
 }
 
-/** The same without the fields that are null. QuickJS gives what is absent as null, where its types say undefined. */
+/** Returns the value without fields that are null. QuickJS passes absent values as null, not as undefined. */
 export function withoutNulls<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutNulls) as T;
   if (!isObject(value)) return value;

@@ -40,7 +40,7 @@ Json: TypeAlias = Union[bool, int, float, str, Number, "list[Json]", "dict[str, 
 
 
 class Mismatch(Exception):
-    """JSON that isn't what it should be: where, and how. It never holds the value itself."""
+    """JSON of the wrong shape: the place, and what is wrong. It never holds the value itself."""
 
     def __init__(self, at: str, says: str) -> None:
         super().__init__(f"`{at}` {says}" if at else f"it {says}")
@@ -49,12 +49,12 @@ class Mismatch(Exception):
 
 
 class TooDeep(ValueError):
-    """JSON that is nested too deeply to be read."""
+    """JSON that is nested too deeply."""
 
 
 def parse(text: str) -> Json:
     """Reads one JSON value. Raises `ValueError` if it isn't one, and `TooDeep` if it is nested too deeply."""
-    # Counting comes first because it is so much faster; what has few brackets can't be deep.
+    # Counting brackets is much faster than measuring depth, and JSON with few brackets can't be deep.
     if text.count("[") + text.count("{") > DEPTH_MAX and _too_deep(text):
         raise TooDeep
     value: Json = json.loads(text, parse_int=_integer, parse_float=Number, parse_constant=_no_constant)
@@ -62,14 +62,14 @@ def parse(text: str) -> Json:
 
 
 def write(value: Json) -> str:
-    """The shortest text of a value."""
+    """Writes a value as compact JSON."""
     pieces: list[str] = []
     _write(value, pieces.append)
     return clean("".join(pieces))
 
 
 def clean(text: str) -> str:
-    """Half of a surrogate pair can stand in JSON as an escape, but in no text of the contract."""
+    """Replaces lone halves of surrogate pairs, which JSON can escape and no text of the contract can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -85,7 +85,7 @@ class Joiner:
         self._half = ""
 
     def join(self, piece: str) -> str:
-        """What can be told once this piece has come. Halves that stay alone are left to `cleaned`."""
+        """Returns the text that is complete with this piece. Lone halves are left to `cleaned`."""
         if not piece:
             return ""
         text, self._half = self._half + piece, ""
@@ -94,7 +94,7 @@ class Joiner:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
     def rest(self) -> str:
-        """What is held back, at the end of the text."""
+        """Returns the half that is held back at the end of the text, if any."""
         rest, self._half = self._half, ""
         return rest
 
@@ -113,7 +113,7 @@ def cleaned(value: T) -> T:
 
 
 def kind(value: Json) -> str:
-    """What a value is, in words for people."""
+    """Names the type of a value in words for people."""
     match value:
         case None:
             return "null"
@@ -130,7 +130,7 @@ def kind(value: Json) -> str:
 
 
 class Object:
-    """A JSON object while it is being read. What has been taken is gone, so that what is left is what nobody knew."""
+    """A JSON object that is being read. Fields are removed as they are read, so the ones left are unknown."""
 
     def __init__(self, fields: dict[str, Json], at: str = "") -> None:
         self.fields = dict(fields)
@@ -168,7 +168,7 @@ class Object:
         raise _expected(self._place(key), "a boolean", value)
 
     def count(self, key: str) -> int | None:
-        """Removes a count, rounded. What is none stays: an answer isn't thrown away for what is counted beside it."""
+        """Removes a count, rounded. Anything that isn't a count stays: a bad count must not cost the answer."""
         value = self.fields.get(key)
         if isinstance(value, bool) or not isinstance(value, int | Number):
             return None
@@ -179,7 +179,7 @@ class Object:
         return math.floor(number + 0.5)
 
     def object(self, key: str) -> Object | None:
-        """Removes an object, to be read in its turn."""
+        """Removes an object, to be read in turn."""
         value = self.take(key)
         if value is None:
             return None
@@ -197,7 +197,7 @@ class Object:
         return value
 
     def objects(self, key: str) -> list[Object]:
-        """Removes a list of objects, each to be read in its turn."""
+        """Removes a list of objects, each to be read in turn."""
         place = self._place(key)
         found = []
         for index, value in enumerate(self.values(key)):
@@ -207,7 +207,7 @@ class Object:
         return found
 
     def rest(self) -> dict[str, Json]:
-        """What nobody took, nulls apart."""
+        """Returns the fields that are left, without nulls."""
         return {key: value for key, value in self.fields.items() if value is not None}
 
     def _place(self, key: str) -> str:
@@ -215,7 +215,7 @@ class Object:
 
 
 def extra(fields: dict[str, Json]) -> str | None:
-    """Fields as the contract's `extra`: absent when there are none."""
+    """Writes fields as the contract's `extra`; absent if there are none."""
     return write(fields) if fields else None
 
 
