@@ -104,29 +104,29 @@ async fn a_saved_file_changes_the_answer_and_a_broken_one_does_not() {
 #[tokio::test]
 async fn the_vendor_is_played_whatever_form_its_origin_has() {
     let desk = Desk::new();
-    assert!(desk.run(&["new", "hello", "--lang", "rust"]).await.0);
-    let origin = "${HELLO_BASE_URL:-https://api.example.com}";
-    desk.edit("hello/provider.toml", origin, "https://api.example.com");
-    let mut dev = desk.start(&["dev", "hello", "--port", "0"]);
+    assert!(desk.run(&["new", "played", "--lang", "rust"]).await.0);
+    let origin = "${PLAYED_BASE_URL:-https://api.example.com}";
+    desk.edit("played/provider.toml", origin, "https://api.example.com");
+    let mut dev = desk.start(&["dev", "played", "--port", "0"]);
     dev.says("Ask it:", 1).await;
     let text = dev.stdout.text();
     let url = text.split_whitespace().find(|word| word.ends_with("/api/llm/chat")).unwrap();
     assert_eq!(ask(url).await["content"], "Hello, you!");
 
     // Its mistakes are told by the name that the file has in the project.
-    desk.edit("hello/provider.toml", "methods", "method");
+    desk.edit("played/provider.toml", "methods", "method");
     dev.says("but refused", 1).await;
     let text = dev.stdout.text();
-    assert!(text.contains("provider.toml") && !text.contains("hello.toml"), "{text}");
+    assert!(text.contains("provider.toml") && !text.contains("played.toml"), "{text}");
 
     // A key in the project's own folder is found from anywhere.
-    fs::write(desk.path("hello/.env"), "HELLO_API_KEY=k-1\n").unwrap();
-    desk.edit("hello/provider.toml", "method =", "methods =");
+    fs::write(desk.path("played/.env"), "PLAYED_API_KEY=k-1\n").unwrap();
+    desk.edit("played/provider.toml", "method =", "methods =");
     // Its server ends with it, and gives the project's folder free.
     let told = Command::new("kill").args(["-s", "INT", &dev.child.id().to_string()]).status();
     assert!(told.unwrap().success());
     assert!(dev.ended().await.success());
-    let with_key = desk.start(&["dev", "hello", "--port", "0"]);
+    let with_key = desk.start(&["dev", "played", "--port", "0"]);
     with_key.says("Ask it:", 1).await;
     let text = with_key.stdout.text();
     assert!(!text.contains("isn't set"), "{text}");
@@ -152,15 +152,15 @@ pub async fn ask(url: &str) -> Value {
 #[tokio::test]
 async fn a_component_is_put_into_the_folder_of_a_server_that_runs() {
     let desk = Desk::new();
-    assert!(desk.run(&["new", "hello", "--lang", "rust"]).await.0);
+    assert!(desk.run(&["new", "taken", "--lang", "rust"]).await.0);
     fs::create_dir(desk.path("plugins")).unwrap();
-    fs::write(desk.path("plugins/hello.toml"), "# the operator's own\n").unwrap();
-    let dev = desk.start(&["dev", "hello", "--into", "plugins"]);
+    fs::write(desk.path("plugins/taken.toml"), "# the operator's own\n").unwrap();
+    let dev = desk.start(&["dev", "taken", "--into", "plugins"]);
     dev.says("put into plugins", 1).await;
-    let built = fs::read(desk.path("hello/build/hello.wasm")).unwrap();
-    assert!(built == fs::read(desk.path("plugins/hello.wasm")).unwrap());
+    let built = fs::read(desk.path("taken/build/taken.wasm")).unwrap();
+    assert!(built == fs::read(desk.path("plugins/taken.wasm")).unwrap());
     assert_eq!(
-        fs::read_to_string(desk.path("plugins/hello.toml")).unwrap(),
+        fs::read_to_string(desk.path("plugins/taken.toml")).unwrap(),
         "# the operator's own\n"
     );
 }
