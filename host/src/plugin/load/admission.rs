@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 use bytes::Bytes;
 use tokio::io::AsyncReadExt;
+use tokio::sync::OwnedMutexGuard;
 
 use super::code_cache::{CodeSource, Turn};
 use super::compiler::{CompileError, Lane};
@@ -82,12 +83,13 @@ async fn attempt(
     definition: Arc<Definition>,
     admission: &mut Admission,
 ) -> anyhow::Result<Arc<Provider>> {
-    let mut lane = Lane::Short;
+    let (mut lane, mut turn) = (Lane::Short, None);
     let (digest, component) = loop {
-        match load(runtime, &definition, admission, lane).await? {
+        match load(runtime, &definition, admission, lane, turn.take()).await? {
             Load::Loaded(digest, component) => break (digest, component),
-            // Others that want the same are as far as they can be: it's loaded, or was refused.
-            Load::AfterOther(turn) => drop(turn.lock().await),
+            // The other is as far as it can be: it's loaded, or was refused. The turn is kept until
+            // this one is, too: two that let it go would each find that the other has it, for ever.
+            Load::AfterOther(of, others) => turn = Some((of, others.lock_owned().await)),
             Load::InLongLane => lane = Lane::Long,
         }
     };
@@ -102,12 +104,15 @@ async fn attempt(
     Ok(Arc::new(provider))
 }
 
-/// The outcome of an attempt to load a component. One that has to wait holds nothing meanwhile.
+/// The turn of the component with this SHA-256, while it is had.
+type HeldTurn = (Sha256Digest, OwnedMutexGuard<()>);
+
+/// The outcome of an attempt to load a component. One that has to wait holds no place meanwhile.
 enum Load {
     /// The component, and the SHA-256 of its bytes.
     Loaded(Sha256Digest, LoadedComponent),
     /// The same component is being loaded for another provider.
-    AfterOther(Turn),
+    AfterOther(Sha256Digest, Turn),
     /// Compiling it takes longer than a turn.
     InLongLane,
 }
@@ -118,6 +123,7 @@ async fn load(
     definition: &Definition,
     admission: &mut Admission,
     lane: Lane,
+    held: Option<HeldTurn>,
 ) -> anyhow::Result<Load> {
     let mut place = runtime.lanes.enter(lane).await;
     // What is read now is what is admitted, whatever the file becomes.
@@ -136,8 +142,11 @@ async fn load(
         );
     }
 
+    let held = held.filter(|(of, _)| *of == digest).map(|(_, turn)| turn);
     let turn = runtime.code_cache.turn(&digest);
-    let Ok(_turn) = turn.try_lock() else { return Ok(Load::AfterOther(turn)) };
+    let Some(_turn) = held.or_else(|| turn.clone().try_lock_owned().ok()) else {
+        return Ok(Load::AfterOther(digest, turn));
+    };
     if let Some(component) = runtime.loaded.get(&digest) {
         admission.code = Some(CodeOrigin { source: CodeSource::Shared, took: Duration::ZERO });
         admission.shape = Some(component.shape.clone());

@@ -63,6 +63,18 @@ async fn what_is_admitted_can_be_called_and_its_code_is_shared() {
     }
 }
 
+/// On one thread each that lets the turn go hands it to the next, which waits for the thread.
+#[tokio::test]
+async fn several_that_want_the_same_component_at_once_each_get_it() {
+    let desk = Desk::new();
+    let admitted = (0..4).map(|_| desk.admit(desk.bundled("echo")));
+    let admitted = futures_util::future::join_all(admitted).await;
+    let sources = admitted.iter().map(|admission| admission.code.map(|code| code.source));
+    let compiled = sources.filter(|source| *source == Some(CodeSource::Compiled)).count();
+    assert_eq!(compiled, 1);
+    assert!(admitted.iter().all(|admission| admission.outcome.is_ok()));
+}
+
 #[tokio::test]
 async fn a_pin_is_held_before_anything_is_compiled() {
     let desk = Desk::new();
