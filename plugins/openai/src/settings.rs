@@ -277,12 +277,12 @@ mod tests {
             assert!(settings.iter().all(|(key, _)| keys.contains(key)), "{}", path.display());
             let settings: Vec<(&str, &str)> =
                 settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            let base = settings.iter().find(|(key, _)| *key == "base-url").map(|(_, base)| *base);
             let settings = read(&settings).unwrap();
-            assert!(
-                settings.model.is_some() && settings.url.ends_with("/v1/chat/completions"),
-                "{}",
-                path.display()
-            );
+            assert!(settings.model.is_some(), "{}", path.display());
+            let below =
+                base.unwrap_or("https://api.openai.com/v1").to_owned() + "/chat/completions";
+            assert_eq!(settings.url, below, "{}", path.display());
         }
     }
 
@@ -290,7 +290,8 @@ mod tests {
     fn filled_in(value: &str) -> String {
         let Some((before, rest)) = value.split_once("${") else { return value.to_owned() };
         let (variable, after) = rest.split_once('}').unwrap();
-        format!("{before}{}{after}", variable.split_once(":-").map_or("x", |(_, default)| default))
+        let value = variable.split_once(":-").map_or("x", |(_, default)| default);
+        format!("{before}{value}{}", filled_in(after))
     }
 
     #[test]
