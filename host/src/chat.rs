@@ -19,7 +19,7 @@ mod incomplete;
 mod mend;
 
 mod forward;
-#[allow(dead_code, reason = "the doors of vendors' dialects ask them")]
+#[allow(dead_code, reason = "only tests ask them so far: the doors forward")]
 mod other_calls;
 
 // Shared by the stages.
@@ -35,7 +35,7 @@ pub(crate) use forward::{ForwardCall, ForwardFailure, Forwarded};
 pub(crate) use incomplete::take_out;
 #[cfg(feature = "pieces")]
 pub use key::{Key, KeyParts};
-#[allow(unused_imports, reason = "the doors of vendors' dialects ask them")]
+#[allow(unused_imports, reason = "only tests ask them so far: the doors forward")]
 pub(crate) use other_calls::{CountTokens, Embed, ListModels, OtherCall};
 pub use outcome::CacheState;
 pub(crate) use outcome::{CallStats, Outcome, Progress, Tries, Try};

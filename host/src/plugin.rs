@@ -28,7 +28,7 @@ pub(crate) use call::{
     CallContext, CallPlace, ContractHeader, DialectContext, EmbedAnswer, EmbedRequest,
     ForwardRefusal, ForwardRequest, Page, ProviderCall, TokenCount,
 };
-#[allow(unused_imports, reason = "the doors name them")]
+#[allow(unused_imports, reason = "only tests name all of them so far")]
 pub(crate) use call::{EmbedInput, Modality, Model};
 pub use catalog::{
     Change, Loader, Providers, Report, Slot, SlotState, advise_on_grants, check_bundled, examine,

@@ -77,7 +77,7 @@ impl Pipeline {
     }
 
     /// Asks a provider something that isn't a chat. Such an answer is neither kept nor shared.
-    #[allow(dead_code, reason = "the doors of vendors' dialects call it")]
+    #[allow(dead_code, reason = "only tests ask so far: the doors forward")]
     pub(crate) async fn ask<C: OtherCall + Send>(
         &self,
         provider: Arc<Provider>,
