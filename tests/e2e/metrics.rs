@@ -2,7 +2,7 @@
 
 use mock_vendor::{MockVendor, Reply, claude};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, App, client, question};
 
@@ -78,12 +78,13 @@ async fn the_metrics_say_what_the_log_says() {
     let nowhere = r#"arete_http_requests_total{route="none",status="404"}"#;
     assert_eq!(value(&text, nowhere), 1.0, "{text}");
 
-    // Each line of the log about the chat is counted, no more and no less.
-    let lines =
-        app.logs().find(|line| line["path"] == "/api/llm/chat" && !line["status"].is_null());
-    let route = r#"route="/api/llm/chat""#;
-    let counted = sum(&text, "arete_http_requests_total", &[route]);
-    assert_eq!(counted, f64::from(u32::try_from(lines.len()).expect("few")), "{text}");
+    // Each line of the log about the chat is counted, no more and no less. A line is written after
+    // it is counted.
+    let chat = |line: &Value| line["path"] == "/api/llm/chat" && !line["status"].is_null();
+    let counted = sum(&text, "arete_http_requests_total", &[r#"route="/api/llm/chat""#]);
+    assert_eq!(counted, 4.0, "{text}");
+    app.logs().wait_for_count("the lines of the chat", chat, 4).await;
+    assert_eq!(app.logs().find(chat).len(), 4);
 }
 
 #[tokio::test]
