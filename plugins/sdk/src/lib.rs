@@ -143,7 +143,7 @@ pub use tokens_bindings::exports::arete::provider::tokens;
 /// Native linkers can't take the names that components export, so a native build, which only tests
 /// need, exports nothing.
 ///
-/// What the type can do beside [`Guest`] is named behind it, each word for a trait that it implements:
+/// The type's abilities beside [`Guest`] are named behind it, each by the word for a trait that it implements:
 /// `forward` for [`forward::Guest`], `models` for [`models::Guest`], `tokens` for [`tokens::Guest`],
 /// `embeddings` for [`embeddings::Guest`].
 #[macro_export]
